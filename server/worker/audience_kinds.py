@@ -13,7 +13,23 @@ MOST_ALONE = 16  # frames of one tick that go out in sends of their own
 _OF_SOMEBODY = frozenset([Renamed, Exited, Left])  # what happens to somebody; if it is gone
 
 
-class Resuming(Audience):
+class Holding(Audience):
+    """Of what it is sent, a member waits for something first: what follows in the order is held for it until then."""
+
+    def flush(self):
+        if self._held:
+            for session in self._held.keys() - self._cuts.keys():
+                self._cut(session, len(self._frames), ())
+        super().flush()
+
+    def _send(self, session, pieces):
+        if session in self._held:
+            self._held[session].extend(pieces)
+        else:
+            session.send(pieces)
+
+
+class Resuming(Holding):
     """Whoever comes back is told what it has missed before all that happens meanwhile, which is held back for it."""
 
     def hold_back(self, session):
@@ -33,18 +49,6 @@ class Resuming(Audience):
             session.send(self._answer_frames(session, happening))
         else:
             super().answer(session, happening)
-
-    def flush(self):
-        if self._held:
-            for session in self._held.keys() - self._cuts.keys():
-                self._cut(session, len(self._frames), ())
-        super().flush()
-
-    def _send(self, session, pieces):
-        if session in self._held:
-            self._held[session].extend(pieces)
-        else:
-            session.send(pieces)
 
 
 class Labelling(Resuming):
@@ -73,7 +77,7 @@ class Labelling(Resuming):
         super().leave(session, room)
 
 
-class Conversing(Audience):
+class Conversing(Holding):
     """What is told to a session alone is put into words by its decoder, which knows what it has asked.
 
     Where talk is acknowledged, whoever says something is told that it is stored in its place: what follows it waits.
@@ -173,10 +177,8 @@ class Conversing(Audience):
     def _send(self, session, pieces):
         if session in self._later:
             self._later[session][-1].extend(pieces)
-        elif session in self._held:
-            self._held[session].extend(pieces)
         else:
-            session.send(pieces)
+            super()._send(session, pieces)
 
 
 class Separate(Audience):

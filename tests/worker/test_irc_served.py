@@ -71,6 +71,25 @@ def test_an_echo_stands_in_its_place_and_with_the_number(pair):
         ":ann!ann@parley PRIVMSG #a :a%d" % number for number in range(3)]
 
 
+def test_an_echo_comes_once_its_words_are_stored_and_what_follows_them_waits(pair, store):
+    ann, bob = come(pair, b"ann", b"#a", caps=b"echo-message"), come(pair, b"bob", b"#a", worker=2)
+    ann.heard()
+    store.late = True
+    ann.send(b"PRIVMSG #a :one\r\n")
+    pair.settle()
+    for text in (b"two", b"three"):
+        bob.send(b"PRIVMSG #a :%b\r\n" % text)
+        pair.settle()
+    assert lines(ann) == []
+    store.answer()
+    pair.settle()
+    assert lines(ann) == [
+        ":ann!ann@parley PRIVMSG #a :one", ":bob!bob@parley PRIVMSG #a :two", ":bob!bob@parley PRIVMSG #a :three"]
+    bob.send(b"PRIVMSG #a :four\r\n")
+    pair.settle()
+    assert lines(ann) == [":bob!bob@parley PRIVMSG #a :four"]
+
+
 def test_what_one_does_to_a_room_answers_the_label(pair):
     ann, bob = come(pair, b"ann", b"#a", caps=b"labeled-response batch"), come(pair, b"bob", b"#a")
     ann.heard()
