@@ -196,6 +196,12 @@ class Separate(Audience):
             self.deliveries += group.size * self._count_uncut(members)
             self._send_to_group(group, members, failed)
 
+    def _send_to_room(self, room, failed):
+        self._cut_out_all_own()
+        members = self.rooms.get(room, ())
+        self.deliveries += self._all.size * self._count_uncut(members)
+        self._send_to_group(self._all, members, failed)
+
     def _send_to_group(self, group, members, failed):
         whole = self._span(None, group, 0, group.size)
         for member in members:

@@ -321,7 +321,7 @@ class Audience:
     # ---- the groups
 
     def _regroup(self):
-        """There are more frames than those that there are groups for. Gives the group that hears them all."""
+        """There are more frames than those that there are groups for."""
         self._groups = {}
         if len(self._runs) > 1:
             stops = [start for start, _ in self._runs[1:]] + [len(self._frames)]
@@ -332,7 +332,6 @@ class Audience:
         elif len(self._active) != 1 or self._room not in self._active:  # in most ticks it is the room of the last one
             self._active = {self._room: None}
         self._all = Group(self._frames)
-        return self._all
 
     def _group(self, rooms):
         """The group of those who are in these rooms. `_all` must have all frames (see `_regroup`)."""
@@ -359,17 +358,11 @@ class Audience:
 
     def flush(self):
         """Send the tick's frames: in here a busy server spends its time."""
-        if not self._frames and not self._cuts:
-            return
         failed = {}  # session -> the bug that kept it from being sent its frames
         if self._frames:
-            group = self._regroup()
+            self._regroup()
             if len(self._active) == 1:
-                (room,) = self._active
-                members = self.rooms.get(room, ())
-                self._cut_out_all_own()
-                self.deliveries += group.size * self._count_uncut(members)
-                self._send_to_group(group, members, failed)
+                self._send_to_room(*self._active, failed)
             else:
                 self._send_by_rooms(failed)
         for session in self._cuts:
@@ -442,15 +435,36 @@ class Audience:
             texts += self._frames[position:start]
             position = behind
 
-    def _send_to_group(self, group, members, failed):
-        """To all members but those who have cuts: the same bytes."""
-        whole, cuts = [group.join()], self._cuts
+    def _send_to_room(self, room, failed):
+        """To all members but those who have cuts: the same bytes; or what is around one's own words."""
+        group, members = self._all, self.rooms.get(room, ())
+        whole = [group.join()]
+        self.deliveries += group.size * self._count_uncut(members)
+        apart = {**self._cuts, **self._own}
         for member in members:
-            if member not in cuts:
+            if member not in apart:
                 try:
                     member.send(whole)
                 except Exception as error:
                     failed[member] = error
+        for member, spans in self._own.items():
+            try:
+                member.send(self._around(group, spans))
+            except Exception as error:
+                failed[member] = error
+
+    def _around(self, group, spans):
+        """Pieces of what a member hears who has said what is in the spans."""
+        offsets = group.offsets or group.measure()
+        pieces, position = [], 0
+        for _, start, stop in spans:
+            if position < start:
+                pieces.append(group.text[offsets[position]:offsets[start]])
+            self.deliveries -= stop - start
+            position = stop
+        if position < group.size:
+            pieces.append(group.text[offsets[position]:])
+        return pieces
 
     def _pieces(self, session):
         """What one session has heard in this tick."""

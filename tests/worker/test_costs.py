@@ -30,6 +30,7 @@ CROWDS = [(2, 1), (5, 1), (30, 1), (5, 2), (30, 4)]  # members, workers
 MESSAGES = [1, 2, 300]
 MANY = 120  # members
 CALLS_A_RECEIVER = 12  # of Python and C functions, from the tick's text to the kernel
+CALLS_A_SPEAKER = 18  # the same for who has said something in the tick, and hears what is around that
 CALLS_A_TICK = 215  # of two workers and the hub in a round, whatever is said
 CALLS_IN_A_SMALL_ROOM = 210  # of all for one message, from the bytes that are read to those that nine others are sent
 CALLS_A_MESSAGE = 7  # from the bytes of one read to the hub, where there are several
@@ -314,6 +315,22 @@ def test_what_was_said_does_not_cost_a_receiver_more_when_it_is_more(crowd):
     (_, few_one), (_, many_one) = (cost_of_hearing(crowd(count), 1) for count in (10, 50))
     (_, few_much), (_, many_much) = (cost_of_hearing(crowd(count), 300) for count in (10, 50))
     assert many_one - few_one == many_much - few_much
+
+
+def cost_of_hearing_all(house):
+    """Of a worker whose clients have all said something, until they are told what the others said."""
+    for peer in house.members:
+        peer.send(TALK)
+    house.tick()
+    house.hub.turn(0)
+    calls = function_calls(house.worker._hear_hub) + function_calls(house.worker._speak)
+    house.settle()
+    return calls
+
+
+def test_who_has_spoken_itself_costs_few_calls_more_than_who_only_hears(crowd):
+    few, many = (cost_of_hearing_all(crowd(count)) for count in (10, 50))
+    assert many - few <= 40 * CALLS_A_SPEAKER
 
 
 def cost_of_reading(house, talk, messages):
