@@ -8,6 +8,7 @@ import random
 import struct
 import time
 
+from parley.server.chat.room import People
 from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import COMMANDS, Labelled, Turn
 from stress.proofs import demand
@@ -17,7 +18,8 @@ from stress.web import BINARY, CLOSE, MASK, MORE, PING, TEXT, asked, frame
 class _Nobody:
     """What a worker knows of people."""
 
-    accounts = people = {}
+    accounts = frozenset()
+    people = People()
     most_members = 0
 
 
