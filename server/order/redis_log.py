@@ -136,14 +136,14 @@ class Process:
         """The key of a snapshot that is not complete."""
         return self._place.key("snap:%d" % self._number)
 
-    def piece(self, piece: bytes) -> None:
+    def piece(self, piece: bytes, is_first: bool) -> None:
         """A piece of a snapshot: stored at once, so that no packet has to wait for all of them."""
-        if self._pieces < 0:
+        if self._pieces < 0 and not is_first:
             return
         try:
-            if not self._pieces:
+            if is_first:
+                self._pieces = self._checksum = 0
                 ask(self._master(), ("DEL", self._new), ("RPUSH", self._new, ""))
-                self._checksum = 0
             ask(self._master(), ("RPUSH", self._new, piece))
         except redis.RedisError:
             self._writing, self._pieces = None, -1

@@ -476,7 +476,8 @@ class ClusterHub(Hub):
             self._is_keeping, self._taking = False, None
             return
         if piece:
-            self.engine.tell(ToEngine.Piece(piece))
+            self.engine.tell(ToEngine.Piece(piece, not self._taking.has_begun))
+            self._taking.has_begun = True
         elif piece is not None:
             self.engine.tell(ToEngine.Keep(self._taking.applied, self._taking.floor))
             self._taking = None

@@ -98,11 +98,11 @@ def taken(parts):
 class Taking:
     """The bytes of all that as it is now, from a copy of this process: the hub goes on while they are written.
 
-    applied, floor: see `parley.server.ipc.messages.ToEngine.Keep`.
+    applied, floor: see `parley.server.ipc.messages.ToEngine.Keep`. has_begun: has any of it been passed on?
     """
 
     def __init__(self, parts, applied, floor):
-        self.applied, self.floor = applied, floor
+        self.applied, self.floor, self.has_begun = applied, floor, False
         self._reader, writer = os.pipe()
         with contextlib.suppress(OSError):
             fcntl.fcntl(writer, SET_PIPE_SIZE, PIPE_SIZE)

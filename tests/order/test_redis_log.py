@@ -192,7 +192,8 @@ def test_a_snapshot_comes_before_what_follows_it_and_lets_the_log_be_cut(join, a
     for count in range(1, 301):
         one.say(ToEngine.Submit(count, b"%d" % count))
     one.packets(301)
-    one.say(ToEngine.Piece(b"what it "), ToEngine.Piece(b"came to"), ToEngine.Keep(
+    one.say(ToEngine.Piece(b"of one that could not be taken", True))
+    one.say(ToEngine.Piece(b"what it ", True), ToEngine.Piece(b"came to", False), ToEngine.Keep(
         ask.client.xrange(place.key("log"), "300", "300")[0][0].decode(), 250))
     assert one.hear(FromEngine.Stored).applied.startswith("300-")
     assert 51 <= ask.client.xlen(place.key("log")) < 301
@@ -300,7 +301,7 @@ def test_a_user_who_may_do_little_works_over_tls_with_a_certificate_that_is_know
     assert hub.hear(FromEngine.Joined, FromEngine.Unusable).number == 1
     hub.say(ToEngine.Submit(1, b"packet"))
     (id_, _), = [entry for entry in hub.packets(2) if b"f" in entry[1]]
-    hub.say(ToEngine.Piece(b"state"), ToEngine.Keep(id_, 0), ToEngine.Bury(1))
+    hub.say(ToEngine.Piece(b"state", True), ToEngine.Keep(id_, 0), ToEngine.Bury(1))
     assert hub.hear(FromEngine.Stored).applied == id_
     assert b"d" in hub.packets(1)[0][1]
     other = join(ca_file=os.path.join(CERTIFICATES, "second.pem"), **reached)

@@ -339,6 +339,7 @@ def test_a_node_that_joins_goes_on_from_a_snapshot(both, run, make_node, monkeyp
     monkeypatch.setattr(cluster_module, "ENTRIES_OF_SNAPSHOT", 5)
     keep(a, both, run)
     *pieces, (applied, floor) = a.kept
+    assert [piece.is_first for piece in pieces] == [True] + [False] * (len(pieces) - 1)
     assert not b.kept  # only the first one makes it
     a.log.snapshot = b"".join(message.piece for message in pieces), applied
     a.hub.stored(applied)

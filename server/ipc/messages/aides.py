@@ -76,9 +76,10 @@ class ToEngine:
         token: str = ""
 
     class Piece(NamedTuple):
-        """A piece of what the node has come to."""
+        """A piece of what the node has come to; with the first one, those before it are forgotten."""
 
         piece: bytes
+        is_first: bool
 
     class Keep(NamedTuple):
         """The pieces are all there: it had come to this with the entry of this id. Entries up to `floor` may go."""
