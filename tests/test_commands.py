@@ -56,6 +56,7 @@ MISTAKES = [
     (["rooms", "--storage", "nowhere"], "", ["nowhere", "no database"]),
     (["drop", "--storage", "nowhere", "dev"], "", ["nowhere", "no database"]),
     (["backup", "--storage", "nowhere", "copy"], "", ["nowhere", "no database"]),
+    (["refill"], "", ["4000.sock", "no server answers"]),
     (["mute", os.fsdecode(b"a\xff")], "", ["nobody's name"]),
     (["passwd", "--storage", "new", "ann"], "\n", ["at least one character"]),
     (["passwd", "--storage", "new", "ann"], "x" * 1025 + "\n", ["at most 1024 bytes"]),
@@ -214,7 +215,7 @@ def test_the_examples_are_listed_and_printed(command):
 def test_the_help_of_the_server_names_the_commands(command):
     told = " ".join(command("--help").stdout.decode().split())
     assert ("status, log, passwd, accounts, delete, box, who, kick, ban, unban, mute, unmute, say, rooms, drop, backup,"
-            " export, import, cert, config, example") in told
+            " export, import, refill, cert, config, example") in told
 
 
 def test_users_and_history_come_out_as_they_went_in(command, storage):

@@ -19,6 +19,7 @@ COMMANDS = {
     "who": rooms.who, **dict.fromkeys(rooms.DONE, rooms.manage), "say": rooms.say, "rooms": rooms.show,
     "drop": rooms.drop,
     "backup": exchange.backup, "export": exchange.export, "import": exchange.import_,
+    "refill": exchange.refill,
     "cert": shipped.cert, "config": shipped.config, "example": shipped.example}
 
 

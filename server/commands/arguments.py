@@ -57,6 +57,7 @@ def parser():
     add("drop", "end a room, with all that was said there", asking).add_argument("room", metavar="ROOM", type=_room)
     add("backup", "copy all that is stored into a new file, while the server runs", asking).add_argument(
         "file", metavar="FILE")
+    add("refill", "let Redis, which has lost what several nodes had told it, go on with what this node knows", asking)
     for name, says in (
             ("export", "write users or conversations as JSON, in document 004's form"),
             ("import", "read users or conversations from JSON in document 004's form, while no server runs; import"

@@ -1,4 +1,4 @@
-"""What goes out of the database, and into it (backup, export, import)."""
+"""What goes out of the database, and into it (backup, export, import), or of Redis (refill)."""
 import contextlib
 import json
 import os
@@ -7,7 +7,16 @@ import sys
 
 from parley.server.commands.accounts import name_of, protect
 from parley.server.commands.printing import print_line
-from parley.server.commands.reaching import Failure, directory_of, no_server, reading, socket_of, storage_of, writing
+from parley.server.commands.reaching import (
+    Failure,
+    asker,
+    directory_of,
+    no_server,
+    reading,
+    socket_of,
+    storage_of,
+    writing,
+)
 from parley.server.protocols.text import canonical
 from parley.server.supervisor.control import NoServer, ask
 from parley.server.supervisor.hashing import parse_secret, secret_for
@@ -30,6 +39,12 @@ def backup(arguments):
     if result is not True:
         raise Failure("no copy was made: %s" % result)
     print_line("%s is a copy of all that is stored" % arguments.file)
+
+
+def refill(arguments):
+    with asker(arguments, needs_server=True) as ask_server:
+        answer = ask_server("refill")
+    print_line("Redis goes on with what this node knows, entry %d; the other nodes join anew" % answer["entry"])
 
 
 def export(arguments):

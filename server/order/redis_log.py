@@ -16,7 +16,7 @@ import select
 import threading
 import time
 import zlib
-from typing import Any, List, Optional
+from typing import Any, List, Optional, Tuple
 
 import redis
 
@@ -24,6 +24,7 @@ from parley.server.ipc.messages import FromEngine, Message, ToEngine, handlers, 
 from parley.server.ipc.queues import Queue, called
 from parley.server.order import scripts
 from parley.server.order.place import Place
+from parley.server.order.scripts import GONE
 from parley.server.order.ways import WAIT, Lost, ask, way
 
 BEHIND_FOR = 40.0  # seconds for a replica to come to what has been read
@@ -61,6 +62,7 @@ class Process:
         self._writing: Any = None
         self._submitted = 0  # which packet was submitted last
         self._number, self._token = 0, ""
+        self.is_gone = False  # is the log perhaps lost?
         self._pieces, self._checksum = 0, 0  # how many of a snapshot have come; -1 if one could not be stored
         self._handlers = handlers(ToEngine, self)
 
@@ -113,15 +115,18 @@ class Process:
             return
         if answer == b"ACCEPTED":
             self.tell(FromEngine.Accepted(serial))
+        elif answer == b"GONE":
+            self.is_gone = True  # whoever reads looks for it
+            self.tell(FromEngine.Doubt())
         elif answer == b"GAP":
             self.tell(FromEngine.Foreign("the log lacks packets of this node"))
         else:
             self.tell(FromEngine.Fenced(answer == b"REPLACED"))
 
-    def execute(self, script: str, *arguments: Any) -> Any:
+    def execute(self, script: str, *arguments: Any, more_keys: Tuple[str, ...] = ()) -> Any:
         """The answer of a script, by the thread that writes."""
         try:
-            return run(self._master(), script, self._place, *arguments)
+            return run(self._master(), script, self._place, *arguments, more_keys=more_keys)
         except redis.RedisError:
             self._writing = None
             raise
@@ -158,13 +163,10 @@ class Process:
 
     def keep(self, applied: str, floor: int) -> None:
         """Put the pieces in the place of the snapshot, and let the log lose what is before the entry `floor`."""
-        pieces, self._pieces = self._pieces, 0
         log, state = keys(self._place)
         try:
-            if pieces < 0 or ask(self._master(), ("LLEN", self._new))[0] != pieces + 1:  # the master may be another one
-                raise Lost("pieces are missing")
-            ask(self._master(), ("LSET", self._new, 0, "%s %d" % (applied, self._checksum)),
-                ("RENAME", self._new, self._place.key("snap")))
+            self._complete(applied)
+            ask(self._master(), ("RENAME", self._new, self._place.key("snap")))
             latest = int(ask(self._master(), ("HGET", state, "n"))[0] or 0)
             if latest > floor:
                 ask(self._master(), ("XTRIM", log, "MAXLEN", "~", latest - floor))
@@ -172,6 +174,26 @@ class Process:
             self._writing = None
             applied = ""
         self.tell(FromEngine.Stored(applied))
+
+    def _complete(self, applied: str) -> None:
+        """All pieces have come."""
+        pieces, self._pieces = self._pieces, 0
+        if pieces < 0 or ask(self._master(), ("LLEN", self._new))[0] != pieces + 1:  # the master may be another one
+            raise Lost("pieces are missing")
+        ask(self._master(), ("LSET", self._new, 0, "%s %d" % (applied, self._checksum)))
+
+    def refill(self, applied: str, run: bytes, version: int, nodes: List[Tuple[int, str, str, int]]) -> None:
+        """Begin a new log behind the pieces."""
+        try:
+            self._complete(applied)
+            is_done = self.execute(
+                scripts.REFILL, run, version, _number(applied.encode()), applied, max(node[0] for node in nodes),
+                *[field for node in nodes for field in node], more_keys=(self._new, self._place.key("snap")))
+        except redis.RedisError as error:
+            self._writing = None
+            self.tell(FromEngine.Refilled("", str(error) or type(error).__name__))
+        else:
+            self.tell(FromEngine.Refilled(applied, "") if is_done else FromEngine.Refilled("", "there is a log again"))
 
 
 class Reader:
@@ -202,7 +224,8 @@ class Reader:
     def _run(self) -> None:
         while True:
             try:
-                if not self._checked:
+                if not self._checked or self._process.is_gone:
+                    self._process.is_gone = False
                     self._checked = self._check()
                 self._go_on()
                 self._back_off = BACK_OFF
@@ -232,11 +255,14 @@ class Reader:
 
     def _check_log(self) -> str:
         where: str
-        (found, latest), where = self._way.read(("XRANGE", self._log, self._applied, self._applied),
-                                            ("XREVRANGE", self._log, "+", "-", "COUNT", 1))
+        (found, latest, run), where = self._way.read(
+            ("XRANGE", self._log, self._applied, self._applied), ("XREVRANGE", self._log, "+", "-", "COUNT", 1),
+            ("HGET", self._state, "run"))
         if found or self._applied == "0-0":
             self._behind_since = None
             return where
+        if run is None and self._number:
+            raise Lost(GONE)  # it is for an operator to say what becomes of it
         is_behind = not latest or _number(latest[0][0]) < _number(self._applied.encode())
         if is_behind and not self._way.is_surely_whole:
             now = time.monotonic()
@@ -302,9 +328,10 @@ class Reader:
         self._process.tell(FromEngine.Joined(self._number, token, answer[2]))
 
 
-def run(connection: Any, script: str, place: Place, *arguments: Any) -> Any:
-    """The answer of a script."""
-    given = (2, *keys(place), *arguments)
+def run(connection: Any, script: str, place: Place, *arguments: Any, more_keys: Tuple[str, ...] = ()) -> Any:
+    """The answer of a script. more_keys: behind those of the log and its state."""
+    names = (*keys(place), *more_keys)
+    given = (len(names), *names, *arguments)
     try:
         return ask(connection, ("EVALSHA", _sha(script), *given))[0]
     except redis.exceptions.NoScriptError:

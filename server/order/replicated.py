@@ -52,6 +52,11 @@ class Replicated(Order):
         return len(self._round) + (self.under_way is not None)
 
     @property
+    def through(self) -> int:
+        """The serial of the latest packet of this node that is delivered."""
+        return self._count - (self.under_way is not None)
+
+    @property
     def is_asked(self) -> bool:
         """Does anything wait that is to be done `after_own`?"""
         return bool(self._later)

@@ -1,4 +1,4 @@
-"""What is done in the engine: three scripts for Redis, each of which is done whole or not at all.
+"""What is done in the engine: four scripts for Redis, each of which is done whole or not at all.
 
     {parley:NAME}:log    a stream. The id of an entry is N-WHO. N counts the entries: 1, 2, 3 without a gap. WHO is the
                          number of the node << COUNT_BITS | the node's own count of its packets.
@@ -18,6 +18,7 @@ force rises there is `v` alone: from there on all nodes write and decide as that
 # The versions that this server can read and write. Another layout of what is in the log or in the snapshot is another
 # version (tests/supervisor/test_layout.py); 1 was never released.
 OLDEST, VERSION = 2, 2
+GONE = "it has lost the log: it is there, and empty"  # why it does not answer
 COUNT_BITS = 36  # of a node's packets: 2^36 at 500 a second take four years
 
 _BEGIN = """
@@ -56,11 +57,15 @@ local function bury(number)
 end
 """.replace("COUNT_BITS", str(COUNT_BITS))
 
-# number, name, token, count, packet -> ACCEPTED; FENCED; REPLACED; or GAP, count of the latest packet
+# number, name, token, count, packet -> ACCEPTED; GONE, if there is no log; FENCED; REPLACED; or GAP, count of the
+# latest packet
 SUBMIT = _BEGIN + """
 local field = 'through:' .. ARGV[1]
 local through, token = unpack(redis.call('HMGET', st, field, 'token:' .. ARGV[1]))
 if not through or token ~= ARGV[3] then
+    if redis.call('HEXISTS', st, 'run') == 0 then
+        return {'GONE'}
+    end
     local other = redis.call('HGET', st, 'name:' .. ARGV[2])
     if other and other ~= ARGV[1] then
         return {'REPLACED'}
@@ -114,4 +119,23 @@ if ARGV[2] ~= '' and ARGV[2] ~= redis.call('HGET', KEYS[2], 'token:' .. ARGV[1])
     return 0
 end
 return bury(ARGV[1])
+"""
+
+# run, version, number of an entry, its id, number of the latest node; and of each node its number, name, token and
+# count of the latest packet -> 1, or 0 if there is a log. The log begins behind that entry, to which the snapshot has
+# come that is put from the third key to the fourth one.
+REFILL = _BEGIN + """
+if redis.call('HEXISTS', st, 'run') == 1 then
+    return 0
+end
+redis.call('DEL', log, st)
+redis.call('RENAME', KEYS[3], KEYS[4])
+redis.call('HMSET', st, 'run', ARGV[1], 'v', ARGV[2], 'n', ARGV[3], 'joins', ARGV[5])
+redis.call('XADD', log, ARGV[4], 't', time)
+for place = 6, #ARGV, 4 do
+    local number, name, token, through = unpack(ARGV, place, place + 3)
+    redis.call('HMSET', st, 'through:' .. number, through, 'token:' .. number, token, 'most:' .. number, ARGV[2],
+               'name:' .. name, number)
+end
+return 1
 """

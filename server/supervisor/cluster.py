@@ -11,13 +11,14 @@ import unicodedata
 import zlib
 
 from parley.server.chat.members import holder_of, split
+from parley.server.chat.moderation import SERVER
 from parley.server.chat.names import claims
 from parley.server.ipc.codec import Malformed
 from parley.server.ipc.messages import Noticed, Shared, ToEngine, ToWorker, entry, handlers
 from parley.server.ipc.queues import words
 from parley.server.order.engine import Engine
 from parley.server.order.replicated import Replicated
-from parley.server.order.scripts import COUNT_BITS, OLDEST, VERSION
+from parley.server.order.scripts import COUNT_BITS, GONE, OLDEST, VERSION
 from parley.server.protocols.events import Reason
 from parley.server.supervisor import snapshot
 from parley.server.supervisor.hub import HASHING, Hub, Torn
@@ -112,6 +113,7 @@ class ClusterHub(Hub):
         self._tried = 0  # number of the entry at which one was begun last
         self._taking = None  # `snapshot.Taking`, until all of it is with the process of the engine
         self._pieces = []
+        self._reply_to_refill = None  # a function of what is wrong or None, while an operator waits for a new log
         self._gone = set()  # holders whose end has been submitted, while questions from before wait
         self._silence = {}  # number of a node -> seconds
         self._sums = {}  # number of an entry -> checksum there
@@ -202,6 +204,7 @@ class ClusterHub(Hub):
         if aide is self.engine:
             self._pieces, self._is_keeping = [], False
             self._take_no_more()
+            self.refilled("", "the process that talks to Redis has ended; try it again")
         super().attach_aide(number, aide, down, up)
 
     def _ask(self, worker, name, arguments):
@@ -380,7 +383,7 @@ class ClusterHub(Hub):
         if where and where != self._where:
             log.info("reading from %(where)s", {"where": where})
         self._where = where or self._where
-        if why and not self._trouble:
+        if why and (not self._trouble or why == GONE != self._trouble):
             log.error("the engine does not answer: %(why)s", {"why": why})
         elif not why and self._trouble:
             log.warning("the engine answers again")
@@ -474,12 +477,14 @@ class ClusterHub(Hub):
         except EOFError:
             log.error("a snapshot could not be taken: the process that was to write it has ended")
             self._is_keeping, self._taking = False, None
+            self.refilled("", "the process that was to write all of it has ended; is there memory for it?")
             return
         if piece:
             self.engine.tell(ToEngine.Piece(piece, not self._taking.has_begun))
             self._taking.has_begun = True
         elif piece is not None:
-            self.engine.tell(ToEngine.Keep(self._taking.applied, self._taking.floor))
+            self.engine.tell(self._refill() if self._reply_to_refill else ToEngine.Keep(
+                self._taking.applied, self._taking.floor))
             self._taking = None
 
     def _take_no_more(self):
@@ -492,6 +497,32 @@ class ClusterHub(Hub):
         self._is_keeping = False
         if applied:
             self._tell_nodes(Shared.Snapshot(int(applied.partition("-")[0])))
+
+    def refill(self, reply):
+        """See `Hub`."""
+        if self._trouble != GONE or not self.may_serve:
+            reply({"error": "Redis has not lost the log, or this node has not found out; `status` would say so"})
+        elif self._reply_to_refill:
+            reply({"error": "it is being done"})
+        else:
+            self._take_no_more()
+            self._reply_to_refill, self._is_keeping = reply, True
+            self._taking = snapshot.Taking(self._parts, self.applied, 0)
+
+    def _refill(self):
+        """Begin a new log here. The other nodes join it anew, or are found dead: they may not have come to the same."""
+        return ToEngine.Refill(self._taking.applied, self.store.identity, self.version, [
+            (number, name, *((self.token, self._order.through) if number == self.number else ("", 0)))
+            for number, name in sorted(self.nodes.items())])
+
+    def refilled(self, applied, why):
+        """There is a new log, or why there is none."""
+        reply, self._reply_to_refill = self._reply_to_refill, None
+        if reply:
+            reply({"error": why} if why else {"entry": self._at})
+            self.stored(applied)
+            if applied:
+                self.audit(SERVER, 0, "refill", b"", self._place.name.encode(), applied.encode())
 
     # ---- the clock
 

@@ -22,8 +22,8 @@ from parley.server.supervisor.hub import Torn
 LONGEST_REQUEST = 4096  # bytes
 MOST_CALLERS = 8  # at the same time
 LONGEST_CALL = 30.0  # seconds, from the connection until the answer has been sent
-LONGEST_COPY = 6 * 3600.0  # the same of a request that waits for a copy of the database
-LONG = frozenset(["backup"])
+LONGEST_COPY = 6 * 3600.0  # the same of a request that waits for a copy of all that there is
+LONG = frozenset(["backup", "refill"])
 _PEER = struct.Struct("3i")  # what SO_PEERCRED gives: pid, uid, gid
 
 log = logging.getLogger(__name__)
@@ -83,6 +83,7 @@ FORMS = {
     "log": {"after": _is_id},
     "say": {"text": _is_text},
     "backup": {"file": _is_path},
+    "refill": {},
 }
 
 

@@ -118,6 +118,7 @@ class Hub(Post):
         self.requests_of_operators = {
             name: functools.partial(self._attempt, answer)
             for name, answer in Operators(self.register, accounts, store, self._asked.submit).requests().items()}
+        self.requests_of_operators["refill"] = self.refill
         self._changed = False  # has what is being done changed names or accounts already?
         self._arrivals = []  # (worker, request) of those who want to be in rooms
         self._questions = collections.deque()  # (worker, name, arguments) of those that wait for another round
@@ -162,6 +163,11 @@ class Hub(Post):
     def found(self, rooms):
         """These rooms have ports of their own."""
         self.register.entering.found(rooms)
+
+    @staticmethod
+    def refill(reply):
+        """An operator wants Redis, which has lost the log of several nodes, to go on with what this one has come to."""
+        reply({"error": "this server has no log in Redis"})
 
     def turn(self, wait):
         """One round: read, decide, pass on. Waits at most `wait` seconds for something to do."""

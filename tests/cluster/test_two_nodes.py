@@ -10,6 +10,7 @@ from redis_servers import RedisServer
 from parley.conformance import targets
 from parley.server import commands
 from parley.server.supervisor.control import ask
+from stress.proofs.processes import wait_until
 
 SECONDS = 60.0  # a bound against hanging
 
@@ -150,6 +151,33 @@ def test_what_dies_is_told_and_mends(launch, come, engine, tmp_path):
             bob.hear_until(b"MSG ann again")
             assert again.stop() == 0
         assert a.stop() == 0
+
+
+def test_redis_that_has_lost_all_goes_on_with_what_a_node_knows(launch, come, engine, tmp_path, capsys):
+    redis = pytest.importorskip("redis")
+    with launch("a") as a, launch("b") as b:
+        ann, bob = come(a, b"ann"), come(b, b"bob")
+        ann.say(b"MSG one")
+        bob.hear_until(b"MSG ann one")
+        client = redis.Redis.from_url(engine.url)
+        client.flushall()
+        client.connection_pool.disconnect()
+        for node in "ab":
+            path = str(tmp_path / (node + ".sock"))
+            wait_until(lambda: "has lost the log" in ask(path, "status")["cluster"]["trouble"], SECONDS)
+        ann.say(b"MSG two")
+        assert ann.ask(b"WHO") == b"USER ann"
+        ann.hear_until(b"USER bob")
+        assert commands.run(["refill", "--socket", str(tmp_path / "a.sock")]) == 0
+        assert "what this node knows, entry " in capsys.readouterr().out
+        bob.hear_until(b"INFO server-shutdown")
+        bob = come(b, b"bob")
+        bob.say(b"HISTORY")
+        bob.hear_history(b"1 ann one", b"2 ann two")
+        bob.say(b"MSG three")
+        ann.hear_until(b"MSG bob three")
+        assert commands.run(["refill", "--socket", str(tmp_path / "a.sock")]) == 1
+        assert b.stop() == a.stop() == 0
 
 
 def test_what_cannot_work_is_told_before_clients_come(launch, engine):

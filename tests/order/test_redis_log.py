@@ -145,6 +145,14 @@ class Hub:
             time.sleep(0.005)
         raise AssertionError("none of %s came" % (kinds,))
 
+    def submit(self, serial, packet):
+        """Until it is accepted: on a busy machine an answer may come too late."""
+        while True:
+            self.say(ToEngine.Submit(serial, packet))
+            answer = self.hear(FromEngine.Accepted, FromEngine.Doubt)
+            if answer == (serial,):
+                return
+
     def packets(self, count):
         """[(id, fields)] of the next entries."""
         found = []
@@ -179,8 +187,7 @@ def test_a_node_hears_what_all_have_said_and_itself(join):
     number = one.hear(FromEngine.Joined).number
     other = two.hear(FromEngine.Joined).number
     assert {number, other} == {1, 2}
-    one.say(ToEngine.Submit(1, b"from a"))
-    assert one.hear(FromEngine.Accepted).serial == 1
+    one.submit(1, b"from a")
     two.say(ToEngine.Submit(1, b"from b"))
     heard = [[fields[b"f"] for _, fields in hub.packets(4) if b"f" in fields] for hub in (one, two)]
     assert heard == [[b"from a", b"from b"]] * 2
@@ -228,6 +235,37 @@ def test_who_finds_another_log_than_the_one_it_has_read_says_so(join, ask):
     assert "5-7" in join("a", 1, "5-7").hear(FromEngine.Foreign).why
 
 
+def test_a_log_that_is_lost_is_made_anew_of_what_a_node_has_come_to(join, ask, place):
+    one, two = join("a"), join("b")
+    token = one.hear(FromEngine.Joined).token
+    two.hear(FromEngine.Joined)
+    for count in (1, 2):
+        one.submit(count, b"%d" % count)
+    applied = ([*one.packets(4), *two.packets(4)])[-1][0]
+    refill = [ToEngine.Piece(b"all of it", True), ToEngine.Refill(applied, b"run", scripts.VERSION, [
+        (1, "a", token, 2), (2, "b", "", 0)])]
+    one.say(*refill)
+    assert one.hear(FromEngine.Refilled) == ("", "there is a log again")
+    ask.client.delete(*[place.key(part) for part in ("log", "st")])
+    for hub in (one, two):
+        hub.say(ToEngine.Submit(3 if hub is one else 1, b"waits"))
+        hub.hear(FromEngine.Doubt)
+        while hub.hear(FromEngine.Working).why != scripts.GONE:
+            pass
+    assert not ask.client.exists(place.key("st"))
+    one.say(*refill)
+    assert one.hear(FromEngine.Refilled) == (applied, "")
+    one.say(ToEngine.Submit(3, b"goes on"))
+    (id_, fields), = one.packets(1)
+    assert id_.split("-")[0] == "5" and fields[b"f"] == b"goes on"
+    two.say(ToEngine.Submit(1, b"waits"))
+    assert not two.hear(FromEngine.Fenced).replaced
+    three = join("b")
+    assert three.hear(FromEngine.Piece).piece == b"all of it" and three.hear(FromEngine.Restore).applied == applied
+    assert three.hear(FromEngine.Joined)[::2] == (3, b"run")
+    assert [sorted(fields)[0] for _, fields in three.packets(3)] == [b"f", b"d", b"m"]
+
+
 def test_an_engine_that_would_forget_is_not_used(join, ask):
     ask.client.config_set("appendonly", "no")
     try:
@@ -242,6 +280,7 @@ def test_another_server_is_read_only_once_it_is_known_to_have_the_same_log(place
 
     class Process:
         tell = told.append
+        is_gone = False
 
     class Way:
         """Reads from one server, and from then on from another one, which has another log."""
@@ -255,7 +294,7 @@ def test_another_server_is_read_only_once_it_is_known_to_have_the_same_log(place
                 return [b"aof_enabled:1"], self.where
             if name == "XRANGE":
                 has_it = self.where == "the first"
-                return [[(b"5-7", {})] if has_it else [], [(b"8-1", {})]], self.where
+                return [[(b"5-7", {})] if has_it else [], [(b"8-1", {})], b"run"], self.where
             assert len(told) < 5
             entry = (b"6-7", []) if self.where == "the first" else (b"7-8", [])
             answer = [[[b"log", [entry]]]], self.where

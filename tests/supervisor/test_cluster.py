@@ -5,6 +5,7 @@ import os
 import time
 
 import pytest
+from queue_ends import two_ends
 
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.gate import LIMITS
@@ -96,7 +97,7 @@ class Node:
                 self.log.submit(self.hub.number, message.serial, message.packet)
             elif type(message) is ToEngine.Bury:
                 self.log.bury(message.number)
-            elif type(message) in (ToEngine.Piece, ToEngine.Keep):
+            elif type(message) in (ToEngine.Piece, ToEngine.Keep, ToEngine.Refill):
                 self.kept.append(message)
 
     def turn(self):
@@ -323,10 +324,10 @@ def test_a_packet_that_is_not_heard_is_sent_again(both, run):
     assert [message[2] for message in b.hub.store._store.lobby(None, 9)[0]] == [b"once"]
 
 
-def keep(node, nodes, run):
+def keep(node, nodes, run, kind=ToEngine.Keep):
     """Wait for a snapshot, which is taken by a process."""
     deadline = time.monotonic() + SECONDS
-    while not node.kept or type(node.kept[-1]) is not ToEngine.Keep:
+    while not node.kept or type(node.kept[-1]) is not kind:
         assert time.monotonic() < deadline
         run(nodes, 0.25)
 
@@ -378,6 +379,65 @@ def test_what_is_not_read_of_a_snapshot_ends_with_the_node(both, run, monkeypatc
     assert a.hub._taking is None
     with pytest.raises(ProcessLookupError):
         os.kill(process, 0)
+
+
+@pytest.fixture
+def refill():
+    """What is answered to an operator who asks a node for it."""
+
+    def ask(node):
+        replies = []
+        node.hub.requests_of_operators["refill"](replies.append)
+        return replies
+
+    return ask
+
+
+def test_the_engine_that_has_lost_the_log_goes_on_with_what_a_node_has_come_to(both, run, refill):
+    a, b = both
+    login(a, run, 1, b"ann")
+    run(both, 1)
+    lost, = refill(a)
+    assert "has not lost the log" in lost["error"]
+    a.log.works = False
+    a.hub.working("it restarts", "")
+    a.hub.working(scripts.GONE, "")
+    says(a, b"waits")
+    run([a], 3)
+    assert a.hub._troubles()[-1:] == ["the engine does not answer"]
+    asked = refill(a)
+    assert refill(a) == [{"error": "it is being done"}] and not asked
+    keep(a, [a], run, ToEngine.Refill)
+    *pieces, told = a.kept
+    through = a.hub._order.under_way.serial - 1
+    assert told == (a.hub.applied, b"run", scripts.OLDEST, [(1, "a", "token", through), (2, "b", "", 0)])
+    a.hub.refilled(told.applied, "")
+    assert asked == [{"entry": a.hub._at}]
+    a.log.snapshot, a.log.works = (b"".join(message.piece for message in pieces), told.applied), True
+    run([a], 1)
+    assert a.hub.kept == int(told.applied.partition("-")[0]) and not a.hub._trouble
+    assert [message[2] for message in a.hub.store._store.lobby(None, 9)[0]] == [b"waits"]
+
+
+def test_an_operator_is_told_if_the_log_cannot_be_made_anew(both, run, refill, monkeypatch):
+    a, _ = both
+    a.hub.working(scripts.GONE, "")
+    a.log.works = False
+    asked = refill(a)
+    a.hub.refilled("", "there is a log again")
+    assert asked == [{"error": "there is a log again"}]
+    monkeypatch.setattr(snapshot, "taken", None)
+    asked, deadline = refill(a), time.monotonic() + SECONDS
+    while not asked:
+        assert time.monotonic() < deadline
+        run([a], 0.25)
+    assert "has ended" in asked[0]["error"]
+    asked, ((down, far), (other, up)) = refill(a), (two_ends(), two_ends())
+    a.hub.attach_aide(99, a.hub.engine, down, up)
+    assert "try it again" in asked[0]["error"]
+    a.hub.detach(99)
+    for end in (far, other):
+        end.close()
 
 
 def test_who_has_come_to_something_else_joins_anew(both, run):

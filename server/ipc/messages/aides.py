@@ -87,6 +87,18 @@ class ToEngine:
         applied: str
         floor: int
 
+    class Refill(NamedTuple):
+        """The pieces are all there: begin a new log behind them, in the place of the one that the engine has lost.
+
+        applied: as of `Keep`. run: as of `FromEngine.Joined`. version: that is in force.
+        nodes: number, name, token, and serial of the latest packet of each; without a token a node has to join anew.
+        """
+
+        applied: str
+        run: bytes
+        version: int
+        nodes: List[Tuple[int, str, str, int]]
+
 
 class FromEngine:
     """What the process that talks to the engine says to the hub."""
@@ -117,6 +129,12 @@ class FromEngine:
         """There is a snapshot as of the entry of this id; none, if that could not be stored."""
 
         applied: str
+
+    class Refilled(NamedTuple):
+        """There is a new log that begins behind the entry of this id; or there is none, and why."""
+
+        applied: str
+        why: str
 
     class Accepted(NamedTuple):
         """The packet of this serial is in the log."""
