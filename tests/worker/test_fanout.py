@@ -1,5 +1,6 @@
 """What each of one worker's clients hears, against models that write everybody's frames one by one."""
 import collections
+import types
 
 import pytest
 from hypothesis import example, given
@@ -10,7 +11,7 @@ from parley.server.chat.session.states import GONE, MEMBER, STRANGER, WAITING
 from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import Joined, Left, Renamed, Said
 from parley.server.protocols.traits import Traits
-from parley.server.worker.audience_kinds import MOST_ALONE, AnswersFirst, Labelling, OneByOne, Personal
+from parley.server.worker.audience_kinds import MOST_ALONE, AnswersFirst, Conversing, Labelling, OneByOne, Personal
 from parley.server.worker.audiences import audience
 from parley.server.worker.fanout import Audience
 from parley.server.worker.strangers import Strangers
@@ -299,42 +300,48 @@ SAYING = st.lists(
 )
 
 
-@given(SAYING)
+@pytest.mark.parametrize("kind", [Personal, Conversing])
+@given(actions=SAYING)
 @example([("hear", 1), ("say", 0), ("hear", 1), ("flush", 0), ("hear", 1), ("stored", 0), ("hear", 1)])
 @example([("say", 0), ("stored", 0), ("say", 0), ("hear", 1), ("flush", 0), ("stored", 0), ("flush", 0)])
 @example([("hear", 1), ("say", 0), ("say", 1), ("flush", 0), ("hear", 2), ("leave", 0), ("stored", 1)])
-def test_one_is_told_of_ones_own_words_in_their_place_however_late(actions):
+def test_one_is_told_of_ones_own_words_in_their_place_however_late(kind, actions):
     """Everybody has the same frames in the same order, its own words too."""
-    ears, hearers = [Ear(number) for number in range(SESSIONS)], make(Personal)
-    expected, place = collections.defaultdict(list), {}
+    ears, hearers, encode = [Ear(number) for number in range(SESSIONS)], make(kind), written(b"", kind)
+    expected, places = collections.defaultdict(list), collections.defaultdict(list)
     for ear in ears:
+        ear.decoder = types.SimpleNamespace(tell=encode)
         hearers.enter(ear, LOBBY)
         ear.state = MEMBER
     hearers.flush()
-    for number, (action, index) in enumerate(actions + [("stored", index) for index in range(SESSIONS)] + [
-            ("flush", 0)]):
+    all_stored = [("stored", index) for index in range(SESSIONS)] * (1 + len(actions))
+    for number, (action, index) in enumerate(actions + all_stored + [("flush", 0)]):
         ear, text = ears[index], b"%d" % number
         if action == "flush":
             hearers.flush()
         elif ear.state is GONE:
             continue
         elif action in ("say", "hear"):
-            if ear.state is WAITING:
+            if ear.state is WAITING and kind is Personal:
                 continue  # it says nothing more until it is told
             hearers.hear(LOBBY, said(text), ear)
             for one in ears:
                 if one is not ear and one.state is not GONE:
-                    expected[one].append(b"%b:%b|" % (one.name, text))
+                    expected[one] += encode(said(text), one.name)
             if action == "say":
                 hearers.hold(ear)
-                ear.state, place[ear] = WAITING, len(expected[ear])
+                ear.state = WAITING
+                places[ear].append(len(expected[ear]))
         elif action == "stored" and ear.state is WAITING:
             hearers.answer(ear, said(b"told " + text))
-            expected[ear].insert(place.pop(ear), b"%b:told %b|" % (ear.name, text))
-            ear.state = MEMBER
+            place, *later = places[ear]
+            expected[ear][place:place] = encode(said(b"told " + text), ear.name)
+            places[ear] = [place + 1 for place in later]
+            if not later:
+                ear.state = MEMBER
         elif action == "tell":
             hearers.tell(ear, said(text))
-            expected[ear].append(b"%b:%b|" % (ear.name, text))
+            expected[ear] += encode(said(text), ear.name)
         elif action == "leave":
             ear.state = GONE
             hearers.leave(ear)
@@ -343,7 +350,7 @@ def test_one_is_told_of_ones_own_words_in_their_place_however_late(actions):
                 if one.state is MEMBER and action == "flush" or one.state is GONE:
                     assert one.received == b"".join(expected[one])
                 elif one.state is WAITING:
-                    assert one.received == b"".join(expected[one][:place[one]])
+                    assert one.received == b"".join(expected[one][:places[one][0]])
 
 
 @pytest.mark.parametrize("kind", [Audience, OneByOne, AnswersFirst])
