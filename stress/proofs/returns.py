@@ -11,9 +11,10 @@ import socket
 import struct
 import time
 
-from parley.conformance.targets import PROTOCOLS, launch
+from parley.conformance.targets import IRC, WEB, launch
 from stress.proofs import demand
 from stress.proofs.clients import CHUNK, SECONDS, Client, clients
+from stress.web import UPGRADE, asked
 
 WORKERS = (2, 4)
 TALKERS = 20
@@ -32,6 +33,8 @@ HELLOS = {
     "padded": (b"%-64d%b" % (len(_TEXT), _TEXT), b"Msg received", b"[ERROR] "),
     "delimited": (b"\0\5" + (5).to_bytes(40, "big") + b"rapid", _CONFIRMED, b"user"),
     "dollar": (b"$%-10d%b$" % (len(_LOGIN), _LOGIN), b"'result': True", b"'result': False"),
+    WEB: (UPGRADE + asked("login", name="rapid"), b'"welcome"', b'"no"'),
+    IRC: (b"NICK rapid\r\nUSER x 0 * :x\r\nJOIN #lobby\r\n", b" 366 ", b" 433 "),
 }
 NEED_AN_ACCOUNT = ("delimited", "dollar")
 
@@ -41,9 +44,9 @@ _fork = multiprocessing.get_context("fork")
 def prove(say, returns=10000, framed=500):
     """So many in `line` at each number of workers, quiet and under load; and so many in each of the other protocols."""
     for workers, busy in itertools.product(WORKERS, (False, True)):
-        for protocol in PROTOCOLS:
+        for protocol in HELLOS:
             count = returns if protocol == "line" else framed
-            with launch(workers, protocols=PROTOCOLS) as server, contextlib.ExitStack() as stack:
+            with launch(workers, protocols=tuple(HELLOS)) as server, contextlib.ExitStack() as stack:
                 if busy:
                     stack.enter_context(load(server))
                 seconds = come_back(server, protocol, count)
