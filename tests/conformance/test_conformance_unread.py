@@ -1,0 +1,55 @@
+"""The suite knows whether a server on this machine has read what was written to it."""
+import contextlib
+import socket
+import time
+
+import pytest
+
+from parley.conformance import unread
+
+
+@contextlib.contextmanager
+def connected(host, listens_at=None):
+    """Both ends of a connection: (client, server)."""
+    with contextlib.ExitStack() as undo:
+        family = socket.AF_INET6 if ":" in (listens_at or host) else socket.AF_INET
+        listener = undo.enter_context(socket.socket(family))
+        if listens_at:
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.bind((listens_at or host, 0))
+        listener.listen(1)
+        client = undo.enter_context(socket.create_connection((host, listener.getsockname()[1])))
+        server, _ = listener.accept()
+        yield client, undo.enter_context(server)
+
+
+def soon(way, sock, count):
+    """Whether it says so, at the latest when the kernel has brought the bytes to the other end."""
+    deadline = time.monotonic() + 10
+    while way(sock) != count and time.monotonic() < deadline:
+        time.sleep(0.001)
+    return way(sock) == count
+
+
+@pytest.mark.parametrize("way", [unread._unread, unread._asked, unread._looked_up])
+@pytest.mark.parametrize("host, listens_at", [("127.0.0.1", None), ("::1", None), ("127.0.0.1", "::")])
+def test_what_is_not_read_yet_is_counted(host, listens_at, way):
+    with connected(host, listens_at) as (client, server):
+        assert way(client) == 0
+        client.sendall(b"hello")
+        assert soon(way, client, 5)
+        server.recv(3)
+        assert soon(way, client, 2)
+
+
+def test_a_connection_that_has_ended_is_unknown():
+    with connected("127.0.0.1") as (client, _):
+        client.close()
+        assert unread._unread(client) is None
+
+
+def test_without_sock_diag_the_tables_are_read(monkeypatch):
+    monkeypatch.delattr(socket, "AF_NETLINK")
+    with connected("127.0.0.1") as (client, _):
+        client.sendall(b"hello")
+        assert soon(unread._unread, client, 5)
