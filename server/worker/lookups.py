@@ -4,6 +4,7 @@ After a restart everybody asks for the same history at the same moment; a hostil
 and reads none. Neither may fill the memory of the hub, the journal or this worker.
 """
 import collections
+import itertools
 
 from parley.server.chat.origins import origin
 from parley.server.chat.session.states import GONE
@@ -11,6 +12,7 @@ from parley.server.ipc.messages import ToHub
 from parley.server.protocols.events import Reason
 
 MOST_OPEN = 8  # requests that wait for the hub's answer, or whose answer is being sent
+MOST_PASSED_OVER = 32  # addresses whose next request has to wait for the answer to another one
 UNREAD_AFTER = 1.0  # seconds; whoever has not read its answer by then keeps nobody else from getting one
 MOST_UNREAD = 16 << 20  # bytes of such answers; with more, the readers that are behind longest are ended
 
@@ -18,12 +20,14 @@ MOST_UNREAD = 16 << 20  # bytes of such answers; with more, the readers that are
 class Request:
     """One request to the hub, for all sessions that asked the same.
 
-    message: a `ToHub` whose `sessions` are filled in when it is asked.
+    key: equal for equal questions with the same answer. message: a `ToHub` whose `sessions` are filled in when it is
+        asked.
     until: when its askers should have taken the answer, monotonic seconds; None before it was put to the hub.
     """
 
-    def __init__(self, message):
-        self.message = message
+    def __init__(self, key):
+        self.key = key
+        self.message = key[1]
         self.askers = []
         self.until = None
 
@@ -58,7 +62,7 @@ class Lookups:
         key = type(message), message, session.audience if is_shared else session
         if key not in self._waiting:
             self._lines.setdefault(origin(session.address()[0]), collections.deque()).append(key)
-            self._waiting[key] = Request(message)
+            self._waiting[key] = Request(key)
         self._waiting[key].askers.append(session)
         self._asked[session] = self._waiting[key]
 
@@ -75,27 +79,27 @@ class Lookups:
             for session, is_shared, message in lagging:
                 if session.state is not GONE:
                     self.add(session, is_shared, message)
-        while self._lines and len(self._open) < MOST_OPEN and not self._would_be_a_second_pattern():
+        while self._lines and len(self._open) < MOST_OPEN:
             request = self._next()
+            if request is None:
+                break
             self._drop_settled(request)
             if request.askers:
                 request.until = now + UNREAD_AFTER
                 self._open.append(request)
                 self._ask(request.message._replace(sessions=[session.number for session in request.askers]))
 
-    def _would_be_a_second_pattern(self):
-        """One pattern at a time: all names are matched against it, and nobody is served meanwhile."""
-        _, message, _ = next(iter(self._lines.values()))[0]
-        return _has_pattern(message) and any(
-            _has_pattern(other.message) and not self._is_answered(other) for other in self._open)
-
     def _next(self):
-        address, line = next(iter(self._lines.items()))
-        key = line.popleft()
-        self._lines.move_to_end(address)
-        if not line:
-            del self._lines[address]
-        return self._waiting.pop(key, None) or Request(key[1])  # a bug has kept it out of `_waiting`
+        """Of the first address whose turn it may be; None if there is none."""
+        asked = [request for request in self._open if not self._is_answered(request)]
+        for address, line in itertools.islice(self._lines.items(), MOST_PASSED_OVER):
+            if not any(_has_to_wait(line[0], request) for request in asked):
+                key = line.popleft()
+                self._lines.move_to_end(address)
+                if not line:
+                    del self._lines[address]
+                return self._waiting.pop(key, None) or Request(key)  # a bug has kept it out of `_waiting`
+        return None
 
     def _look_through(self, now):
         for request in (*self._open, *self._unread):
@@ -117,6 +121,15 @@ class Lookups:
 
     def _is_answered(self, request):
         return all(self._asked.get(session) is not request for session in request.askers)
+
+
+def _has_to_wait(key, request):
+    """Must this not be asked before the other one is answered?
+
+    Not the same once more: who wants that, too, is answered together with all others who do meanwhile. And one pattern
+    at a time: all names are matched against it, and nobody is served meanwhile.
+    """
+    return key == request.key or _has_pattern(key[1]) and _has_pattern(request.message)
 
 
 def _has_pattern(message):

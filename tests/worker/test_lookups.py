@@ -64,6 +64,22 @@ def test_the_same_question_of_many_is_asked_once(lookups, asked):
     assert asked == [("recall", list(range(50)), None, 100)]
 
 
+def test_what_is_asked_just_now_is_not_asked_again_before_it_is_answered(lookups, asked):
+    first, late = Asker(0), [Asker(number, "192.0.2.%d" % number) for number in range(1, 20)]
+    ask_all(lookups, [first], shared=True)
+    lookups.go_on(1000)
+    for asker in late:
+        ask_all(lookups, [asker], shared=True)
+        lookups.go_on(1000)
+    lookups.add(Asker(30, "192.0.2.99"), True, ToHub.Recall((), 7, 100))
+    lookups.go_on(1000)
+    assert asked == [("recall", [0], None, 100), ("recall", [30], 7, 100)]
+    first.lag(5)  # the answer is there, but not read
+    lookups.answered(first)
+    lookups.go_on(1000)
+    assert asked[2:] == [("recall", list(range(1, 20)), None, 100)]
+
+
 def test_an_answer_that_differs_with_who_asks_is_asked_for_by_each(lookups, asked):
     ask_all(lookups, [Asker(1), Asker(2)])
     lookups.go_on(1000)
