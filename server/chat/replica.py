@@ -12,6 +12,9 @@ from parley.server.protocols.events import Reason
 NAMES_A_MESSAGE = 128  # names that can be matched with a pattern in the time that a message takes
 USERS_EVERY = 0.3  # seconds between two pushes of the list of users
 USERS_A_SECOND = 5000  # entries of that list; a long one is pushed less often
+# So many workers push a long one in turn, a millisecond later for each thousand entries, which is what that takes: all
+# at once would keep all processors from everybody.
+IN_TURN = 4
 
 
 class Replica:
@@ -32,6 +35,7 @@ class Replica:
         self._lists, self._lists_of = {}, None  # what was last told of the roll, by type of answer; its version then
         self._aliases = rooms.aliases
         self._next_push = 0.0
+        self._turn = None  # when it is our turn to push the list as it is now, monotonic seconds
         self._around = ()  # a Looked for who enters a room next
 
     def said(self, room, worker, first, records, at=0):
@@ -381,12 +385,15 @@ class Replica:
         if not self._roll.changed:
             return None
         if not self._rooms.everywhere.wants_users():
-            self._roll.changed = False  # until somebody comes, perhaps in such a protocol
+            self._turn, self._roll.changed = None, False  # until somebody comes, perhaps in such a protocol
             return None
-        if now >= self._next_push:
+        if self._turn is None:
+            later = self.worker % IN_TURN * (len(self._roll) // 1000) / 1000
+            self._turn = self._next_push if now < self._next_push else now + later
+        if now >= self._turn:
             users = self._roll.users()
             self._next_push = now + max(USERS_EVERY, len(users) / USERS_A_SECOND)
-            self._roll.changed = False
+            self._turn, self._roll.changed = None, False
             self._rooms.tell_users(events.Users(users))
             return None
-        return self._next_push
+        return self._turn

@@ -88,7 +88,10 @@ class Connection:
     def on_ready(self, mask):
         """The selector found the socket ready; or it is its turn to be sent more (WRITE), or heard on."""
         if mask == WRITE:
-            self._flush()
+            if self._worker.puts_off(self):
+                self._watch()
+            else:
+                self._flush()
         elif self._later or self._undecoded:
             self._go_through_backlog()
         elif mask & READ and self.transport is not None:
@@ -338,10 +341,10 @@ class Connection:
                 if sent < len(piece):
                     self.outbox.append(memoryview(piece)[sent:] if sent else piece)
                 sent = max(0, sent - len(piece))
-            self._watch()
             if size > MOST_SENT:
                 self._worker.postpone(self, WRITE)
                 return  # whether it is behind shows when the kernel does not take it
+            self._watch()
         else:
             for piece in pieces:
                 self.outbox.append(piece)
@@ -370,8 +373,10 @@ class Connection:
             self.finish()
         elif sent >= MOST_SENT:
             self._worker.postpone(self, WRITE)  # the kernel may take more, also where it does not say so
-        elif self.state is not GONE and self._worker.deadlines.behind(self, self._worker.now):
-            self._worker.overfull.append(self)
+        else:
+            self._watch()
+            if self.state is not GONE and self._worker.deadlines.behind(self, self._worker.now):
+                self._worker.overfull.append(self)
 
     def described(self):
         """Who it is, for the log."""
@@ -452,7 +457,8 @@ class Connection:
         """Tell the selector what this connection waits for."""
         if self.transport is None:
             return
-        mask = (0 if self._ended or self._paused else READ) | (WRITE if self.outbox or self.transport.unsaid else 0)
+        may_be_told = (self.outbox or self.transport.unsaid) and not self._worker.is_resting(self)
+        mask = (0 if self._ended or self._paused else READ) | (WRITE if may_be_told else 0)
         watch(self._worker.selector, self.transport, self, self._mask, mask)
         self._mask = mask
 

@@ -28,7 +28,9 @@ from parley.server.worker.watching import Selector
 # Seconds for the clients in one tick, until the hub and the clock have their turn again: at least; for each second that
 # it takes to tell everybody what was said, as messages read together share their sends; and at most.
 CLIENTS_TIME, TIME_FOR_EACH_TOLD, MOST_TIME = 0.005, 4, 0.05
+FLOODS_TIME = 0.002  # seconds at least, likewise, for those who have had a turn and have said more than that
 SENDING_TIME = 0.002  # seconds in one tick for those who are to be sent more than goes out at once
+SENDING_SHARE = 4  # of so many parts of the time, one is for these: the machine is needed by other workers, too
 FADES = 0.9  # to this part of itself falls the estimate of that time, at most, in each tick
 PASSED_OVER = 0.05  # seconds that those who have had a turn may have to wait for others
 DEBT_STEP = 0.2  # seconds by which a debt grows until the other workers are told again
@@ -71,6 +73,8 @@ class Worker:
         self._latest = {}  # source -> what it is ready for, in order: who has something new, and no turn yet
         self._postponed = {}  # likewise: who is to have another turn
         self._sending = {}  # likewise: who is to be sent more of what is kept for it
+        self._resting = {}  # likewise: those of them who are not watched until `_next_sending`
+        self._next_sending = self.now
         self._last_postponed = self.now  # when one of these had its turn, or there was none
         self._has_told = False  # is there talk in this tick that clients are told?
         self._telling = 0.0  # seconds that it takes to tell all what a lively tick has for them
@@ -125,7 +129,8 @@ class Worker:
         While the hub's queue is full no client is read: TCP pushes back on the senders. Where clients talk, they are
         read only on the beat (`server.worker.beat`); the hub is heard at any time.
         """
-        wake = min(self._next_sweep, self._next_push, self.turns.next, self.throttle.next)
+        wake = min(self._next_sweep, self._next_push, self.turns.next, self.throttle.next,
+                   self._next_sending if self._resting else self._next_sweep)
         now = time.monotonic()
         wait = max(0.0, wake - now)
         if not self.uplink.full:
@@ -145,6 +150,9 @@ class Worker:
         those who send many; unless these have been passed over for PASSED_OVER. Last come those who are to be sent more
         than goes out at once, with a time of their own: a history for each of many must not keep the others waiting.
         """
+        if self._resting and self.now >= self._next_sending:
+            self._sending.update(self._resting)
+            self._resting.clear()
         latest, postponed = self._latest, self._postponed
         if not postponed:
             self._last_postponed = self.now
@@ -160,15 +168,23 @@ class Worker:
                 latest[source] = latest.get(source, 0) | mask
         if not (latest or postponed or self._sending):
             return
-        lines = [latest, postponed]
+        began, telling = time.monotonic(), min(TIME_FOR_EACH_TOLD * self._telling, MOST_TIME)
+        lines = [(latest, began + max(CLIENTS_TIME, telling)), (postponed, began + max(FLOODS_TIME, telling))]
         if self.now - self._last_postponed > PASSED_OVER:
             lines.reverse()
-        until = time.monotonic() + max(CLIENTS_TIME, min(TIME_FOR_EACH_TOLD * self._telling, MOST_TIME))
-        while (latest or postponed) and all(self._serve_line(line, until) for line in lines if line):
+        while (latest or postponed) and all(self._serve_line(line, until) for line, until in lines if line):
             pass
-        until = time.monotonic() + SENDING_TIME
-        while self._sending and self._serve_line(self._sending, until):
+        if self._sending:
+            self._send_more()
+
+    def _send_more(self):
+        """To those who wait for that. For SENDING_SHARE - 1 times as long as it took they rest."""
+        began = time.monotonic()
+        spent = time.process_time()
+        while self._sending and self._serve_line(self._sending, began + SENDING_TIME):
             pass
+        spent = time.process_time() - spent
+        self._next_sending = max(self._next_sending, began + SENDING_SHARE * spent)
 
     def _serve_line(self, line, until):
         """A turn for each who is in it now; false if the time is over."""
@@ -196,15 +212,27 @@ class Worker:
             line = self._latest if connection in self._latest else self._postponed
         line[connection] = line.get(connection, 0) | mask
 
+    def puts_off(self, connection):
+        """Has it to wait until it is sent more, as enough was sent just now? Then it has a turn, and is not watched."""
+        if self.now < self._next_sending:
+            self._resting[connection] = WRITE
+            return True
+        return False
+
+    def is_resting(self, connection):
+        """Was it put off?"""
+        return connection in self._resting
+
     def forget_turn(self, source):
         """It is closed, or not watched any more."""
         self._latest.pop(source, None)
         self._postponed.pop(source, None)
         self._sending.pop(source, None)
+        self._resting.pop(source, None)
 
     def _has_turn(self, source):
         """Is it about to be served?"""
-        return source in self._latest or source in self._postponed or source in self._sending
+        return any(source in line for line in (self._latest, self._postponed, self._sending, self._resting))
 
     def _speak(self):
         """The end of a tick: what was asked goes to the hub, what was heard to the clients."""

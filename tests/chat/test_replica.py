@@ -530,6 +530,21 @@ def test_a_long_list_is_pushed_less_often(wanted, monkeypatch):
     assert len(pushed(listeners)) == 2
 
 
+def test_several_workers_push_a_long_list_in_turn(sessions, hub):
+    times = []
+    for worker in range(1, 9):
+        listeners = Listeners(wants_users=True)
+        replica = Replica(worker, sessions, rooms_of(Listeners(), listeners), hub)
+        replica.known([b"n%d" % number for number in range(9000)], [b"zoe"], {})
+        now = replica.push_users(1000.0) or 1000.0
+        assert now == 1000.0 or pushed(listeners) == [] and replica.push_users(now) is None
+        assert len(pushed(listeners)) == 1
+        times.append(round(now - 1000.0, 3))
+        replica.left(b"zoe")
+        assert replica.push_users(now) == now + 9001 / replica_module.USERS_A_SECOND
+    assert sorted(times) == [0.0, 0.0, 0.009, 0.009, 0.018, 0.018, 0.027, 0.027]
+
+
 def test_without_anybody_who_wants_it_no_list_is_pushed_and_whoever_comes_then_has_it_at_once(wanted):
     replica, listeners = wanted
     rooms, listeners.rooms = listeners.rooms, {EVERYWHERE: {}}

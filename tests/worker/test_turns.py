@@ -50,6 +50,7 @@ def binary(kind, content):
 def one_turn_a_tick(monkeypatch):
     """The time of a tick is always over."""
     monkeypatch.setattr(loop, "CLIENTS_TIME", -1)
+    monkeypatch.setattr(loop, "FLOODS_TIME", -1)
     monkeypatch.setattr(loop, "MOST_TIME", -1)
     monkeypatch.setattr(loop, "SENDING_TIME", -1)
 
@@ -70,6 +71,19 @@ def test_a_tick_ends_after_its_time_and_the_others_have_their_turn_in_the_next(h
         assert answered <= loop.CLIENTS_TIME * 1000 + 1
         heard += answered
         assert ticks < 100
+
+
+def test_those_who_say_much_have_less_time_in_a_tick_than_those_who_say_something(house, clock, monkeypatch):
+    peers = [house.connect() for _ in range(40)]
+    for peer in peers:
+        fill(peer, b"x\n" * 1000)
+    house.settle(1)  # so that each has had a turn
+    monkeypatch.setattr(loop, "time", SteppingClock(clock))
+    for _ in range(10):
+        for peer in peers:
+            peer.heard()
+        house.tick()
+        assert sum(bool(peer.heard()) for peer in peers) <= loop.FLOODS_TIME * 1000 + 1
 
 
 @pytest.mark.parametrize("milliseconds, turns", [(0, 5), (2, 12), (5, 24), (100, 50)])
@@ -197,6 +211,32 @@ def test_those_who_are_sent_much_have_a_short_time_of_their_own(house, clock, mo
         left -= sum(reader.heard().count(0) for reader in readers)
         ticks += 1
         assert ticks < 1000
+
+
+def test_they_take_no_more_than_a_share_of_the_time_and_are_not_watched_meanwhile(house, clock):
+    """So that most of the machine is left to other workers, and what others say is heard as soon as it comes."""
+    reader, calm = house.member(b"reader"), house.member(b"calm")
+    house.settle()
+    connection, = [one for one in house.worker.admission.connections.values() if one.name == b"reader"]
+    sendmsg = reader.counted.sendmsg
+
+    def send_slowly(pieces):
+        clock.now, clock.spent = clock.now + 0.001, clock.spent + 0.001
+        return sendmsg(pieces)
+
+    reader.counted.sendmsg = send_slowly
+    connection.send([bytes(20 * MOST_SENT)])
+    began, before, left, told = clock.now, clock.spent, 20 * MOST_SENT, 0
+    while left:
+        clock.now += 0.0005
+        calm.send(b"PING\n")
+        house.tick()
+        told += (connection, loop.WRITE) in house.driven[0].found
+        left -= reader.heard().count(0)
+        assert calm.heard().endswith(b"PONG\n")
+        assert clock.spent - before <= (clock.now - began) / loop.SENDING_SHARE + 2 * loop.SENDING_TIME
+    assert clock.now - began < 2 * loop.SENDING_SHARE * (clock.spent - before)
+    assert told <= reader.counted.sends
 
 
 @pytest.mark.slow
