@@ -1,4 +1,5 @@
 """The worker process: one loop over its clients, its two queues to the hub, and the clock."""
+import collections
 import logging
 import selectors
 import time
@@ -25,8 +26,8 @@ from parley.server.worker.throttle import Throttle
 from parley.server.worker.uplink import Uplink
 from parley.server.worker.watching import Selector
 
-# Seconds for the clients in one tick, until the hub and the clock have their turn again: at least; for each second that
-# it takes to tell everybody what was said, as messages read together share their sends; and at most.
+# Seconds in one tick for the hub, and again for the clients, until the others have their turn: at least; for each second
+# that it takes to tell everybody what was said, as messages told together share their sends; and at most.
 CLIENTS_TIME, TIME_FOR_EACH_TOLD, MOST_TIME = 0.005, 4, 0.05
 FLOODS_TIME = 0.002  # seconds at least, likewise, for those who have had a turn and have said more than that
 SENDING_TIME = 0.002  # seconds in one tick for those who are to be sent more than goes out at once
@@ -79,6 +80,7 @@ class Worker:
         self._has_told = False  # is there talk in this tick that clients are told?
         self._telling = 0.0  # seconds that it takes to tell all what a lively tick has for them
         self._down = down
+        self._unheard = collections.deque()  # frames of the hub that there was no time for in the last tick
         self._hub_alone = selectors.DefaultSelector()  # watched instead while the hub's queue is full
         # Watched until the next beat: epoll waits whole milliseconds only, select takes no higher descriptors.
         self._between_beats = (selectors.SelectSelector if down.fileno() < FD_SETSIZE else selectors.DefaultSelector)()
@@ -112,7 +114,7 @@ class Worker:
             self.now = time.monotonic()
             self._woke = time.process_time()
             self.uplink.patience = self._beat.patience(self.now)
-            if _FROM_HUB in ready:
+            if self._unheard or _FROM_HUB in ready:
                 self._hear_hub()
             if not self.uplink.full:
                 self._serve_all(ready)
@@ -135,11 +137,11 @@ class Worker:
         wait = max(0.0, wake - now)
         if not self.uplink.full:
             pause = self._beat.next - now
-            if pause > 0 and self._between_beats.select(pause):
+            if pause > 0 and not self._unheard and self._between_beats.select(pause):
                 return [_FROM_HUB]
-            hurries = self.admission.hurries or self._latest or self._postponed or self._sending
+            hurries = self.admission.hurries or self._latest or self._postponed or self._sending or self._unheard
             return self.selector.select(0 if hurries else wait)
-        ready = self._hub_alone.select(wait)
+        ready = self._hub_alone.select(0 if self._unheard else wait)
         self.uplink.retry()
         return [_FROM_HUB for _, mask in ready if mask & READ]
 
@@ -273,22 +275,28 @@ class Worker:
     # ---- the hub
 
     def _hear_hub(self):
-        try:
-            frames = self._down.get()
-        except EOFError:
-            self._lose_hub()
-            return
-        for frame in frames:
+        """In order, until the time is over; the rest is heard in the next tick, before any more is read."""
+        if not self._unheard:
+            try:
+                self._unheard.extend(self._down.get())
+            except EOFError:
+                self._lose_hub()
+                return
+        until, unheard = self.now + max(CLIENTS_TIME, min(TIME_FOR_EACH_TOLD * self._telling, MOST_TIME)), self._unheard
+        while unheard:
+            frame = unheard.popleft()
             kind, room, worker, _, _, number, at = HEAD.unpack_from(frame)
             if kind == CONTROL:
                 name, arguments = called(frame)
                 self._handlers[name](*arguments)
-                continue
-            self._has_told = True
-            if kind > CONTROL:
-                self._said_with_extra(room, worker, number, said(frame), at)
             else:
-                self._said(room, worker, number, records(frame), at)
+                self._has_told = True
+                if kind > CONTROL:
+                    self._said_with_extra(room, worker, number, said(frame), at)
+                else:
+                    self._said(room, worker, number, records(frame), at)
+            if time.monotonic() > until:
+                break
 
     def _lose_hub(self):
         log.error("the parent process is gone: closing all connections")

@@ -73,6 +73,28 @@ def test_a_tick_ends_after_its_time_and_the_others_have_their_turn_in_the_next(h
         assert ticks < 100
 
 
+def test_of_many_answers_of_the_hub_a_tick_hears_some_in_order_and_clients_have_their_turns_between(
+        house, clock, monkeypatch):
+    """As when everybody comes back at once, and each is told a list of thousands of users that is written for it."""
+    calm, askers = house.member(b"calm"), [house.member(b"asker%d" % number) for number in range(30)]
+    house.settle()
+    for peer in (calm, *askers):
+        peer.heard()
+    for number in range(len(askers)):
+        house.hub.worker(1, ToWorker.Tell(number + 2, "Notice", [b"%d" % number]))
+    house.hub.turn(0)
+    monkeypatch.setattr(loop, "time", SteppingClock(clock))
+    heard = []
+    while len(heard) < len(askers):
+        calm.send(b"PING\n")
+        house.tick()
+        house.tick()
+        assert calm.heard().endswith(b"PONG\n")
+        new = [asker for asker in askers if asker not in heard and b"INFO" in asker.heard()]
+        assert new == askers[len(heard):len(heard) + len(new)] and len(new) <= 2 * (1000 * loop.CLIENTS_TIME + 1)
+        heard += new
+
+
 def test_those_who_say_much_have_less_time_in_a_tick_than_those_who_say_something(house, clock, monkeypatch):
     peers = [house.connect() for _ in range(40)]
     for peer in peers:
