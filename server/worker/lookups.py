@@ -13,6 +13,7 @@ from parley.server.protocols.events import Reason
 
 MOST_OPEN = 8  # requests that wait for the hub's answer, or whose answer is being sent
 MOST_PASSED_OVER = 32  # addresses whose next request has to wait for the answer to another one
+PATTERN_PAUSE = 1.5e-6  # seconds for each name between two patterns; matching one takes a quarter of that
 UNREAD_AFTER = 1.0  # seconds; whoever has not read its answer by then keeps nobody else from getting one
 MOST_UNREAD = 16 << 20  # bytes of such answers; with more, the readers that are behind longest are ended
 
@@ -39,11 +40,14 @@ class Request:
 class Lookups:
     """The requests of one worker, in turn by address.
 
-    ask: ask(message) puts one to the hub.
+    ask: ask(message) puts one to the hub. names: how many names there are, which a pattern is matched against.
+    next: when to go on at the latest, monotonic seconds; endless if nothing waits for a time.
     """
 
     def __init__(self, ask):
         self._ask = ask
+        self.names = lambda: 0
+        self.next, self._next_pattern = float("inf"), float("-inf")
         self._asked = {}  # session -> the Request to which it has no answer yet
         self._waiting = {}  # (type of message, message, who) -> Request, of those that wait for their turn
         self._lines = collections.OrderedDict()  # address -> their keys, in order; the first address is next
@@ -79,21 +83,26 @@ class Lookups:
             for session, is_shared, message in lagging:
                 if session.state is not GONE:
                     self.add(session, is_shared, message)
+        self.next = float("inf")
         while self._lines and len(self._open) < MOST_OPEN:
-            request = self._next()
+            request = self._next(now)
             if request is None:
                 break
             self._drop_settled(request)
             if request.askers:
                 request.until = now + UNREAD_AFTER
+                if _has_pattern(request.message):
+                    self._next_pattern = now + PATTERN_PAUSE * self.names()
                 self._open.append(request)
                 self._ask(request.message._replace(sessions=[session.number for session in request.askers]))
 
-    def _next(self):
+    def _next(self, now):
         """Of the first address whose turn it may be; None if there is none."""
         asked = [request for request in self._open if not self._is_answered(request)]
         for address, line in itertools.islice(self._lines.items(), MOST_PASSED_OVER):
-            if not any(_has_to_wait(line[0], request) for request in asked):
+            if now < self._next_pattern and _has_pattern(line[0][1]):
+                self.next = self._next_pattern
+            elif not any(_has_to_wait(line[0], request) for request in asked):
                 key = line.popleft()
                 self._lines.move_to_end(address)
                 if not line:
@@ -127,7 +136,7 @@ def _has_to_wait(key, request):
     """Must this not be asked before the other one is answered?
 
     Not the same once more: who wants that, too, is answered together with all others who do meanwhile. And one pattern
-    at a time: all names are matched against it, and nobody is served meanwhile.
+    at a time, with a pause behind it: all names are matched against it, and nobody is served meanwhile.
     """
     return key == request.key or _has_pattern(key[1]) and _has_pattern(request.message)
 

@@ -26,7 +26,7 @@ from parley.server.worker.throttle import Throttle
 from parley.server.worker.uplink import Uplink
 from parley.server.worker.watching import Selector
 
-# Seconds in one tick for the hub, and again for the clients, until the others have their turn: at least; for each second
+# Seconds in one tick for the hub, and again for the clients, until others have their turn: at least; for each second
 # that it takes to tell everybody what was said, as messages told together share their sends; and at most.
 CLIENTS_TIME, TIME_FOR_EACH_TOLD, MOST_TIME = 0.005, 4, 0.05
 FLOODS_TIME = 0.002  # seconds at least, likewise, for those who have had a turn and have said more than that
@@ -87,6 +87,7 @@ class Worker:
         self._settings = settings
         self.audiences = Audiences(PROTOCOLS, self.strangers, self._configure_audience)
         self.rooms = self.audiences.known = Rooms(self.audiences.everyone)
+        self.lookups.names = lambda: len(self.rooms.roll)
         self.stats = Stats(self.now)
         self.admission = Admission(self, listening)
         self.stopping = self._done = self._ending = False
@@ -131,7 +132,7 @@ class Worker:
         While the hub's queue is full no client is read: TCP pushes back on the senders. Where clients talk, they are
         read only on the beat (`server.worker.beat`); the hub is heard at any time.
         """
-        wake = min(self._next_sweep, self._next_push, self.turns.next, self.throttle.next,
+        wake = min(self._next_sweep, self._next_push, self.turns.next, self.throttle.next, self.lookups.next,
                    self._next_sending if self._resting else self._next_sweep)
         now = time.monotonic()
         wait = max(0.0, wake - now)

@@ -7,7 +7,7 @@ from parley.server.chat.session.states import GONE, MEMBER
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import Reason
-from parley.server.worker.lookups import MOST_OPEN, MOST_UNREAD, UNREAD_AFTER, Lookups
+from parley.server.worker.lookups import MOST_OPEN, MOST_UNREAD, PATTERN_PAUSE, UNREAD_AFTER, Lookups
 from parley.server.worker.throttle import BURST
 
 
@@ -127,6 +127,22 @@ def test_an_address_with_many_questions_does_not_keep_another_waiting(lookups, a
         lookups.answered(asker)
     lookups.go_on(1000)
     assert [500] in [numbers for _, numbers, _, _ in asked]
+
+
+def test_between_two_patterns_there_is_a_pause_by_the_number_of_names_and_others_do_not_wait_for_it(lookups, asked):
+    lookups.names = lambda: 10000
+    askers = [Asker(number, "192.0.2.%d" % number) for number in range(3)]
+    for asker in askers[:2]:
+        lookups.add(asker, False, ToHub.Accounts((), b"a*"))
+    lookups.go_on(1000)
+    lookups.answered(askers[0])
+    lookups.add(askers[2], False, ToHub.Accounts((), None))
+    lookups.go_on(1000)
+    assert [numbers for _, numbers, _ in asked] == [[0], [2]]
+    assert lookups.next == 1000 + 10000 * PATTERN_PAUSE
+    lookups.go_on(lookups.next)
+    assert [numbers for _, numbers, _ in asked] == [[0], [2], [1]]
+    assert lookups.next == float("inf")
 
 
 def test_who_does_not_read_its_answer_keeps_others_waiting_for_a_moment_only(lookups, asked):
@@ -325,7 +341,9 @@ def test_a_pattern_is_paid_for_by_the_names_it_is_held_against(open_house, store
     house = open_house(memory=memory)
     stranger = house.connect(protocol="delimited")
     stranger.send(delimited(1, b"nobody*") * 100)
-    house.settle(300)
+    for _ in range(40):
+        house.settle()
+        house.clock.now += 5000 * PATTERN_PAUSE
     assert 20 <= stranger.heard().count(b"\0\7") <= 30  # 1000 messages' worth, at 5000 / 128 each
 
 
