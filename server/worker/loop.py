@@ -132,14 +132,15 @@ class Worker:
         While the hub's queue is full no client is read: TCP pushes back on the senders. Where clients talk, they are
         read only on the beat (`server.worker.beat`); the hub is heard at any time.
         """
-        wake = min(self._next_sweep, self._next_push, self.turns.next, self.throttle.next, self.lookups.next,
-                   self._next_sending if self._resting else self._next_sweep)
+        wake = min(self._next_sweep, self._next_push, self.turns.next, self.throttle.next, self.lookups.next)
         now = time.monotonic()
         wait = max(0.0, wake - now)
         if not self.uplink.full:
             pause = self._beat.next - now
             if pause > 0 and not self._unheard and self._between_beats.select(pause):
                 return [_FROM_HUB]
+            if self._resting:
+                wait = min(wait, max(0.0, self._next_sending - now))
             hurries = self.admission.hurries or self._latest or self._postponed or self._sending or self._unheard
             return self.selector.select(0 if hurries else wait)
         ready = self._hub_alone.select(0 if self._unheard else wait)

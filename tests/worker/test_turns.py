@@ -240,7 +240,14 @@ def test_they_take_no_more_than_a_share_of_the_time_and_are_not_watched_meanwhil
     reader, calm = house.member(b"reader"), house.member(b"calm")
     house.settle()
     connection, = [one for one in house.worker.admission.connections.values() if one.name == b"reader"]
-    sendmsg = reader.counted.sendmsg
+    sendmsg, select, waits = reader.counted.sendmsg, house.worker.selector.select, []
+
+    def note(seconds):
+        if house.worker._resting:
+            waits.append(seconds)
+        return select(seconds)
+
+    house.worker.selector.select = note
 
     def send_slowly(pieces):
         clock.now, clock.spent = clock.now + 0.001, clock.spent + 0.001
@@ -259,6 +266,7 @@ def test_they_take_no_more_than_a_share_of_the_time_and_are_not_watched_meanwhil
         assert clock.spent - before <= (clock.now - began) / loop.SENDING_SHARE + 2 * loop.SENDING_TIME
     assert clock.now - began < 2 * loop.SENDING_SHARE * (clock.spent - before)
     assert told <= reader.counted.sends
+    assert waits and 0 < max(waits) <= 2 * loop.SENDING_SHARE * loop.SENDING_TIME
 
 
 @pytest.mark.slow
