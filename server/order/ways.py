@@ -10,7 +10,9 @@ There must be no more than one replica that Sentinels may promote; others have t
 
 Once a lost master has a successor, Sentinels list it as a replica of that one, and need as long as before to find it
 dead. So a node remembers that most of them have said so already, and reads from the successor until the lost one
-follows it. Whether a replica follows its master is asked of itself, as Sentinels ask it every ten seconds only.
+is a replica again. While that one copies what its successor has, nothing is read: Sentinels might let it take the place
+of that one before it has all, and then what was read would be gone. Whether a replica follows its master is asked of
+itself, as Sentinels ask it every ten seconds only.
 """
 import collections
 import time
@@ -180,7 +182,10 @@ class Watched:
                 self._fallen = address
 
     def _is_back(self, views: List[_View]) -> bool:
-        """Does the fallen master follow its successor? It is asked once any Sentinel has heard of it as a replica."""
+        """Does the fallen master follow its successor? It is asked once any Sentinel has heard of it as a replica.
+
+        Lost while it is one that does not have everything yet.
+        """
         heard_of = [one for view in views for one in view.replicas
                     if _address(one) == self._fallen and one["info-refresh"] != "0"]
         if not heard_of:
@@ -191,8 +196,10 @@ class Watched:
         except redis.RedisError:
             return False
         server.disconnect()
-        if not _is_following(role):
+        if role[0] != b"slave":
             return False
+        if not _is_following(role):
+            raise Lost("the master that was lost is back, and does not have yet what its successor has")
         self._fallen = None
         return True
 
