@@ -10,9 +10,11 @@ import os
 import random
 import signal
 import sqlite3
+import sys
 import tempfile
 import threading
 import time
+import traceback
 
 from parley.conformance.targets import DidNotStart, launch
 from stress.proofs import demand
@@ -25,6 +27,7 @@ PROTOCOLS = ("line", "padded", "delimited", "dollar")
 CONFIG = {"limits": {"messages_per_second": 0, "outbox_bytes": 1 << 26, "stall_seconds": 60}, "idle_timeout": 0}
 VICTIMS = ("worker", "journal", "hub")
 PAUSE = 0.02  # seconds between two texts of one speaker
+DEPTH = 6  # calls of which it is told where somebody waits
 BETWEEN_KILLS = (0.3, 0.9)  # seconds
 COMES_BACK = 60.0  # seconds for a new server after the hub was killed
 BOX = 150  # messages kept for one account; the server takes about 250 of this length from one address
@@ -162,14 +165,23 @@ class Speakers:
         if not error[0]:
             demand(not self._failures, "%s", self._failures)
 
-    def flow(self):
+    def flow(self, seconds=60.0):
         """Return when everybody has done something since now."""
-        before = [one.done for one in self._all]
-        deadline = time.monotonic() + 60
-        while any(one.done <= so_far for one, so_far in zip(self._all, before)):
-            demand(not self._failures and time.monotonic() < deadline, "nothing more from %s, failures: %s", [
-                type(one).__name__ for one, so_far in zip(self._all, before) if one.done <= so_far], self._failures)
+        waiting = {one: one.done for one in self._all}
+        deadline = time.monotonic() + seconds
+        while waiting:
+            demand(not self._failures, "failures: %s", self._failures)
+            if time.monotonic() > deadline:
+                demand(False, "nothing more from %s", "; ".join(map(self._how_is, waiting)))
             time.sleep(PAUSE)
+            waiting = {one: so_far for one, so_far in waiting.items() if one.done <= so_far}
+
+    def _how_is(self, one):
+        """What somebody does, and why its last connection ended."""
+        frame = sys._current_frames().get(self._threads[self._all.index(one)].ident)
+        stack = traceback.extract_stack(frame)[-DEPTH:] if frame else ()
+        return "%s %r in %s, last ended by %s" % (
+            type(one).__name__, one.name, " > ".join(entry[2] for entry in stack), one.ended)
 
     def _live(self, one):
         """It lives again after each end of its connections."""
@@ -182,9 +194,11 @@ class Speakers:
                             one.act()
                             one.done += 1
                             time.sleep(one.pause)
-                except OSError:
+                except OSError as error:
+                    one.ended = repr(error)
                     time.sleep(PAUSE)
                 except Silence as silence:
+                    one.ended = repr(silence)
                     self._ledger.note("silent", "%s" % silence)
         except Exception as error:  # ours; without it the thread would end without a word
             self._failures.append(repr(error))
@@ -207,9 +221,10 @@ def everybody():
 class Role:
     """Somebody of the play. `come(enter)` connects, entering what is to be closed; `act()` does one thing."""
 
-    house = ledger = None
+    house = ledger = name = None
     pause = PAUSE
     done = 0
+    ended = None  # why its latest connection has
     _count = 0
 
     def meet(self, enter, kind, name, account=False):

@@ -1,9 +1,13 @@
 """People who talk to a cluster."""
+import threading
+
 import pytest
 
 from stress.cluster.people import Contender
 from stress.cluster.record import Record
+from stress.proofs import Violation
 from stress.proofs.clients import Closed
+from stress.proofs.durable import Role, Speakers
 
 
 class Voice:
@@ -24,3 +28,32 @@ def test_who_always_gets_the_name_does_something():
         contender.act()
     assert contender.done == before + 1
     assert len(contender.ledger.acknowledged) == 3
+
+
+class Waiting(Role):
+    """Is sent away once, and then waits for good, until the test is over."""
+
+    name = b"ann"
+    pause = 0.0
+
+    def __init__(self, over):
+        self._over, self._came = over, 0
+
+    def come(self, enter):
+        self._came += 1
+        if self._came == 1:
+            raise Closed("the first one")
+
+    def act(self):
+        self._over.wait()
+
+
+def test_of_somebody_who_does_nothing_it_is_told_where_it_waits():
+    over = threading.Event()
+    with Speakers(None, Record(), [Waiting(over)]) as speakers:
+        try:
+            with pytest.raises(Violation, match=r"nothing more from Waiting b'ann' in .*act > wait.*the first one"):
+                speakers.flow(0.2)
+        finally:
+            over.set()
+        speakers.flow()
