@@ -20,7 +20,10 @@ MISSING = "there is no redis-server or valkey-server (Debian: apt install redis-
 
 HOST = "127.0.0.1"
 NOWHERE = 1  # a port at which nobody listens
-DOWN_AFTER_MS = 1000  # of silence, and Sentinel takes a server for dead
+# Of silence, and Sentinel takes a server for dead. It comes back to a server that it has lost once a second, and looks
+# around every 100 ms: with less than this it may find the successor dead that it has just put in a dead master's place,
+# and let that one come back, with what it had.
+DOWN_AFTER_MS = 1200
 FAILOVER_TIMEOUT_MS = 2000  # Sentinel begins no second failover within twice this time
 SECONDS = 60.0  # a bound against hanging, for all that is waited for
 _PORTS = range(20000, 32000)  # below those that Linux gives to whoever wants any, and all of five digits

@@ -27,6 +27,13 @@ def told(compose, name):
     return compose["configs"][name]["content"]
 
 
+def test_operators_are_told_to_have_sentinel_wait_as_long_as_it_does_here(compose):
+    with open(os.path.join(ROOT, "docs", "cluster.md"), encoding="utf-8") as file:
+        page = file.read()
+    for text in (page, told(compose, "sentinel")):
+        assert "sentinel down-after-milliseconds parley %d" % engine.DOWN_AFTER_MS in text
+
+
 def test_each_service_has_what_it_names(compose):
     services = compose["services"]
     assert set(services) == {*SERVERS, *SENTINELS, *NODES}
