@@ -11,8 +11,9 @@ There must be no more than one replica that Sentinels may promote; others have t
 Once a lost master has a successor, Sentinels list it as a replica of that one, and need as long as before to find it
 dead. So a node remembers that most of them have said so already, and reads from the successor until the lost one
 is a replica again. While that one copies what its successor has, nothing is read: Sentinels might let it take the place
-of that one before it has all, and then what was read would be gone. Whether a replica follows its master is asked of
-itself, as Sentinels ask it every ten seconds only.
+of that one before it has all, and then what was read would be gone. From when it has all, what only the successor has
+does not count either, whatever Sentinels know of it. Whether a replica follows its master is asked of itself, as
+Sentinels ask it every ten seconds only.
 """
 import collections
 import time
@@ -35,10 +36,11 @@ Told = Tuple[List[Any], str]  # answers, and from where they are
 
 
 class _View(NamedTuple):
-    """What a Sentinel says."""
+    """What a Sentinel says. further: how many replicas there are beside, which are not to be promoted."""
 
     master: State
     replicas: List[State]
+    further: int
 
 
 class Lost(redis.RedisError):  # type: ignore[misc]  # of no known type where the library has none
@@ -119,6 +121,7 @@ class Watched:
         self._where = ""
         self._asked_at = 0.0
         self._fallen: Optional[Address] = None  # the master that most Sentinels took for dead
+        self._further = 0  # replicas that are not to be promoted
 
     def _server(self, state: State) -> Any:
         return connection(self._place, host=state["ip"], port=int(state["port"]), username=self._place.user,
@@ -130,8 +133,9 @@ class Watched:
         for sentinel in self._sentinels:
             try:
                 master = _state(sentinel.execute_command("SENTINEL", "MASTER", self._place.master))
-                replicas = map(_state, sentinel.execute_command("SENTINEL", "SLAVES", self._place.master))
-                views.append(_View(master, [one for one in replicas if one["slave-priority"] != "0"]))
+                known = [_state(one) for one in sentinel.execute_command("SENTINEL", "SLAVES", self._place.master)]
+                replicas = [one for one in known if one["slave-priority"] != "0"]
+                views.append(_View(master, replicas, len(known) - len(replicas)))
             except redis.RedisError:
                 continue
         if not views:
@@ -157,6 +161,10 @@ class Watched:
         if role[0] != (b"slave" if self._is_replica else b"master"):
             self.forget()
             raise Lost("%s changes its role" % self._where)
+        if not self._is_replica and len(role[2]) > self._further:
+            self._fallen = None  # it is a replica like any other, and perhaps the master soon
+            self.forget()
+            raise Lost("%s is not alone any more" % self._where)
         return answers, self._where
 
     def _find(self) -> None:
@@ -164,6 +172,7 @@ class Watched:
         views = self._views()
         self._note_fallen(views)
         replicas = {_address(one): one for view in views for one in view.replicas if not _is_down(one)}
+        self._further = max(view.further for view in views)
         self._is_replica = bool(replicas) and (min(replicas) != self._fallen or self._is_back(views))
         state = replicas[min(replicas)] if self._is_replica else self._lonely_master(views)
         self.forget()
@@ -210,9 +219,10 @@ class Watched:
         if all(_is_down(view.master) for view in views):
             raise Lost("the Sentinels say that the master is down, and no replica is there")
         agreeing: Dict[Address, int] = collections.Counter()
+        if any("failover_in_progress" in view.master["flags"] for view in views):
+            raise Lost("a Sentinel is about to let another server take the master's place")
         for view in views:
-            is_certain = not _is_down(view.master) and "failover_in_progress" not in view.master["flags"]
-            agreeing[_address(view.master)] += is_certain
+            agreeing[_address(view.master)] += not _is_down(view.master)
         if len(agreeing) == 1 and max(agreeing.values()) > len(self._sentinels) // 2:
             return views[0].master
         raise Lost("no replica is there, and most Sentinels do not say so")

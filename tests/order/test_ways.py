@@ -95,8 +95,9 @@ def test_a_replica_that_is_being_promoted_is_not_taken_for_one_that_is_down(serv
     told_by_all(servers, replicas=[state("r", "slave,disconnected")])
     with pytest.raises(ways.Lost, match="changes its role"):
         way.read(("XREAD",))
-    told_by_all(servers, replicas=[], master=state("m", "master,failover_in_progress"))
-    with pytest.raises(ways.Lost, match="most Sentinels"):
+    told_by_all(servers, replicas=[])
+    servers["s3"].master = state("m", "master,failover_in_progress")
+    with pytest.raises(ways.Lost, match="about to let another server"):
         way.read(("XREAD",))
     assert not servers["m"].reads
 
@@ -135,6 +136,25 @@ def test_the_successor_of_a_lost_master_is_read_from_until_that_is_a_replica(ser
     servers["m"].role = [b"slave", b"r", 6379, b"connect", -1]
     for _ in range(2):  # it is a replica like any other from now on
         with pytest.raises(ways.Lost, match="has lost its master"):
+            way.read(("XREAD",))
+
+
+@pytest.mark.parametrize("replicas", [[], [state("q", priority="0")]])
+def test_what_only_the_successor_has_does_not_count_once_it_has_a_replica(servers, way, monkeypatch, replicas):
+    """That one may be put into its place at once, though it has not been seen as a replica by anybody."""
+    clock = [100.0]
+    monkeypatch.setattr(ways.time, "monotonic", lambda: clock[0])
+    lose_master(servers, way)
+    told_by_all(servers, replicas=[state("m", "slave,disconnected", heard="0"), *replicas])
+    followers = [[b"q", b"6379", b"9"]] * len(replicas)
+    servers["r"].role = [b"master", 9, followers]
+    assert way.read(("XREAD",))[1] == "the master at r:6379"
+    servers["r"].role = [b"master", 9, [*followers, [b"m", b"6379", b"9"]]]
+    with pytest.raises(ways.Lost, match="not alone any more"):
+        way.read(("XREAD",))
+    servers["r"].role = [b"master", 9, followers]
+    for _ in range(2):  # it has taken itself for the master since, or has been made it
+        with pytest.raises(ways.Lost, match="the replica at m:6379 changes its role"):
             way.read(("XREAD",))
 
 
