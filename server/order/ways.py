@@ -28,6 +28,7 @@ from parley.server.order.place import Place
 WITHIN = 1.0  # seconds for an answer
 WAIT = 0.5  # seconds that a read waits for more
 SENTINEL_WITHIN = 0.5  # seconds for a Sentinel's answer
+SILENT_WITHIN, SILENT_FOR = 0.1, 10.0  # the same for one that has not answered, for so many seconds
 ASK_AGAIN = 0.5  # seconds, while there is no replica
 
 State = Dict[str, str]  # of a server, as a Sentinel has it
@@ -112,10 +113,11 @@ class Watched:
 
     def __init__(self, place: Place) -> None:
         self._place = place
-        self._sentinels = [client(
-            place, host=host, port=port, password=place.sentinel_password, socket_timeout=SENTINEL_WITHIN,
-            socket_connect_timeout=SENTINEL_WITHIN)
+        self._sentinels = [[client(
+            place, host=host, port=port, password=place.sentinel_password, socket_timeout=within,
+            socket_connect_timeout=within) for within in (SENTINEL_WITHIN, SILENT_WITHIN)]
             for host, port in place.sentinels]
+        self._silent: Dict[int, float] = {}  # which Sentinel has not answered -> until when it has less time
         self._reading: Any = None
         self._is_replica = True
         self._where = ""
@@ -128,16 +130,18 @@ class Watched:
                           password=self._place.password)
 
     def _views(self) -> List[_View]:
-        """What each of the Sentinels says that answer."""
+        """What each of the Sentinels says that answer. Those on a lost machine must not take long each time."""
         views = []
-        for sentinel in self._sentinels:
+        for number, clients in enumerate(self._sentinels):
+            sentinel = clients[self._silent.get(number, 0.0) > time.monotonic()]
             try:
                 master = _state(sentinel.execute_command("SENTINEL", "MASTER", self._place.master))
                 known = [_state(one) for one in sentinel.execute_command("SENTINEL", "SLAVES", self._place.master)]
                 replicas = [one for one in known if one["slave-priority"] != "0"]
                 views.append(_View(master, replicas, len(known) - len(replicas)))
             except redis.RedisError:
-                continue
+                if sentinel is clients[0]:
+                    self._silent[number] = time.monotonic() + SILENT_FOR
         if not views:
             raise Lost("no Sentinel answers that knows of %s" % self._place.master)
         return views

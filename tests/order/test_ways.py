@@ -217,6 +217,30 @@ def test_where_a_replica_is_required_nobody_reads_from_the_master(servers):
         ways.way(PLACE._replace(replica="required")).read(("XREAD",))
 
 
+def test_a_sentinel_that_does_not_answer_is_not_waited_for_each_time(monkeypatch):
+    """It may be on the machine that is lost, and nothing is read while one waits for it."""
+    clock, waited = [100.0], []
+
+    class Sentinel:
+        def __init__(self, place, host, socket_timeout, **more):
+            self.is_silent, self.within = host == "s2", socket_timeout
+
+        def execute_command(self, command, what, name):
+            if self.is_silent:
+                waited.append(self.within)
+                raise redis.TimeoutError
+            return state("m", "master") if what == "MASTER" else []
+
+    monkeypatch.setattr(ways.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(ways, "client", Sentinel)
+    monkeypatch.setattr(ways, "connection", lambda place, host, **more: host)
+    way = ways.way(PLACE)
+    for passed in (0, 1, ways.SILENT_FOR, 1):
+        clock[0] += passed
+        assert way.master() == "m"
+    assert waited == [ways.SENTINEL_WITHIN, ways.SILENT_WITHIN] * 2
+
+
 def test_without_any_sentinel_nothing_is_known(servers, way):
     told_by_all(servers, master=None)
     for ask in (way.master, lambda: way.read(("XREAD",))):
