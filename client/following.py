@@ -28,6 +28,7 @@ class Following(Requests):
         super().__init__(address)
         self.names: Set[str] = set()  # of the users known to be online
         self.inside: Dict[str, Optional[str]] = {}  # {room that you are in, beside the lobby: its key or None}
+        self._listed: Set[str] = set()  # of these the rooms that the last list of users had, where it has any
         self._events: Deque[Event] = collections.deque()
         self._login: Any = None  # (method, arguments) by which to log in again
         self._first: Any = None  # the last login that was requested; its password is for its name only
@@ -71,7 +72,7 @@ class Following(Requests):
             notice = self._protocol.catch_up()
         else:
             self._protocol.arrive()
-        self._was_logged_in = True
+        self._was_logged_in, self._listed = True, set()
         for room, key in self.inside.items():
             self._protocol.join_room(room, key)
         return [event, *([events.Notice(notice)] if notice else []), *self._files.come_back()]
@@ -177,6 +178,10 @@ class Following(Requests):
         return [event]
 
     def _on_listed(self, event: events.Listed) -> List[Event]:
+        """Of a room that one has left something may come yet, but no list of users has it from then on."""
+        for room in self._listed.difference(event.rooms):
+            self._put_out(room)
+        self._listed = set(event.rooms)
         for room in event.rooms:
             self.inside.setdefault(room, None)
         return [event]

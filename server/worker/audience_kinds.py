@@ -3,7 +3,7 @@ import collections
 
 from parley.server.chat.room import EVERYWHERE
 from parley.server.chat.session.states import GONE, WAITING
-from parley.server.protocols.events import Exited, Left, Managed, Renamed, Said
+from parley.server.protocols.events import Exited, Left, Managed, Renamed, Said, Users
 from parley.server.worker.fanout import LONG, Audience, charge_for
 from parley.server.worker.outbox import Outbox
 from parley.server.worker.throttle import KIB_SHIFT
@@ -274,11 +274,38 @@ class Personal(Separate):
 
 
 class AnswersFirst(Separate):
-    """The next thing a client gets after a request is its answer; what happens meanwhile goes out behind that."""
+    """The next thing a client gets after a request is its answer; what happens meanwhile goes out behind that.
+
+    So would a list of users from before the answer, which may name a room that the client has been told it has left. Of
+    the lists that come while it waits it gets only the last.
+    """
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
         self._answers = {}  # session -> frames
+        self._lists = {}  # session that waits for an answer -> Users
+
+    def hear_users(self, users, own):
+        start = len(self._frames)
+        waiting = [session for session in self.members if session.state is WAITING]
+        self._lists = {session: own.get(session, users) for session in waiting if session not in self._unlisted}
+        super().hear_users(users, {session: own[session] for session in own if session not in self._lists})
+        for session in self._lists:
+            self._cut(session, start, ())
+
+    def tell(self, session, happening):
+        if type(happening) is not Users:
+            super().tell(session, happening)
+        elif session.state is WAITING:
+            self._lists[session] = happening
+        else:
+            self._lists.pop(session, None)
+            super().tell(session, happening)
+
+    def leave(self, session, room=EVERYWHERE):
+        if room == EVERYWHERE:
+            self._lists.pop(session, None)
+        super().leave(session, room)
 
     def answer(self, session, happening):
         self._answers.setdefault(session, []).extend(self._answer_frames(session, happening))
@@ -292,7 +319,9 @@ class AnswersFirst(Separate):
                 self._held.setdefault(session, Outbox()).extend(pieces)
             session.send(answers)
         else:
-            session.send([*answers, *self._held.pop(session, ()), *pieces])
+            users = self._lists.pop(session, None)
+            listed = () if users is None else self._encode(users, session.name)
+            session.send([*answers, *self._held.pop(session, ()), *pieces, *listed])
 
 
 def _without_room(happening):

@@ -34,6 +34,8 @@ from parley.client import (
     Whispered,
     connect,
 )
+from parley.client.address import Address
+from parley.client.following import Following
 from parley.client.position import ResumePosition
 from parley.client.protocols import CLIENT_PROTOCOLS
 from parley.server.protocols.binary import HEADER
@@ -227,6 +229,41 @@ def test_rooms_in_a_dollar_list_are_no_users():
     listed = packet(purpose="reload_user_list", users=[
         {"username": name, "status": "online", "unread": 1} for name in ("lobby", "#dev", "ann")])
     assert talking("dollar").feed(listed)[0] == Listed((("ann", True),), True, ("#dev",))
+
+
+def listing(*rooms):
+    return packet(purpose="reload_user_list", users=[
+        {"username": name, "status": "online"} for name in ("lobby", *rooms, "ann")])
+
+
+class Learning(Following):
+    """What a chat learns, of a connection on which ann is logged in."""
+
+    def __init__(self, protocol):
+        super().__init__(Address(protocol, "chat.example", 1, False))
+        self._protocol = talking(protocol)
+        self._position = self._protocol.position
+
+    def _flush(self):
+        self._protocol.to_send()
+
+    def feed(self, data):
+        self._handle(self._protocol.feed(data))
+
+
+def test_what_comes_of_a_room_behind_the_answer_to_leaving_it_does_not_count_as_being_in():
+    chat = Learning("dollar")
+    chat.join_room("#dev", "key")
+    chat.join_room("#ops")
+    chat.feed(packet(purpose="join_room", result=True) * 2 + listing())
+    assert chat.inside == {"#dev": "key", "#ops": None}
+    chat.feed(listing("#dev", "#ops"))
+    chat.leave_room("#dev")
+    chat.feed(packet(purpose="leave_room", result=True))
+    assert list(chat.inside) == ["#ops"]
+    chat.feed(packet(purpose="receive_message", from_user="#dev", message="bob: bye")
+              + listing("#dev", "#ops") + listing("#ops"))
+    assert list(chat.inside) == ["#ops"]
 
 
 def test_rooms_in_a_delimited_list_are_no_users():

@@ -46,7 +46,7 @@ class Ear:
 def frames_of(kind, happening, me):
     """A text is one frame or several, that name the receiver if they are personal; of the rest there are none."""
     if type(happening) is not Said:
-        return (b"users|",) if type(happening) is Users else ()
+        return (b" ".join((b"users", *happening.rooms)) + b"|",) if type(happening) is Users else ()
     return tuple(b"%b%b|" % (me if kind is Personal else b"", frame) for frame in happening.text.split(b",") if frame)
 
 
@@ -287,6 +287,48 @@ def test_who_awaits_a_list_of_its_own_gets_no_other_whatever_its_rooms(ears):
     hear(form, DEV, b"3")
     form.flush()
     assert [ear.received for ear in ears[:3]] == [b"1|3|", b"users|2|", b""]
+
+
+def test_behind_an_answer_comes_the_last_list_of_users_and_none_from_before_it(ears):
+    form = make(AnswersFirst, wants_users=True)
+    for ear, room in zip(ears, (DEV, LOBBY, LOBBY, LOBBY)):
+        form.enter(ear, room)
+    form.flush()
+    for ear in ears[:3]:
+        ear.state = WAITING
+    form.hear_users(Users([]), {ears[0]: Users([], (b"#dev",))})
+    hear(form, DEV, b"1")
+    form.flush()
+    form.hear_users(Users([]), {ears[0]: Users([], (b"#dev",))})
+    form.flush()
+    assert [ear.received for ear in ears] == [b"", b"", b"", b"users|users|"]
+    form.leave(ears[0], DEV)
+    form.tell(ears[0], Users([], (b"#ops",)))
+    form.answer(ears[0], said(b"left"))
+    form.answer(ears[1], said(b"answer"))
+    form.leave(ears[2])  # to whom it would be no news
+    for ear in ears[:2]:
+        ear.state = MEMBER
+    form.flush()
+    assert [ear.received for ear in ears[:3]] == [b"left|1|users #ops|", b"answer|users|", b""]
+
+
+@pytest.mark.parametrize("newer", ["of its own", "for all"])
+def test_a_list_of_users_that_is_older_than_one_in_the_same_send_is_not_sent(ears, newer):
+    form = make(AnswersFirst, wants_users=True)
+    form.enter(ears[0], DEV)
+    form.flush()
+    ears[0].state = WAITING
+    form.hear_users(Users([]), {ears[0]: Users([], (b"#dev",))})
+    form.flush()
+    form.answer(ears[0], said(b"answer"))
+    ears[0].state = MEMBER
+    if newer == "for all":
+        form.hear_users(Users([]), {ears[0]: Users([], (b"#ops",))})
+    else:
+        form.tell(ears[0], Users([], (b"#ops",)))
+    form.flush()
+    assert ears[0].received == b"answer|users #ops|"
 
 
 # ---- rooms
