@@ -89,7 +89,8 @@ class Program:
             stderr=self._errors, start_new_session=True,
             env=dict(os.environ, HOME=directory, PYTHONPATH=LIBRARIES,
                      NODE_PATH=os.path.join(CACHE, "node_modules")))
-        threading.Thread(target=self._hear, daemon=True).start()
+        self._thread = threading.Thread(target=self._hear, daemon=True)
+        self._thread.start()
 
     def _hear(self):
         for line in self._process.stdout:
@@ -114,6 +115,7 @@ class Program:
                 os.killpg(self._process.pid, number)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 self._process.wait(2)
+        self._thread.join(SECONDS)  # it reads to the end
         self._process.stdin.close()
         self._process.stdout.close()
         self._errors.close()

@@ -5,15 +5,17 @@ import pty
 import struct
 import termios
 import threading
+import time
 
 from driven import arguments, commands
-from logged import follow, follow_all, typed
+from logged import PATIENCE, follow, follow_all, typed
 
 CONFIG = """
 servers = ( { address = "%(host)s"; chatnet = "here"; port = "%(port)d"; autoconnect = "yes"; } );
 chatnets = { here = { type = "IRC"; nick = "%(nick)s"; } };
 channels = ( { name = "%(room)s"; chatnet = "here"; autojoin = "Yes"; } );
 settings = {
+  "irc/core" = { cmds_max_at_once = "100"; };
   core = { real_name = "%(nick)s"; user_name = "%(nick)s"; nick = "%(nick)s"; };
   "fe-common/core" = {
     autolog = "yes"; autolog_path = "./log/$tag.$0"; autolog_level = "all"; autolog_colors = "no";
@@ -34,7 +36,10 @@ HEARD = [
     (SAID, "said"),
 ]
 
+LEFT = b"--- Log closed "
+
 host, port, nick, room = arguments()
+log = os.path.join("log", "here." + room)
 with open("config", "w") as config:
     config.write(CONFIG % {"host": host, "port": port, "nick": nick, "room": room})
 os.mkdir("log")
@@ -53,10 +58,21 @@ def drain():
         pass
 
 
+def wait_until_outside():
+    """It enters no room that it has not seen itself leave, which others may have seen before."""
+    while True:
+        with open(log, "rb") as lines:
+            if lines.read().splitlines()[-1].startswith(LEFT):
+                return
+        time.sleep(PATIENCE)
+
+
 threading.Thread(target=drain, daemon=True).start()
-follow(os.path.join("log", "here." + room), HEARD)
+follow(log, HEARD)
 follow_all(os.path.join("log", "here.[!#]*"), [(SAID, "whispered")])
 for verb, rest in commands():
+    if verb == "enter":
+        wait_until_outside()
     line = typed(verb, rest, room)
     if not line.startswith("/"):
         line = "/msg {} {}".format(room, line)
