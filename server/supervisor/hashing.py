@@ -25,6 +25,7 @@ import logging
 import multiprocessing.connection
 import os
 import re
+import stringprep
 import unicodedata
 from typing import NamedTuple
 
@@ -68,15 +69,25 @@ def hashed(password, scram=False):
 
 
 def _scram(password):
-    """None if it is not text: a client prepares it as SASLprep says, of which NFKC is what matters."""
+    """None if it is not text."""
     try:
-        prepared = unicodedata.normalize("NFKC", password.decode()).encode()
+        prepared = _prepared(password.decode()).encode()
     except UnicodeDecodeError:
         return None
     salt, rounds = os.urandom(16), _scram_rounds()
     salted = hashlib.pbkdf2_hmac("sha256", prepared, salt, rounds)
     stored_key = hashlib.sha256(_keyed(salted, b"Client Key")).digest()
     return Scram(rounds, salt, stored_key, _keyed(salted, b"Server Key"))
+
+
+def _prepared(password):
+    """A password (str) as clients of SCRAM prepare it, mapped and normalised as SASLprep says (RFC 4013, 2.1 and 2.2).
+
+    What SASLprep forbids is left to the clients, which refuse it or send it as it is.
+    """
+    mapped = (" " if stringprep.in_table_c12(letter) else letter
+              for letter in password if not stringprep.in_table_b1(letter))
+    return unicodedata.normalize("NFKC", "".join(mapped))
 
 
 def _scram_rounds():

@@ -47,10 +47,18 @@ def test_what_is_not_right_to_the_last_bit_proves_nothing(secret):
         assert checked_proof(other, MESSAGE, PROOF) == (Reason.UNVERIFIABLE, None)
 
 
-def test_a_password_is_prepared_as_clients_do():
-    keys = scram_of(hashed("\u2168".encode(), True))
-    salted = hashlib.pbkdf2_hmac("sha256", b"IX", keys.salt, keys.rounds)
+@pytest.mark.parametrize("typed, prepared", [
+    ("\u2168", "IX"), ("5\u00b5F", "5\u03bcF"),  # RFC 4013, 2.2
+    ("I\u00adX", "IX"), ("\u2764\ufe0f", "\u2764"), ("a\u200cb", "ab"), ("a\u200bb", "ab"),  # mapped to nothing
+    ("a\u1680b", "a b"), ("a\u00a0b", "a b"),  # spaces
+], ids=ascii)
+def test_a_password_is_prepared_as_clients_do(typed, prepared):
+    keys = scram_of(hashed(typed.encode(), True))
+    salted = hashlib.pbkdf2_hmac("sha256", prepared.encode(), keys.salt, keys.rounds)
     assert keys.server_key == hmac.new(salted, b"Server Key", hashlib.sha256).digest()
+
+
+def test_a_password_that_is_no_text_has_nothing_for_scram():
     assert scram_of(hashed(b"\xff", True)) is None
 
 
