@@ -1,5 +1,4 @@
 """Who may have which name: decided in the order of the requests, and by nothing else (see `server.order.at_hand`)."""
-import sys
 from typing import Callable, Collection, Dict, List, Optional, Tuple, Union
 
 from parley.server.chat.accounts import Accounts
@@ -130,8 +129,7 @@ class Claims:
         worker, session = split(holder)
         self._post.change()
         self._probing.pop(holder, None)
-        self._members.enter(holder, name, occupied)
-        self._members.hosts[holder] = sys.intern(host)  # there are many from the same
+        self._members.enter(holder, name, occupied, host)
         self._accounts.use(name)
         for follow in self.on_grant:
             follow(holder)

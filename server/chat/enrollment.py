@@ -58,8 +58,7 @@ class Enrollment:
         else:
             self._post.change()
             if holder not in self._members:
-                self._members.reserve(holder, name, occupied)
-                self._members.hosts[holder] = host
+                self._members.reserve(holder, name, occupied, host)
             self._patience.opened(host, name)
             self._accounts.open(name, occupied, secret, holder)
 
@@ -89,10 +88,10 @@ class Enrollment:
                 follow(name)
         else:
             self._patience.closed(name)
+        host = self._members.give_back(asker)
         if token:
             self._answer(token, stored)
-        elif self._members.give_back(asker):
-            host = self._members.hosts.pop(asker, "")
+        elif host is not None:
             trouble = self._gate.why_no_name(name, asker, host) if stored else None  # as it may be banned by now
             if trouble:
                 self._post.refuse(asker, trouble)

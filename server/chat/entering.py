@@ -160,7 +160,7 @@ class Entering:
     def _come_to_lobby(self, worker: int, session: int, holder: int, looks: bool) -> None:
         """A member that was in no room from its login on enters the lobby."""
         lobby, name = self._rooms.lobby, self._members.names[holder]
-        trouble = self._gate.why_kept_away(name, self._members.hosts.get(holder, ""))
+        trouble = self._gate.why_kept_away(name, self._members.host(holder))
         if trouble:
             self._post.refuse(holder, trouble)
             return

@@ -268,7 +268,7 @@ class Gate:
                 return Reason.BANNED
             if room.sealed and not self._can_seal(holder, name):
                 return Reason.SEALED_ROOM
-        return self.why_no_name(name, holder, self._members.hosts.get(holder, ""))
+        return self.why_no_name(name, holder, self._members.host(holder))
 
     def _can_seal(self, holder: int, name: bytes) -> bool:
         """Can the holder, who has this name or is to have it, seal what it says, and others for it?"""
@@ -277,7 +277,7 @@ class Gate:
 
     def is_banned(self, room: Room, holder: int) -> bool:
         """Has a member of the room, or in the lobby anybody, to leave it because of a ban?"""
-        host, account = self._members.hosts.get(holder, ""), self.account_of(holder) or b""
+        host, account = self._members.host(holder), self.account_of(holder) or b""
         return self.role(room, holder) < OP and any(
             room.bans(name, host, account, self.user_of(holder)) for name in self._members.names_of(holder))
 
@@ -313,7 +313,7 @@ class Gate:
 
     def origin_of(self, holder: int) -> Origin:
         """Where a member comes from; empty where that is not known."""
-        return origin(self._members.hosts.get(holder, ""))
+        return origin(self._members.host(holder))
 
     def _has_no_room_left(self, source: Origin) -> bool:
         """Are there as many rooms as there may be, or has one address made as many as are left for all?"""
@@ -363,7 +363,7 @@ class Gate:
         """Who has given wrong ones has to wait, as with passwords."""
         if key is None:
             return Reason.WRONG_KEY
-        host = self._members.hosts.get(holder, "")
+        host = self._members.host(holder)
         if self._keys.wait(host, room.name):
             return Reason.TRY_LATER
         if key != room.key:
@@ -536,7 +536,8 @@ class Gate:
 
     def since_of_messages(self, holder: int) -> int:
         """Behind this number the holder has said what is said by its name: all, if the name is its account's."""
-        return 0 if self.is_protected(self._members.names[holder]) else self._members.since.get(holder, _NO_NUMBER)
+        since = 0 if self.is_protected(self._members.names[holder]) else self._members.since(holder)
+        return _NO_NUMBER if since is None else since
 
     def is_full(self, entries: Collection[bytes]) -> bool:
         """Is a list of bans or of mutes as long as it may be?"""

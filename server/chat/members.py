@@ -1,5 +1,6 @@
 """Who is here under which name, and what else is held: the state that the decisions about names are made from."""
 import functools
+import sys
 from typing import Any, Collection, Dict, List, Optional, Tuple
 
 from parley.server.chat.accounts import Accounts
@@ -33,20 +34,16 @@ class Members:
     last_words: {holder: why} of whom is leaving, if there is a reason to tell: `parley.server.protocols.events.Left`.
     identities: {holder: account} of those who have given the password of an account, whatever they are called, if
         anything.
-    since: {holder: number} of those who have introduced themselves: nothing up to this number was said by them.
-    hosts: {holder: address} of the members, and of holders for whom a name is reserved; empty where it is not known.
     """
 
     def __init__(self, accounts: Accounts) -> None:
         self.names: Dict[int, bytes] = {}
         self.former: Dict[int, Tuple[bytes, ...]] = {}
         self.identities: Dict[int, bytes] = {}
-        self.since: Dict[int, int] = {}
-        self.hosts: Dict[int, str] = {}
         self.last_words: Dict[int, bytes] = {}
         self._accounts = accounts
         self._aliases = accounts.aliases
-        # Name of a member, or reserved -> (holder, what it occupies, ...), in one tuple as there are so many.
+        # Name of a member, or reserved -> (holder, address, `since`, `described`, what it occupies, ...), as one tuple.
         self._held: Dict[bytes, Tuple[Any, ...]] = {}
         self._occupied = Occupied()  # by those names
         self._reserved: Dict[int, bytes] = {}  # holder whose account is being stored -> name
@@ -54,30 +51,38 @@ class Members:
     def __contains__(self, holder: int) -> bool:
         return holder in self.names
 
-    def enter(self, holder: int, name: bytes, occupied: Collection[bytes]) -> None:
-        """The holder is a member of this name from now on."""
+    def enter(self, holder: int, name: bytes, occupied: Collection[bytes], host: str = "") -> None:
+        """The holder, who comes from this address, is a member of this name from now on."""
         self.names[holder] = name
-        self._hold(holder, name, occupied)
+        self._hold(holder, name, occupied, host)
 
-    def reserve(self, holder: int, name: bytes, occupied: Collection[bytes]) -> None:
+    def reserve(self, holder: int, name: bytes, occupied: Collection[bytes], host: str) -> None:
         """Keep the name for the holder while its new account is being stored."""
         self._reserved[holder] = name
-        self._hold(holder, name, occupied)
+        self._hold(holder, name, occupied, host)
 
-    def give_back(self, holder: int) -> bool:
-        """End what `reserve` did; was there anything reserved for the holder?"""
+    def give_back(self, holder: int) -> Optional[str]:
+        """End what `reserve` did. Gives the address of the holder, or None if nothing was reserved for it."""
         name = self._reserved.pop(holder, None)
-        if name is not None:
-            self._vacate(name)
-        return name is not None
+        return None if name is None else self._vacate(name)
+
+    def introduce(self, holder: int, number: int) -> None:
+        """The member has introduced itself: see `since`."""
+        name = self.names[holder]
+        _, host, _, fields, *occupied = self._held[name]
+        self._held[name] = (holder, host, number, fields, *occupied)
+
+    def describe(self, holder: int, fields: bytes) -> None:
+        """This is known of the member from now on, packed (see `parley.server.protocols.person`)."""
+        name = self.names[holder]
+        _, host, number, _, *occupied = self._held[name]
+        self._held[name] = (holder, host, number, fields, *occupied)
 
     def leave(self, holder: int) -> Optional[bytes]:
         """The holder is no member any more. Returns the name that it had, or None."""
-        self.hosts.pop(holder, None)
         self.last_words.pop(holder, None)
         self.former.pop(holder, None)
         self.identities.pop(holder, None)
-        self.since.pop(holder, None)
         name = self.names.pop(holder, None)
         if name is not None:
             self._vacate(name)
@@ -89,21 +94,44 @@ class Members:
         if old != name:
             others = [other for other in self.former.get(holder, ()) if other not in (old, name)]
             self.former[holder] = (*others, old)[-MOST_FORMER:]
-        self._vacate(old)
-        self.enter(holder, name, occupied)
+        number, fields = self.since(holder), self.described(holder)
+        self.enter(holder, name, occupied, self._vacate(old))
+        if number is not None:
+            self.introduce(holder, number)
+        if fields is not None:
+            self.describe(holder, fields)
         return old
 
-    def _hold(self, holder: int, name: bytes, occupied: Collection[bytes]) -> None:
-        self._held[name] = (holder, *occupied)
+    def _hold(self, holder: int, name: bytes, occupied: Collection[bytes], host: str) -> None:
+        self._held[name] = (holder, sys.intern(host), None, None, *occupied)  # many are from the same address
         self._occupied.add(name, occupied)
         self._aliases.hold(name)
 
-    def _vacate(self, name: bytes) -> None:
-        _, *occupied = self._held.pop(name)
+    def _vacate(self, name: bytes) -> str:
+        """Nobody has the name any more. Gives the address of who had it."""
+        _, host, _, _, *occupied = self._held.pop(name)
         self._occupied.remove(name, occupied)
         self._aliases.free(name)
+        return str(host)
 
     # ---- looking
+
+    def host(self, holder: int) -> str:
+        """The address of a member, or of a holder for whom a name is reserved; empty where it is not known."""
+        name = self.names.get(holder) or self._reserved.get(holder)
+        return "" if name is None else str(self._held[name][1])
+
+    def since(self, holder: int) -> Optional[int]:
+        """Nothing up to this number was said by the member; None if it has not introduced itself."""
+        name = self.names.get(holder)
+        number: Optional[int] = None if name is None else self._held[name][2]
+        return number
+
+    def described(self, holder: int) -> Optional[bytes]:
+        """What is known of the member, packed; None if there is nothing to tell."""
+        name = self.names.get(holder)
+        fields: Optional[bytes] = None if name is None else self._held[name][3]
+        return fields
 
     def names_of(self, holder: int) -> Tuple[bytes, ...]:
         """The name of a member, and the last ones that it had before."""

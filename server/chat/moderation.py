@@ -227,7 +227,7 @@ class Moderation:
     def _kick(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
         whom = self._members.called(about)
         if room is self._rooms.lobby and whom is not None:
-            self._gate.kicked(about, self._members.hosts.get(whom, ""))
+            self._gate.kicked(about, self._members.host(whom))
         return self._put_out(room, [whom])
 
     def _ban(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:

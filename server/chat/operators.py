@@ -157,7 +157,7 @@ class Operators:
         found = self._first_after(after, ((name, holder) for holder, name in members.names.items()), reply)
         if found is not None:
             reply({"who": [
-                [name.decode(), split(holder)[0], members.hosts.get(holder, ""),
+                [name.decode(), split(holder)[0], members.host(holder),
                  [LOBBY_NAME.decode()] * self._register.gate.is_in_lobby(holder)
                  + [room.name.decode() for room in rooms.joined(holder)]]
                 for name, holder in found], "more": len(found) == PAGE})

@@ -94,7 +94,8 @@ class Past:
             if room is not None:
                 since = self._entering.past_of(room, holder)
             elif not self._gate.is_protected(name):
-                since = self._members.since.get(holder, self._sessions.since(holder))
+                introduced = self._members.since(holder)
+                since = self._sessions.since(holder) if introduced is None else introduced
             tell = self._teller(worker, session, room_name, partner)
             self._store.ask(self._post.guarded(worker, session, tell), ReadStore.BrowseExactly(
                 0 if room is None else room.number, name, partner, before, after, most, since, before_time, after_time,

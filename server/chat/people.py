@@ -31,7 +31,8 @@ _NOTHING = packed(events.Person())
 class People:
     """People, as far as there is anything to tell. The methods handle messages: see `parley.server.ipc.messages`.
 
-    people: {holder: Person, as bytes} of those of whom there is anything to tell, or was. A stranger may be among them.
+    strangers: {holder: Person, as bytes} of those who have no name yet, and have told something; `Members` has that of
+        members.
     gone: those who have left, the latest last.
     watchers: {name: {holder: True}} of who wants to know of it; where the case of letters does not matter, by what it
         is `folded` to, a str.
@@ -45,7 +46,7 @@ class People:
         self._rooms = rooms
         self._gate = gate
         self._numbers = numbers
-        self.people: Dict[int, bytes] = {}
+        self.strangers: Dict[int, bytes] = {}
         self.gone: Deque[Gone] = collections.deque()
         self.watchers: Dict[Union[bytes, str], Dict[int, bool]] = {}  # that of `Presence`
         self._timing: Dict[int, int] = {}  # holder that asks about somebody -> that one's holder
@@ -85,7 +86,11 @@ class People:
 
     def person(self, holder: int) -> events.Person:
         """What is known of the holder."""
-        return unpacked(self.people.get(holder, _NOTHING))
+        return unpacked(self._members.described(holder) or self.strangers.get(holder, _NOTHING))
+
+    def is_known(self, holder: int) -> bool:
+        """Is there anything to tell of the holder, or was there?"""
+        return holder in self.strangers or self._members.described(holder) is not None
 
     def identified(self, worker: int, session: int, name: bytes, serial: int, renewed: Optional[str],
                    as_operator: bool, signature: bytes = b"") -> None:
@@ -122,9 +127,11 @@ class People:
         if person == before:
             return
         self._post.change()
-        self.people[holder] = packed(person)
         if holder in self._members:
+            self._members.describe(holder, packed(person))
             self._tell(holder, field)
+        else:
+            self.strangers[holder] = packed(person)
 
     def _completed(self, holder: int, person: events.Person) -> events.Person:
         """With what follows from elsewhere: the account, and whether it is an operator."""
@@ -155,9 +162,9 @@ class People:
         if not self._gate.is_operator_here(holder):
             self._post.refuse(holder, Reason.NOT_ALLOWED)
             return
-        for one, fields in self.people.items():
-            person = unpacked(fields)
-            if one in self._members and (WALLOPS_FLAG in person.flags or OPERATOR_FLAG in person.flags):
+        for one in self._members.names:
+            flags = self.person(one).flags
+            if WALLOPS_FLAG in flags or OPERATOR_FLAG in flags:
                 self._post.tell(one, events.Wallopped(self._members.names[holder], text))
         self._post.confirm(holder, True)
 
@@ -165,8 +172,9 @@ class People:
 
     def came(self, holder: int) -> None:
         """A member has its first name, and there is something to tell of it."""
-        self._members.since[holder] = self._numbers.last
-        self.people[holder] = packed(self._completed(holder, self.person(holder)))
+        self._members.introduce(holder, self._numbers.last)
+        self._members.describe(holder, packed(self._completed(holder, self.person(holder))))
+        self.strangers.pop(holder, None)
         self._tell(holder, "")
 
     def note_gone(self, holder: int, name: bytes) -> None:
@@ -182,7 +190,7 @@ class People:
         """The member, of whom there is something to tell, has another name: perhaps without its account."""
         person = self._completed(holder, self.person(holder))
         if person != self.person(holder):
-            self.people[holder] = packed(person)
+            self._members.describe(holder, packed(person))
             self._tell(holder, "")
 
     def account_opened(self, name: bytes) -> None:
@@ -200,12 +208,12 @@ class People:
 
     def forget(self, holder: int) -> None:
         """The session is gone."""
-        self.people.pop(holder, None)
+        self.strangers.pop(holder, None)
         self._timing.pop(holder, None)
 
     def lose(self, worker: int) -> None:
         """A worker died: of its sessions without a name nothing is told any more, and about its members nothing."""
-        for held in (self.people, self._members.identities, self._gate.opered):
+        for held in (self.strangers, self._members.identities, self._gate.opered):
             for holder in [one for one in held if split(one)[0] == worker and one not in self._members]:
                 del held[holder]  # type: ignore[attr-defined]
         for asker in [asker for asker, whom in self._timing.items() if split(whom)[0] == worker]:

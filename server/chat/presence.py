@@ -72,13 +72,13 @@ class Presence:
     def came(self, holder: int) -> None:
         """Somebody has its first name."""
         name = self._members.names[holder]
-        if holder in self._people.people or holder in self._members.identities or name in self._gate.operators:
+        if self._people.is_known(holder) or holder in self._members.identities or name in self._gate.operators:
             self._people.came(holder)
         self._tell(name, self._state(holder))
 
     def renamed(self, holder: int, old: bytes, new: bytes) -> None:
         """A member has another name."""
-        if holder in self._people.people:
+        if self._people.is_known(holder):
             self._people.renamed(holder)
         if old != new:
             self._people.note_gone(holder, old)

@@ -127,10 +127,10 @@ class Register:
     def admit(self, worker: int) -> None:
         """A worker has started: tell it who is here."""
         names = self.members.names
+        described = [(name, self.members.described(holder)) for holder, name in names.items()]
         self.post.worker(worker, ToWorker.Known(
             *self.members.known(), tuple([name for name in names.values() if self.gate.is_protected(name)]),
-            tuple([(names[holder], tuple(unpacked(fields))) for holder, fields in self.people.people.items()
-                   if holder in names])))
+            tuple([(name, tuple(unpacked(fields))) for name, fields in described if fields is not None])))
         barred = self.entering.barred()
         if barred:
             self.post.worker(worker, ToWorker.Barred(barred))

@@ -104,7 +104,8 @@ class Replica:
         """Which accounts there were and who was here before this stream began; {name: alias} of those with one."""
         self._aliases.update(aliases)
         self._rooms.accounts.update(proven)
-        self._rooms.people.update((name, events.Person(*person)) for name, person in people)
+        for name, person in people:
+            self._rooms.people[name] = events.Person(*person)
         for name in accounts:
             self._roll.open(name)
         for name in present:
@@ -146,8 +147,9 @@ class Replica:
         """A member has another name, for which there may be messages."""
         session = self._find(worker, number)
         self._enter(new, alias)
-        if old in self._rooms.people and old != new:
-            self._rooms.people[new] = self._rooms.people.pop(old)
+        if old != new and old in self._rooms.people:
+            self._rooms.people[new] = self._rooms.people.get(old)
+            self._rooms.people.discard(old)
         self._rooms.accounts.discard(old)
         if proven:
             self._rooms.accounts.add(new)
@@ -165,7 +167,7 @@ class Replica:
         if in_lobby:
             self._rooms.lobby.happen(events.Left(name, True, why))
         self._aliases.pop(name, None)  # not sooner: it is shown by its alias to the last
-        self._rooms.people.pop(name, None)
+        self._rooms.people.discard(name)
         self._rooms.accounts.discard(name)
 
     def person(self, worker, number, name, account, real_name, away, flags, user, field, rooms, alone):

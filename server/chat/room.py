@@ -1,6 +1,4 @@
 """Rooms as one worker sees them: which of its clients hear what happens there."""
-import collections.abc
-
 from parley.server.chat.origins import address
 from parley.server.ipc.queues import texts
 from parley.server.protocols import events
@@ -10,6 +8,9 @@ from parley.server.protocols.text import folded
 
 LOBBY, LOBBY_NAME = 0, b"#lobby"  # rooms have numbers; everybody is in this one
 EVERYWHERE = -1  # for what happens to the server, in no room: whoever is in any room hears it, or has entered only this
+_TEXTS = 256  # among which those of whom there is more to tell are shared out, so that each is short
+_END = b"\xff"  # which is in no UTF-8
+_MOST_FOUND = 512  # names; each of them takes 140 bytes
 
 
 class Room:
@@ -82,36 +83,66 @@ class Room:
         return any(audience.traits.wants_users and audience.rooms.get(self.number) for audience in self.audiences)
 
 
-class People(collections.abc.MutableMapping):
+class _Found(dict):
+    """What was looked up lately."""
+
+    def __init__(self, look_up):
+        super().__init__()
+        self._look_up = look_up
+
+    def __missing__(self, name):
+        if len(self) >= _MOST_FOUND:
+            self.clear()
+        found = self[name] = self._look_up(name)
+        return found
+
+
+class People:
     """{name: Person} of all of whom there is more to tell, here and elsewhere.
+
+    They are kept as parts of a few long texts: as every worker knows everybody, a dictionary with a key and a value of
+    each would take as much memory as all else that is known of those who only listen.
 
     fields: a function of a name that gives what is known, packed, or None; it is asked for each line of IRC.
     """
 
     def __init__(self):
-        self._packed = {}
-        self.fields = self._packed.get
+        # By the hash of the name. In each text there is a name, NUL and what is known, for each, between two _END.
+        self._texts = [_END] * _TEXTS
+        self._found = _Found(self._look_up)
+        self.fields = self._found.__getitem__
 
-    def __getitem__(self, name):
-        return unpacked(self._packed[name])
+    def _place(self, name):
+        """(the number of the text, where in it somebody begins, where what is known of it begins and ends), or None."""
+        number, key = hash(name) % _TEXTS, b"\xff%b\0" % name
+        text = self._texts[number]
+        start = text.find(key)
+        return None if start < 0 else (number, start, start + len(key), text.index(_END, start + 1))
 
-    def __setitem__(self, name, person):
-        self._packed[name] = packed(person)
-
-    def __delitem__(self, name):
-        del self._packed[name]
+    def _look_up(self, name):
+        place = self._place(name)
+        if place is None:
+            return None
+        number, _, known, end = place
+        return self._texts[number][known:end]
 
     def __contains__(self, name):
-        return name in self._packed
+        return self.fields(name) is not None
 
-    def __iter__(self):
-        return iter(self._packed)
+    def __setitem__(self, name, person):
+        self.discard(name)
+        self._texts[hash(name) % _TEXTS] += b"%b\0%b\xff" % (name, packed(person))
 
-    def __len__(self):
-        return len(self._packed)
+    def discard(self, name):
+        """Forget somebody, if anything is known."""
+        place = self._place(name)
+        if place is not None:
+            number, start, _, end = place
+            self._texts[number] = self._texts[number][:start] + self._texts[number][end:]
+        self._found.pop(name, None)
 
     def get(self, name, default=None):
-        """As of a dictionary, but faster than `MutableMapping` has it."""
+        """As of a dictionary."""
         fields = self.fields(name)
         return default if fields is None else unpacked(fields)
 

@@ -67,8 +67,6 @@ _TALK = (b"PRIVMSG #", b"privmsg #")
 _CAP_LINE = 400  # bytes of capabilities in a line
 
 _NOTHING: List[bytes] = []  # which nobody changes
-_NO_TAGS: Mapping[bytes, bytes] = {}
-_NO_CAPS: FrozenSet[bytes] = frozenset()  # of all who have asked for none: each new one would take 216 bytes
 
 Commands = Sequence[Any]
 Teller = Callable[["Decoder", Any], Any]
@@ -79,10 +77,19 @@ def traits_of(name: str) -> Traits:
     return _traits_of(TRAITS, name)
 
 
+class Wanted(NamedTuple):
+    """The capabilities that a client has asked for, the name of their form, and the form."""
+
+    caps: FrozenSet[bytes]
+    name: str
+    form: Form
+
+
 @functools.lru_cache(maxsize=256)
-def _shared(caps: FrozenSet[bytes]) -> FrozenSet[bytes]:
-    """The one set for all who have these."""
-    return caps
+def _wanted(caps: FrozenSet[bytes]) -> Wanted:
+    """There is one for all who have asked for the same."""
+    name = form_of(caps)
+    return Wanted(caps, name, form(name))
 
 
 def _is_utf8(line: bytes) -> bool:
@@ -113,13 +120,12 @@ class Command(NamedTuple):
 class Decoder:
     """One client: lines in, commands out; and what it is told, put into words.
 
-    me: its nick, or "*". name: in the house, or None. caps: what it has asked for. seldom: see `Seldom`.
+    name: in the house, or None. seldom: see `Seldom`. tags: of the line that it is about.
     """
 
-    __slots__ = ("form", "caps", "me", "name", "said_to", "tags", "seldom",
-                 "_limits", "_held", "_skipping", "_out", "_asked", "_form", "_label",
-                 "_collected")
+    __slots__ = ("name", "said_to", "seldom", "_limits", "_held", "_out", "_asked", "_wants")
 
+    tags: "Seldom[Mapping[bytes, bytes]]" = Seldom({})
     account = Seldom(b"")  # that it is logged in to
     sasl: "Seldom[Optional[irc_services.Exchange]]" = Seldom(None)  # while it authenticates itself
     followed: "Seldom[Tuple[bytes, ...]]" = Seldom(())  # keys of metadata
@@ -134,23 +140,38 @@ class Decoder:
     _password: "Seldom[Optional[bytes]]" = Seldom(None)
     _capping, _shows_values = Seldom(False), Seldom(False)
     _batches = Seldom(0)
+    _label = Seldom(b"")  # of a command that is being answered
+    _collected: "Seldom[Frames]" = Seldom(())  # what answers that
 
     def __init__(self, limits: Limits) -> None:
-        self.form = ""
-        self.caps = _NO_CAPS
-        self.me = b"*"
+        self._wants = _wanted(frozenset())
         self.name: Optional[bytes] = None
         self.said_to = b"*"  # the room in which it has spoken last
         self.seldom = NONE
         self._limits = limits
-        self._held = b""
-        self._skipping = False  # the rest of a line that is too long
+        self._held: Optional[bytes] = b""  # of a line that has not ended; None of one that is too long, and is skipped
         self._out: List[bytes] = _NOTHING
         self._asked: Optional[Teller] = None
-        self._form: Form = form("")
-        self.tags: Mapping[bytes, bytes] = _NO_TAGS  # of the line that it is about
-        self._label = b""  # of a command that is being answered
-        self._collected: List[bytes] = _NOTHING  # what answers that
+
+    @property
+    def me(self) -> bytes:
+        """Its nick, or "*"."""
+        name = self.made if self.name is None else self.name
+        return nick(name) if name is not None else self._nick or b"*"
+
+    @property
+    def caps(self) -> FrozenSet[bytes]:
+        """The capabilities that it has asked for."""
+        return self._wants.caps
+
+    @property
+    def form(self) -> str:
+        """The name of the form in which it hears."""
+        return self._wants.name
+
+    @property
+    def _form(self) -> Form:
+        return self._wants.form
 
     @property
     def server(self) -> bytes:
@@ -168,20 +189,21 @@ class Decoder:
     @property
     def unfinished(self) -> int:
         """How many bytes of an unfinished line are held."""
-        return len(self._held)
+        return len(self._held or b"")
 
     def feed(self, data: bytes) -> List[events.Command]:
         """A `Turn` for each line that `data` completes."""
-        lines = (self._held + data).split(b"\n")
-        self._held = lines.pop()
-        if self._skipping and lines:
+        lines = data.split(b"\n")
+        if self._held is not None:
+            lines[0] = self._held + lines[0]
+        elif len(lines) > 1:
             del lines[0]
-            self._skipping = False
+        else:
+            return []
+        self._held = lines.pop()
         commands = self._lines(lines) if len(lines) > 1 else [self._line(line) for line in lines]
-        if self._skipping:
-            self._held = b""
-        elif len(self._held) > LONGEST_TAGS + self._limits["line_bytes"] + _SPARE:
-            self._held, self._skipping = b"", True
+        if len(self._held) > LONGEST_TAGS + self._limits["line_bytes"] + _SPARE:
+            self._held = None
             commands.append(events.Turn(lambda name: self._too_long(name)))
         return commands
 
@@ -211,7 +233,6 @@ class Decoder:
     def _begin(self, name: Optional[bytes]) -> None:
         self._out = []
         self.name = name if self.made is None else None
-        self.me = nick(name) if name is not None else self._nick or b"*"
 
     def _told(self) -> Frames:
         """What it was told since `_begin`."""
@@ -226,20 +247,21 @@ class Decoder:
     def _take(self, line: bytes, name: Optional[bytes]) -> Tuple[Frames, Commands]:
         """A line, whose turn it is: what answers it at once, and what it asks."""
         self._begin(name)
-        self.tags = _NO_TAGS
         raw = b""
+        tags: Dict[bytes, bytes] = {}
         if line[:1] == b"@":
             raw, _, line = line.partition(b" ")
-            self.tags = tags_of(raw[1:])
+            tags = tags_of(raw[1:])
             line = line.lstrip(b" ")
-        label = self.tags.get(b"label", b"") if b"labeled-response" in self.caps else b""
+        self.tags = tags
+        label = tags.get(b"label", b"") if b"labeled-response" in self.caps else b""
         if label and len(label) <= LONGEST_LABEL:
-            self._label, self._collected = label, []
+            self._label, self._collected = label, ()
         commands = self.numeric(b"417", text=b"The tags are too long") if len(raw) - 1 > LONGEST_CLIENT_TAGS \
             else self._do(line)
         if not self._label:
             return self._told(), commands or ()
-        self._collected += self._told()
+        self.collect(self._told())
         return (), [*(commands or ()), events.Turn(self._answered)]
 
     @property
@@ -266,22 +288,22 @@ class Decoder:
     def give_label(self, label: bytes) -> None:
         """What answers this line bears the label."""
         if label:
-            self._label, self._collected = label, []
+            self._label, self._collected = label, ()
 
     def collect(self, frames: Frames) -> None:
         """These are a part of the answer."""
-        self._collected += frames
+        self._collected = (*self._collected, *frames)
 
     def _answered(self, name: Optional[bytes]) -> Tuple[Frames, Commands]:
         """The command with a label is done: what answers it, with the label."""
         self._begin(name)
         label, lines = b"label=" + self._label, self._collected
-        self._label, self._collected = b"", _NOTHING
+        self._label, self._collected = b"", ()
         if not lines:
             self.line(self.server, b"ACK")
-            lines = [*self._told()]
+            lines = self._told()
         elif len(lines) > 1 and not _is_batch(lines) and b"batch" in self.caps:
-            lines = self.batch(b"labeled-response", (), lines)
+            lines = tuple(self.batch(b"labeled-response", (), lines))
         return (with_tag(lines[0], label), *lines[1:]), ()
 
     def batch(self, kind: bytes, params: Sequence[bytes], lines: Sequence[bytes]) -> List[bytes]:
@@ -332,7 +354,7 @@ class Decoder:
     def _for_turn(self) -> Frames:
         if not self._label:
             return self._told()
-        self._collected += self._told()
+        self.collect(self._told())
         return ()
 
     def _do(self, line: bytes) -> Optional[Commands]:
@@ -425,7 +447,7 @@ class Decoder:
             asked, self._asked = self._asked, None
             asked(self, happening)
             if self._label:
-                self._collected += self._told()
+                self.collect(self._told())
         return self._told()
 
     def _renamed(self, managed: events.Managed) -> None:
@@ -479,7 +501,6 @@ class Decoder:
             return self.numeric(b"433", middle(wanted), text=b"Your account has another name")
         if self.name is None:
             self._nick = wanted
-            self.me = wanted
             return self.come()
         before = self.own_source()
         if wanted == self.name:
@@ -543,7 +564,6 @@ class Decoder:
                 refused.append(answer.reason)
                 if answer.reason != Reason.NO_PASSWORD:
                     client._nick = b""
-                    client.me = b"*"
                     client.not_named(wanted, answer.reason)
 
         def go_on(name: Optional[bytes]) -> Tuple[Frames, Commands]:
@@ -587,7 +607,7 @@ class Decoder:
         if asked == b"LS":
             if rest.isdigit() and int(rest[:6]) >= 302:
                 self._shows_values = True
-                self.caps = _shared(self.caps | {b"cap-notify"})
+                self._wants = _wanted(self.caps | {b"cap-notify"})
             values = {**CAPABILITIES, b"sasl": irc_services.mechanisms(self),
                       irc_metadata.CAPABILITY: irc_metadata.VALUE,
                       b"draft/account-registration": b"before-connect" if self.needs_account else b""}
@@ -622,11 +642,14 @@ class Decoder:
         if not names <= CAPABILITIES.keys():
             self.line(self.server, b"CAP", self.me, b"NAK", text=b" ".join(asked))
             return
+        caps = {*self.caps}
         for cap in asked:
-            self.caps = _shared(self.caps - {cap[1:]} if cap[:1] == b"-" else self.caps | {cap})
+            if cap[:1] == b"-":
+                caps.discard(cap[1:])
+            else:
+                caps.add(cap)
+        self._wants = _wanted(frozenset(caps))
         self.line(self.server, b"CAP", self.me, b"ACK", text=b" ".join(asked))
-        self.form = form_of(self.caps)
-        self._form = form(self.form)
 
     # ---- other things that need nobody else
 

@@ -449,7 +449,7 @@ class Hub(Post):
         source = "control socket"
         if holder:
             worker, session = split(holder)
-            host = self.register.members.hosts.get(holder) or "?"
+            host = self.register.members.host(holder) or "?"
             source = "%s worker %s session %d" % (host, self.slot_of(worker), session)
         fields = {"who": who, "from": source.encode(), "act": act.encode(), "room": room, "about": about, "text": text}
         log.info("audit", {name: _in_one_line(value) or None for name, value in fields.items()})

@@ -1,5 +1,7 @@
 """What is known of people beside their names, and who is told of it."""
+import platform
 import sys
+import tracemalloc
 
 import pytest
 from cases import for_each
@@ -9,7 +11,7 @@ from parley.server.chat import people as people_module
 from parley.server.chat.members import holder_of
 from parley.server.chat.names import claims
 from parley.server.chat.replica import Replica
-from parley.server.chat.room import LOBBY, Rooms
+from parley.server.chat.room import LOBBY, People, Rooms
 from parley.server.chat.rooms import MEMBER, OP, OPERATOR, OWNER
 from parley.server.protocols.events import Changed, Person, Reason, WhoisTold, WhoWasTold
 from parley.server.protocols.person import packed, unpacked
@@ -125,7 +127,7 @@ def test_a_stranger_may_say_what_it_is_called_in_full_and_is_known_by_it(chat):
             chat.register.release(3, NEW)
         else:
             chat.register.lose(3)
-        assert chat.register.whole.people.people == {}
+        assert chat.register.whole.people.strangers == {}
 
 
 def test_an_operator_of_this_name_is_told_of_as_one_from_its_login_on(chat):
@@ -330,7 +332,7 @@ def test_those_in_common_rooms_are_told_once_and_so_are_those_who_watch(make_mem
     changed = Changed(b"cid", "away", away)
     worker.replica.person(4, 9, b"cid", *away, "away", [5, LOBBY], [(3, worker.dan.number), (3, worker.bob.number)])
     assert worker.heard() == [[(5, changed)], [(5, changed)], [changed], []]
-    assert worker.rooms.people == {b"cid": away}
+    assert worker.rooms.people.get(b"cid") == away
     worker.replica.person(3, worker.ann.number, b"ann", *away, "away", [LOBBY], [(4, 1)])
     assert worker.heard()[0] == []  # its own
     worker.replica.person(4, 9, b"cid", b"cid", b"", None, b"", b"", "", [], [])
@@ -340,14 +342,62 @@ def test_those_in_common_rooms_are_told_once_and_so_are_those_who_watch(make_mem
 def test_a_worker_knows_people_by_the_names_that_they_have_now(make_member, hub):
     worker = Worker(make_member, hub)
     person = Person(b"", b"Cid")
+
+    def known():
+        people = worker.rooms.people
+        return worker.rooms.accounts, {name: people.get(name) for name in (b"yan", b"zoe", b"cid") if name in people}
+
     worker.replica.known([], [b"yan"], {}, [b"yan"], [(b"yan", tuple(person))])
-    assert (worker.rooms.accounts, worker.rooms.people) == ({b"yan"}, {b"yan": person})
+    assert known() == ({b"yan"}, {b"yan": person})
     worker.replica.joined(4, 9, b"cid", None, 0, True, True)
     worker.replica.renamed(4, 8, b"yan", b"zoe")
-    assert (worker.rooms.accounts, worker.rooms.people) == ({b"cid"}, {b"zoe": person})
+    assert known() == ({b"cid"}, {b"zoe": person})
     for name in (b"cid", b"zoe"):
         worker.replica.left(name)
-    assert (worker.rooms.accounts, worker.rooms.people) == (set(), {})
+    assert known() == (set(), {})
+
+
+def people_of_a_worker(chance, count):
+    """(what a worker knows, {name: Person}) of so many, of whom many were renamed, changed or forgotten meanwhile."""
+    known, expected = People(), {}
+    words = [b"", b"n", b"nn", "\u00e4\u00df".encode(), b"a b", b"x" * 30]
+    for _ in range(8 * count):
+        name = b"%b%d" % (chance.choice(words), chance.randrange(count))
+        if chance.randrange(3):
+            person = Person(chance.choice(words), chance.choice(words), chance.choice([None, *words]))
+            expected[name] = known[name] = person
+        else:
+            expected.pop(name, None)
+            known.discard(name)
+        assert known.get(name) == expected.get(name)
+    return known, expected
+
+
+def test_what_a_worker_knows_of_many_is_what_a_dictionary_would_know(chance):
+    known, expected = people_of_a_worker(chance, 1500)
+    names = [*expected, b"nobody", b"", b"n"]
+    for _ in range(2):
+        assert {name: known.get(name) for name in names if name in known} == {
+            name: expected[name] for name in names if name in expected}
+    for name in expected:
+        known.discard(name)
+    assert not any(name in known for name in names)
+
+
+@pytest.mark.skipif(platform.python_implementation() == "PyPy", reason="it does not tell the sizes of objects")
+def test_what_a_worker_knows_of_somebody_takes_few_bytes_beside_the_words():
+    tracemalloc.start()
+    try:
+        known = People()
+        for number in range(1000):
+            known[b"m%04d" % number] = Person(b"", b"Real Name", None, b"", b"user")
+        before = tracemalloc.get_traced_memory()[0]
+        for number in range(1000, 5000):
+            known[b"m%04d" % number] = Person(b"", b"Real Name", None, b"", b"user")
+        each = (tracemalloc.get_traced_memory()[0] - before) / 4000
+    finally:
+        tracemalloc.stop()
+    assert each < len(b"m0000" + packed(Person(b"", b"Real Name", None, b"", b"user"))) + 8
 
 
 def test_a_worker_answers_for_how_long_somebody_is_here(make_member, hub):

@@ -22,7 +22,8 @@ class Known:
         self.accounts = set(accounts)
         self.most_members = 0
         self.people = People()
-        self.people.update((name.encode(), person) for name, person in people.items())
+        for name, person in people.items():
+            self.people[name.encode()] = person
 
 
 def decoder(known=None, line_bytes=8192, guests=True):

@@ -913,7 +913,7 @@ def test_what_has_waited_for_too_long_is_forgotten_although_nothing_happens(make
 
 def test_an_act_is_one_line_of_the_log_without_control_characters(hub, caplog):
     caplog.set_level("INFO")
-    hub.register.members.hosts[3 << 32 | 7] = "192.0.2.1"
+    hub.register.members.enter(3 << 32 | 7, b"ann", [b"ann"], "192.0.2.1")
     hub.slot_of = {3: 0, 4: 1}.get
     hub.audit(b"ann", 3 << 32 | 7, "kick", b"#dev", b"bob", b"a\tb\x1b[31m\nc")
     hub.audit(b"ann", 4 << 32 | 8, "topic", b"#dev", b"", b"")

@@ -153,7 +153,7 @@ class House:
     def state(self):
         """Who has which name, and which accounts there are."""
         members = self.hub.register.members
-        held = {name: holder for name, (holder, _) in members._held.items()}
+        held = {name: holder for name, (holder, *_) in members._held.items()}
         return (dict(members.names), held, dict(members._reserved),
                 {name: (account.secret, account.kept, account.size)
                  for name, account in members._accounts.accounts.items()})

@@ -8,6 +8,7 @@ import os
 import platform
 import sys
 import threading
+import tracemalloc
 
 import pytest
 import web_frames
@@ -17,7 +18,7 @@ from parley.server.chat.roll import Roll
 from parley.server.chat.room import LOBBY
 from parley.server.http.metrics import METRICS
 from parley.server.ipc.queues import PIECE, Queue
-from parley.server.protocols import PROTOCOLS, dollar
+from parley.server.protocols import PROTOCOLS, dollar, irc_words, person
 from parley.server.protocols.events import HOME, Said, Users
 from parley.server.worker import admission, fanout, loop, stats
 from parley.server.worker.audience_kinds import MOST_ALONE
@@ -577,3 +578,43 @@ def test_sealed_talk_costs_no_more_than_open_talk_and_hardly_more_where_somebody
 
         cost(sealed)  # whatever is done once in a process is done
         assert cost(sealed) <= most * cost("x" * len(sealed)), listener
+
+
+# ---- memory of who does nothing
+
+IDLE = (180, 330)  # connections; between these no dictionary grows
+LOGINS = {"line": b"LOGIN NAME\n", "irc": b"NICK NAME\r\nUSER NAME 0 * :A Name\r\n"}
+REMEMBERED = [irc_words.source_of, person.unpacked, holder_of]  # of the latest few hundred
+
+
+def bytes_of_an_idle_client(house, protocol):
+    """Of all that the server has of it, in two workers and the hub, but for places in dictionaries."""
+    sizes = []
+    tracemalloc.start()
+    try:
+        peers = []
+        for number in range(IDLE[1] + 1):
+            if number in IDLE:
+                for cache in REMEMBERED:
+                    cache.cache_clear()
+                for driven in house.driven:
+                    driven.worker.rooms.people._found.clear()
+                gc.collect()
+                ours = tracemalloc.Filter(True, os.path.join(SERVER, "*"))
+                sizes.append(sum(trace.size for trace in tracemalloc.take_snapshot().filter_traces([ours]).traces))
+            peers.append(house.connect(number % 2 + 1, protocol=protocol))
+            peers[-1].send(LOGINS[protocol].replace(b"NAME", b"m%04d" % number))
+            if number % 50 == 49:
+                house.settle(4)
+                for peer in peers:
+                    peer.heard()
+    finally:
+        tracemalloc.stop()
+    return (sizes[1] - sizes[0]) / (IDLE[1] - IDLE[0])
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(platform.python_implementation() == "PyPy", reason="it does not tell the sizes of objects")
+def test_an_idle_client_of_irc_takes_little_more_memory_than_one_of_line(open_house):
+    line, irc = (bytes_of_an_idle_client(open_house(workers=2), protocol) for protocol in ("line", "irc"))
+    assert 500 < line < irc < 1.25 * line, (line, irc)

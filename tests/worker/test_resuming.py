@@ -720,7 +720,7 @@ def test_whoever_watches_a_name_is_told_how_it_is_now_and_when_it_changes(house,
     presence = house.hub.register.presence
     ann.cut()
     house.settle()
-    assert (presence._people.people, presence._watched, presence._watchers) == ({}, {}, {})
+    assert (presence._people.strangers, presence._watched, presence._watchers) == ({}, {}, {})
 
 
 def test_that_somebody_is_typing_is_told_where_it_is_heard_and_not_too_often(house, ann, bob):

@@ -5,6 +5,7 @@ from parley.server.chat.session.states import GONE, HANDLERS, HANGUP, MEMBER, QU
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols import events
 from parley.server.protocols.events import HOME
+from parley.server.protocols.seldom import NONE, Seldom
 
 LINES_A_MESSAGE = 16  # of one text: in IRC each is a line of its own, with its sender in front
 PEOPLE_A_MESSAGE = 128  # of whom each is told of metadata, or is asked for its own, in the time that a message takes
@@ -35,19 +36,21 @@ class Base:
         part(reason)         the end, once everything told is sent; why is a Reason, HANGUP, QUIT or RESET
     """
 
-    __slots__ = ("client", "said_at", "_question", "_last_word", "_coming", "_typed_at", "_is_known")
+    __slots__ = ("client", "said_at", "seldom", "_question", "_last_word", "_typed_at")
+
+    _coming = Seldom(None)  # (token, run, marks) of a stranger that may come back, see Hello
+    _is_known = Seldom(False)  # has the hub been told anything of it, though it has no name?
 
     def __init__(self, client):
         self.client = client
         client.state = STRANGER
         client.name = None
+        self.seldom = NONE  # see `Seldom`
         # What it has asked and is not answered; a list of several Enter. Or, where several of its words may be under
         # way, {which of them: [Say, perhaps Labelled; its answer, if that waits for those before it]}.
         self._question = None
         self._last_word = 0  # which of its words was the latest
-        self._coming = None  # (token, run, marks) of a stranger that may come back, see Hello
         self.said_at = client.heard_at  # when it last said anything, monotonic seconds
-        self._is_known = False  # has the hub been told anything of it, though it has no name?
         self._typed_at = _NEVER  # when others were last told that it is typing, monotonic seconds
 
     @property

@@ -187,6 +187,7 @@ class Logins(Base):
     def welcome(self, name, kept=0):
         """The name was granted; a stranger hears the room from here on. `kept`: messages that were kept for it."""
         was_stranger, self.client.name = self.client.name is None, name
+        self._is_known = False  # but by its name
         if was_stranger and self._coming:
             self._come_back()
             return
