@@ -20,6 +20,7 @@ READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _CHUNK = 4096  # bytes of one read; what they ask for at the worst must not keep the others waiting
 _SLICE = 64  # commands handled in one turn
 _TOKEN = 16  # random bytes
+_READING, _PAUSED, _ENDED = "reading", "paused", "ended"
 _LAST_TURNS = 16  # of a client that is gone, when somebody else wants its name
 # What poll is asked for; it reports _GONE in any case. PyPy has no name for it, but passes it on.
 _HUNG_UP = getattr(select, "POLLRDHUP", 0x2000 if sys.platform == "linux" else 0)
@@ -47,7 +48,7 @@ class Connection:
 
     __slots__ = (
         "number", "state", "name", "audience", "transport", "session", "pace", "outbox", "heard_at", "paid_until",
-        "decoder", "_worker", "_origin", "_mask", "_paused", "_ended", "_later", "_undecoded")
+        "decoder", "_worker", "_origin", "_reading", "_later", "_undecoded")
 
     def __init__(self, number, transport, worker, audience, decoder):
         self.number = number
@@ -60,9 +61,7 @@ class Connection:
         self._worker = worker
         self.decoder = decoder
         self._origin = _origin(transport, worker.now)
-        self._mask = 0
-        self._paused = False  # not read at the moment, because something is in the way (`_may_read`)
-        self._ended = False  # the client sends nothing more
+        self._reading = _READING  # or _PAUSED, as something is in the way (`_may_read`); or the client has _ENDED
         self._later = ()  # commands that wait: for an answer, for another turn, or until they are within the rate
         self._undecoded = b""  # what was read with more than one turn's worth
         self.session = Session(self)
@@ -113,7 +112,7 @@ class Connection:
         if data is None:
             return
         if not data:
-            self._ended = True
+            self._reading = _ENDED
             self._watch()
             self.hear([Hangup()])
             self.finish()
@@ -138,7 +137,7 @@ class Connection:
                     type(command) is not Nothing for command in commands):
                 worker.deadlines.completed(self)  # and not by a part of a message
             self.hear(commands)
-        if self.decoder.unfinished and not self._paused and self.state is not GONE:
+        if self.decoder.unfinished and self._reading is not _PAUSED and self.state is not GONE:
             worker.began(self)
 
     def heed_form(self):
@@ -263,7 +262,8 @@ class Connection:
 
     def pause(self):
         """Read nothing until `resume`."""
-        self._paused = True
+        if self._reading is _READING:
+            self._reading = _PAUSED
         self._worker.deadlines.completed(self)  # whoever is not read cannot be late
         self._watch()
 
@@ -291,8 +291,8 @@ class Connection:
     def resume(self):
         """Read again, if nothing else is in the way."""
         worker = self._worker
-        if self._paused and self._may_read():
-            self._paused = False
+        if self._reading is _PAUSED and self._may_read():
+            self._reading = _READING
             self.heard_at = worker.now
             if self.decoder.unfinished:
                 worker.began(self)
@@ -405,7 +405,8 @@ class Connection:
             log.log(level, "connection ended", dict(self.described(), seconds=round(seconds, 3), reason=reason))
         self._worker.admission.parted(self, reason)
         self._worker.rooms.leave_all(self)
-        self._paused = False  # what still comes is read and dropped, until the client ends too
+        if self._reading is _PAUSED:
+            self._reading = _READING  # what still comes is read and dropped, until the client ends too
         self._watch()
         self.finish()
 
@@ -427,7 +428,7 @@ class Connection:
             return
         if self.pace is not None and self.pace.kept is not None:
             return
-        if self._ended:
+        if self._reading is _ENDED:
             self.close()
         else:
             try:
@@ -444,7 +445,7 @@ class Connection:
         """Close the socket, whatever is still unsent."""
         if self.transport is None:
             return
-        self._ended = self._paused = True
+        self._reading = _ENDED
         self.outbox = None
         if self.pace is not None:
             self.pace.kept = None
@@ -458,9 +459,8 @@ class Connection:
         if self.transport is None:
             return
         may_be_told = (self.outbox or self.transport.unsaid) and not self._worker.is_resting(self)
-        mask = (0 if self._ended or self._paused else READ) | (WRITE if may_be_told else 0)
-        watch(self._worker.selector, self.transport, self, self._mask, mask)
-        self._mask = mask
+        mask = (READ if self._reading is _READING else 0) | (WRITE if may_be_told else 0)
+        watch(self._worker.selector, self.transport, self, mask)
 
 
 def _origin(transport, now):

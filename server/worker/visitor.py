@@ -160,7 +160,7 @@ class Visitor:
     origin: what it is counted by.
     """
 
-    __slots__ = ("origin", "_transport", "_protocol", "_home", "_visitors", "_reader", "_outbox", "_mask",
+    __slots__ = ("origin", "_transport", "_protocol", "_home", "_visitors", "_reader", "_outbox",
                  "_host", "_asks", "_closing", "_body")
 
     def __init__(self, transport, protocol, home, visitors):
@@ -170,7 +170,6 @@ class Visitor:
         self._visitors = visitors
         self._reader = Reader()
         self._outbox = None  # what the kernel has not taken
-        self._mask = 0
         self._asks = False  # does it wait for the hub, or for those who keep files?
         self._body = None  # what it sends or is sent of a file: see `server.worker.transfers`
         self._closing = False  # is the last answer said?
@@ -439,8 +438,7 @@ class Visitor:
         mask = WRITE if self._outbox is not None else 0 if self._asks else READ
         if self._body is not None and not mask & WRITE:
             mask = self._body.mask
-        watch(self._visitors.worker.selector, self._transport, self, self._mask, mask)
-        self._mask = mask
+        watch(self._visitors.worker.selector, self._transport, self, mask)
 
 
 def _date():

@@ -47,6 +47,11 @@ class Epoll:
         self._masks[descriptor] = 0
         self.watched -= 1
 
+    def mask(self, file):
+        """What a file is watched for; 0 if it is not."""
+        descriptor = file.fileno()
+        return self._masks[descriptor] if descriptor < len(self._masks) else 0
+
     def close(self):
         """Watch nothing any more."""
         self._epoll.close()
@@ -73,12 +78,18 @@ class Elsewhere(selectors.DefaultSelector):
         """As of `Epoll`."""
         return [(key.data, mask) for key, mask in super().select(seconds)]
 
+    def mask(self, file):
+        """As of `Epoll`."""
+        key = self.get_map().get(file)
+        return 0 if key is None else key.events
+
 
 Selector = Epoll if hasattr(select, "epoll") else Elsewhere
 
 
-def watch(selector, transport, source, before, mask):
-    """Have the selector tell `source` of the events in `mask`, and no more of those in `before`; 0 is none."""
+def watch(selector, transport, source, mask):
+    """Have the selector tell `source` of the events in `mask`, and of no others; 0 is none."""
+    before = selector.mask(transport)
     if mask == before:
         return
     if not before:
