@@ -66,6 +66,7 @@ _TOKENS_A_LINE = 13  # of 005
 _TALK = (b"PRIVMSG #", b"privmsg #")
 _CAP_LINE = 400  # bytes of capabilities in a line
 
+_ANSWERS_TALK = events.Stored, events.Refused
 _NOTHING: List[bytes] = []  # which nobody changes
 
 Commands = Sequence[Any]
@@ -210,23 +211,22 @@ class Decoder:
     def _lines(self, lines: List[bytes]) -> List[events.Command]:
         """The commands of several lines; quickly, if all of them are plain talk in one room."""
         first = self._line(lines[0])
-        if type(first) is events.Labelled:
-            label, (said, *others) = first
+        if type(first) is events.Say:
+            said, *others = first
             size = len(lines[0].rstrip(b"\r")) - len(said)
             texts = [line[size:].rstrip(b"\r") for line in lines]
             if ({line[:size] for line in lines} == {lines[0][:size]} and all(texts) and texts[0] == said
                     and not b"".join(texts).translate(None, PLAIN)
                     and max(map(len, lines)) <= self._limits["line_bytes"]):
-                return [tuple.__new__(events.Labelled, (label, tuple.__new__(events.Say, (text, *others))))
-                        for text in texts]
+                return [tuple.__new__(events.Say, (text, *others)) for text in texts]
         return [first, *map(self._line, lines[1:])]
 
     def _line(self, line: bytes) -> events.Command:
         line = line.replace(b"\0", b"").rstrip(b"\r").lstrip(b" ")
         if line[:9] in _TALK and self.name is not None:
-            talk: Optional[events.Labelled] = irc_talk.plain_talk(line[8:])
+            talk: Optional[events.Say] = irc_talk.plain_talk(line[8:])
             if talk is not None and len(line) <= self._limits["line_bytes"]:
-                self.said_to = talk.command.room
+                self.said_to = talk.room
                 return talk
         return events.Turn(lambda name: self._take(line, name)) if line.strip() else events.Nothing()
 
@@ -443,11 +443,14 @@ class Decoder:
             alone(self, happening)
         elif kind is events.Refused and happening.asked is events.Say:
             irc_talk.not_said(self, happening)
-        elif self._asked is not None:
+        else:
             asked, self._asked = self._asked, None
-            asked(self, happening)
-            if self._label:
-                self.collect(self._told())
+            if kind in _ANSWERS_TALK and type(happening.asked) is events.Say and not happening.asked.extra:
+                asked = irc_talk.talked  # which has no label, as most of what is said is never answered
+            if asked is not None:
+                asked(self, happening)
+                if self._label:
+                    self.collect(self._told())
         return self._told()
 
     def _renamed(self, managed: events.Managed) -> None:

@@ -10,6 +10,7 @@ from parley.server.protocols import events
 from parley.server.protocols.irc_multiline import CONCAT, KIND, LIMITS
 from parley.server.protocols.irc_words import (
     HOST,
+    LOBBY,
     LONGEST_LINE,
     Part,
     account_of,
@@ -27,6 +28,7 @@ from parley.server.protocols.irc_words import (
     user_of,
     with_tag,
 )
+from parley.server.protocols.text import LF, NUL
 from parley.server.protocols.traits import Traits
 
 Frames = Tuple[bytes, ...]
@@ -317,13 +319,23 @@ class Form:
                     ) -> Optional[List[bytes]]:
         """The lines of each record, see TALK in `parley.server.protocols`; None if a text takes several lines."""
         frames: List[bytes] = []
-        target, fields = shown(room), known.people.fields
+        target, fields = room or LOBBY, known.people.fields
         most = LONGEST_LINE - len(target) - 12
         for _, sender, text, _, count in records:
-            texts = text.split(b"\0") if count > 1 else [text]
-            if b"\n" in text or count == 1 and b"\0" in text or len(text) > most and max(map(len, texts)) > most:
+            if LF in text:
                 return None
             start = b":%b PRIVMSG %b :" % (source_of(sender, fields(sender)), target)
+            if count == 1:
+                if len(text) > most or NUL in text:
+                    return None
+                if self._is_plain:
+                    frames.append(b"%b%b\r\n" % (start, text))
+                    continue
+                texts = [text]
+            else:
+                texts = text.split(b"\0")
+                if len(text) > most and max(map(len, texts)) > most:
+                    return None
             if self._has_tags:
                 first_tags, last_tags = self._tags(known, sender, at)
                 before = b"@" + b"".join([tag + b";" for tag in first_tags])

@@ -7,6 +7,7 @@ from parley.server.protocols.acts import is_room
 from parley.server.protocols.events import Labelled, Reason
 from parley.server.protocols.irc_caps import OPS
 from parley.server.protocols.irc_words import heard, middle, name_of, packed_extra, shown
+from parley.server.protocols.text import BLANK, COMMA
 
 Commands = Optional[Sequence[Any]]
 
@@ -27,17 +28,18 @@ def plain_talk(rest: bytes) -> Any:
     rest: the line behind the command.
     """
     target, colon, text = rest.partition(b" :")
-    if not colon or not text or b" " in target or b"," in target:
+    if not colon or not text or BLANK in target or COMMA in target:
         return None
     try:
         if not rest.decode().isprintable():
             return None
     except UnicodeDecodeError:
         return None
-    return _new(Labelled, (_talked, _new(events.Say, (text, None, None, target, b"", b""))))
+    return _new(events.Say, (text, None, None, target, b"", b""))
 
 
-def _talked(client: Any, answer: Any) -> None:
+def talked(client: Any, answer: Any) -> None:
+    """The answer to what `plain_talk` has found, or would have."""
     _said(answer.asked.room, b"PRIVMSG", client, answer)
 
 

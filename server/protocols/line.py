@@ -53,7 +53,7 @@ from parley.server.protocols import events
 from parley.server.protocols.contract import Encoders, Frames, Limits
 from parley.server.protocols.events import Reason
 from parley.server.protocols.happenings import sentence
-from parley.server.protocols.text import PLAIN, canonical, is_blank, name_and_password, pieces
+from parley.server.protocols.text import LF, NUL, PLAIN, canonical, is_blank, name_and_password, pieces
 from parley.server.protocols.traits import Traits
 
 NAME = "line"
@@ -167,7 +167,7 @@ class Decoder:
         self._end = data[-1:] if data.endswith(b"\r") else b""
         if self._end:
             data = data[:-1]
-        if b"\0" in data:
+        if NUL in data:
             data = data.replace(b"\r\0", b"\r\n")
         *lines, held = (self._held + data).split(b"\n")
         commands: List[events.Command] = []
@@ -515,7 +515,7 @@ def encode_talk(
     word = room + b" MSG " if room else b"MSG "
     frames = []
     for _, sender, text, _, count in records:
-        if b"\n" in text or len(text) > LONGEST_TEXT:
+        if LF in text or len(text) > LONGEST_TEXT:
             return None
         if count == 1:
             frames.append(b"%b%b %b\n" % (word, sender, text))
