@@ -3,6 +3,9 @@
 The stream is the same for every worker but for answers and whispers, which go only where they are awaited. Each
 method handles one kind of message in it, in the hub's order: see `ToWorker` in `parley.server.ipc.messages`.
 """
+import itertools
+import operator
+
 from parley.server.chat.origins import network_of
 from parley.server.chat.roll import Roll
 from parley.server.ipc.messages import ToHub
@@ -10,6 +13,7 @@ from parley.server.protocols import events
 from parley.server.protocols.events import Reason
 
 NAMES_A_MESSAGE = 128  # names that can be matched with a pattern in the time that a message takes
+_SESSION = operator.itemgetter(0)  # of (session number, which of its words)
 USERS_EVERY = 0.3  # seconds between two pushes of the list of users
 USERS_A_SECOND = 5000  # entries of that list; a long one is pushed less often
 # So many workers push a long one in turn, a millisecond later for each thousand entries, which is what that takes: all
@@ -63,10 +67,12 @@ class Replica:
         said: (session number, which of its words) each. first, time: the first's number, and when they were said;
             at: in milliseconds.
         """
-        for message, (number, serial) in enumerate(said, first):
+        for number, words in itertools.groupby(said, _SESSION):
+            serials = [serial for _, serial in words]
             session = self._sessions.get(number)
             if session and session.audience.traits.acknowledges:
-                session.heed("confirm", message, time, serial, at)
+                session.heed("confirm_said", serials, first, time, at)
+            first += len(serials)
 
     def unsaid(self, said, reason):
         """What was said was not heard, or was not stored."""
@@ -297,7 +303,7 @@ class Replica:
 
     def confirmed(self, number, message=0, time=0, at=0):
         """The answer yes; to what was said to one alone with its number and time."""
-        self._heed(number, "confirm", message, time, 0, at)
+        self._heed(number, "confirm", message, time, at)
 
     def who(self, numbers):
         """The place in the order at which Who is answered."""

@@ -153,7 +153,7 @@ class Decoder:
         content = (int.from_bytes(data[start:end], "big") ^ int.from_bytes(mask, "big")).to_bytes(length, "big")
         if first == _TEXT:
             try:
-                return Text(content.decode()), end
+                return tuple.__new__(Text, (content.decode(),)), end  # which takes half the time
             except UnicodeDecodeError:
                 return self._fail(NOT_UTF8), end
         return Pinged(content) if first == _PING else _PONGED, end
@@ -214,10 +214,10 @@ class Decoder:
 def text_frame(text: bytes) -> bytes:
     """The frame of a text message."""
     size = len(text)
+    if _SHORT < size <= _MEDIUM:
+        return _in_two_bytes(_TEXT, 0x7e, size) + text
     if size <= _SHORT:
         return b"\x81%c%b" % (size, text)
-    if size <= _MEDIUM:
-        return _in_two_bytes(_TEXT, 0x7e, size) + text
     return b"\x81\x7f%b%b" % (size.to_bytes(8, "big"), text)
 
 

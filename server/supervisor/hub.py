@@ -123,6 +123,7 @@ class Hub(Post):
         self._arrivals = []  # (worker, request) of those who want to be in rooms
         self._questions = collections.deque()  # (worker, name, arguments) of those that wait for another round
         self._answer_bytes = 0  # told to single workers in this round
+        self._stored = None  # ((worker, first number, time), words) that are stored, and of which it is not told yet
         self._next_look = self._next_arrivals = time.monotonic()
         self._talked, self._talked_before = set(), set()  # workers, in this round and in the last in which any did
         self._talk_waits = 0.0  # for how many seconds may the talk of this round wait for more?
@@ -355,10 +356,21 @@ class Hub(Post):
 
     def _settle(self, worker, kind, frame, stored):
         """Talk is stored, or not: tell those who want to know."""
-        if not stored or kind not in NOT_AWAITED:
+        if not stored:
+            self.worker(worker, ToWorker.Unsaid(words(frame), Reason.NOT_STORED))
+        elif kind not in NOT_AWAITED:
             first, when = place(frame)
-            self.worker(worker, ToWorker.Stored(words(frame), first, when // 1000, when) if stored
-                        else ToWorker.Unsaid(words(frame), Reason.NOT_STORED))
+            if self._stored is not None and self._stored[0] == (worker, first - len(self._stored[1]), when):
+                self._stored[1].extend(words(frame))
+            else:
+                self._tell_stored()
+                self._stored = (worker, first, when), words(frame)
+
+    def _tell_stored(self):
+        """What the clients of one worker have said is stored: they are told together, as that costs most."""
+        if self._stored is not None:
+            ((worker, first, when), said), self._stored = self._stored, None
+            self.worker(worker, ToWorker.Stored(said, first, when // 1000, when))
 
     def _hear_aide(self, number):
         self._hurries = self._hurries or self._aides[number] is self.verifier  # it lets somebody in
@@ -386,6 +398,7 @@ class Hub(Post):
 
     def speak(self):
         """Write what there is to be written, as far as the queues take it."""
+        self._tell_stored()
         for worker, stream in self.streams.items():
             if not stream.frames and not stream.waiting:
                 continue
@@ -423,18 +436,21 @@ class Hub(Post):
 
     def everyone(self, message):
         """Put a message into every worker's stream."""
+        self._tell_stored()
         frame = packed(message)
         self.change()
         self._pass_on(frame)
 
     def some(self, workers, message):
         """Put a message into these workers' streams."""
+        self._tell_stored()
         frame = packed(message)
         self.change()
         self._pass_on(frame, workers)
 
     def worker(self, worker, message):
         """Put a message into one worker's stream, unless it has just died."""
+        self._tell_stored()
         if worker in self.streams:
             frame = packed(message)
             self.streams[worker].frames.append(frame)

@@ -67,9 +67,22 @@ class Labelling(Resuming):
         self._labels[session] = label
 
     def _answer_frames(self, session, happening):
-        frames = super()._answer_frames(session, happening)
-        label = self._labels.pop(session, None)
+        return self._labelled(super()._answer_frames(session, happening), self._labels.pop(session, None))
+
+    def _labelled(self, frames, label):
         return (self._with_label(frames[0], label), *frames[1:]) if frames and label is not None else frames
+
+    def answer_all(self, session, answers):
+        frames, encode, name = [], self._encode, session.name
+        for label, happening in answers:
+            if label is None and self._labels:
+                label = self._labels.pop(session, None)  # of a word that was the only one under way
+            answer = encode(happening, name)
+            frames += answer if label is None else self._labelled(answer, label)
+        if session in self._held:
+            session.send(frames)
+        else:
+            self._tell(session, frames)
 
     def leave(self, session, room=EVERYWHERE):
         if room == EVERYWHERE and session.state is GONE:  # or else it has deleted its account, and is answered next

@@ -72,7 +72,7 @@ class Audiences(dict):
     def flush(self):
         """The end of a tick: each sends what it has."""
         for hearers in self.everyone:
-            if hearers._frames or hearers._cuts:
+            if hearers._frames or hearers._cuts or hearers._tails:
                 hearers.flush()
 
     def _drop_empty(self, protocol):

@@ -76,6 +76,7 @@ class Audience:
         self._frames = []
         self._cuts = {}  # session -> its cuts, in order
         self._own = {}  # session that has no cuts -> (start of the run, start, stop) of own words it does not hear
+        self._tails = {}  # likewise -> (index, frames that it alone hears before that of all, and behind its own words)
         self._groups = {}  # active rooms, sorted -> Group of `_all`'s frames; made when somebody is first sent any
         self._all = NO_FRAMES  # the group that hears all of these frames
         if len(self._runs) > 1:
@@ -83,7 +84,7 @@ class Audience:
 
     def is_empty(self):
         """Is nobody in it, who could hear anything?"""
-        return not (self.clients or self.members or self._cuts or self._held or self._frames)
+        return not (self.clients or self.members or self._cuts or self._tails or self._held or self._frames)
 
     def take_counts(self, other):
         """Add up what another audience, which ends, has counted."""
@@ -216,6 +217,8 @@ class Audience:
 
     def _cut_own(self, speaker, members, start, stop):
         if speaker in members:
+            if speaker in self._tails:
+                self._cut_out_own(speaker)
             if speaker in self._cuts:
                 self._cuts[speaker].append((start, stop, (), self.members[speaker]))
             else:
@@ -267,8 +270,13 @@ class Audience:
         return happening if self.traits.sealed else shown(happening)
 
     def _tell(self, session, frames):
-        if frames:
-            self._cut(session, len(self._frames), frames)
+        if not frames:
+            return
+        index = len(self._frames)
+        if session in self._cuts or self._tails.setdefault(session, (index, []))[0] != index:
+            self._cut(session, index, frames)
+        else:
+            self._tails[session][1].extend(frames)
 
     def tell_frames(self, session, frames):
         """One session hears these frames, in their place."""
@@ -277,6 +285,13 @@ class Audience:
     def answer(self, session, happening):
         """One session hears it, as the answer to what it asked."""
         self._tell(session, self._answer_frames(session, happening))
+
+    def answer_all(self, session, answers):
+        """Likewise several: (its label, or None; what it hears) of each."""
+        for label, happening in answers:
+            if label is not None:
+                self.label(session, label)
+            self.answer(session, happening)
 
     def _answer_frames(self, session, happening):
         """The frames of an answer; those that are the same for all who ask are made once. Long ones are charged for."""
@@ -304,18 +319,21 @@ class Audience:
         return [session for session, held in self._held.items() if held.size > most]
 
     def _cut(self, session, start, instead):
-        if session in self._own:
-            self._cut_out_own(session)
+        self._cut_out_own(session)
         cut = start, len(self._frames), instead, self.members.get(session, NOWHERE)
         self._cuts.setdefault(session, []).append(cut)
 
     def _cut_out_own(self, session):
-        """What it is not to hear of its own words becomes cuts like any others."""
-        rooms = self.members[session]
-        self._cuts[session] = [(start, stop, (), rooms) for _, start, stop in self._own.pop(session)]
+        """What it is not to hear of its own words, and its tail, become cuts like any others."""
+        if session in self._own or session in self._tails:
+            rooms = self.members.get(session, NOWHERE)
+            cuts = self._cuts[session] = [(start, stop, (), rooms) for _, start, stop in self._own.pop(session, ())]
+            if session in self._tails:
+                index, frames = self._tails.pop(session)
+                cuts.append((index, index, frames, rooms))
 
     def _cut_out_all_own(self):
-        for session in list(self._own):
+        for session in {**self._own, **self._tails}:
             self._cut_out_own(session)
 
     # ---- the groups
@@ -359,8 +377,11 @@ class Audience:
     def flush(self):
         """Send the tick's frames: in here a busy server spends its time."""
         failed = {}  # session -> the bug that kept it from being sent its frames
-        if self._frames:
+        if not self._frames:
+            self._cut_out_all_own()
+        else:
             self._regroup()
+            self._cut_out_early_tails()
             if len(self._active) == 1:
                 self._send_to_room(*self._active, failed)
             else:
@@ -411,6 +432,8 @@ class Audience:
                         del hearing[member]
         for member in self._cuts:
             self.deliveries -= sum([of_several.get(id(text), 1) for text in hearing.pop(member, ())])
+        for member, (_, frames) in self._tails.items():
+            hearing.setdefault(member, []).extend(frames)
         last = whole = None
         for member, texts in hearing.items():
             if texts != last:
@@ -419,6 +442,11 @@ class Audience:
                 member.send(whole)
             except Exception as error:
                 failed[member] = error
+
+    def _cut_out_early_tails(self):
+        size = len(self._frames)
+        for session in [session for session, (index, _) in self._tails.items() if index < size]:
+            self._cut_out_own(session)
 
     def _own_by_stretch(self):
         """start of a stretch -> {member: spans} of those who spoke in it."""
@@ -436,20 +464,21 @@ class Audience:
             position = behind
 
     def _send_to_room(self, room, failed):
-        """To all members but those who have cuts: the same bytes; or what is around one's own words."""
+        """To all members but those who have cuts: the same bytes; or what is around one's own words, and the tail."""
         group, members = self._all, self.rooms.get(room, ())
         whole = [group.join()]
         self.deliveries += group.size * self._count_uncut(members)
-        apart = {**self._cuts, **self._own}
+        apart = {**self._own, **self._tails}
         for member in members:
-            if member not in apart:
+            if member not in apart and member not in self._cuts:
                 try:
                     member.send(whole)
                 except Exception as error:
                     failed[member] = error
-        for member, spans in self._own.items():
+        for member in apart:
+            pieces = self._around(group, self._own.get(member, ())) if member in members else []
             try:
-                member.send(self._around(group, spans))
+                member.send(pieces + self._tails[member][1] if member in self._tails else pieces)
             except Exception as error:
                 failed[member] = error
 
@@ -471,8 +500,7 @@ class Audience:
         size = len(self._frames)
         if self._all.size != size:
             self._regroup()
-        if session in self._own:
-            self._cut_out_own(session)
+        self._cut_out_own(session)
         position, pieces, delivered = 0, [], 0
         last = size, size, (), self.members.get(session, NOWHERE)
         for start, stop, instead, rooms in [*self._cuts.get(session, ()), last]:

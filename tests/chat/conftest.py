@@ -11,6 +11,7 @@ from parley.server.ipc.messages import ToWorker
 from parley.server.ipc.queues import texts
 from parley.server.protocols.events import HOME, Login
 from parley.server.protocols.traits import Traits
+from parley.server.worker import fanout
 
 
 class Record:
@@ -128,6 +129,8 @@ class Audience(Record):
 
     def answer(self, session, happening):
         self.calls.append(happening)
+
+    answer_all = fanout.Audience.answer_all
 
     def label(self, session, label):
         self.calls.append(("label", label))

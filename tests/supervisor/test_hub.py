@@ -379,6 +379,16 @@ def test_where_nobody_wants_to_know_nobody_is_told(hub, workers, store):
     assert [text for _, _, text, _ in store.store.lobby(0, 9)[0]] == [b"hi"]
 
 
+def test_what_the_clients_of_a_worker_say_in_a_row_is_stored_for_them_in_one_message(hub, workers, clock):
+    one, two, *_ = workers
+    one.say(awaited(1, (5, b"a")), awaited(1, (6, b"b"), (5, b"c")))
+    two.say(awaited(2, (5, b"d")))
+    hub.turn(0)
+    now = int(clock.time())
+    assert [[told for told in worker.heard() if isinstance(told, tuple)] for worker in (one, two)] == [
+        [("stored", [(5, 0), (6, 0), (5, 0)], 1, now, now * 1000)], [("stored", [(5, 0)], 4, now, now * 1000)]]
+
+
 @pytest.mark.parametrize("frame, numbers", [(one_talk(1), [1]), (awaited(1, (5, b"hi"), (6, b"ho")), [5, 6])])
 def test_of_what_is_not_stored_everybody_is_told_who_said_it(hub, workers, store, frame, numbers):
     one, two = workers

@@ -1,4 +1,6 @@
 """What all parts of a session know: its client, its question, and the words for rooms and people."""
+import itertools
+
 from parley.server.chat.names import spelled
 from parley.server.chat.room import LOBBY, LOBBY_NAME
 from parley.server.chat.session.states import GONE, HANDLERS, HANGUP, MEMBER, QUIT, STRANGER, WAITING
@@ -125,21 +127,17 @@ class Base:
     # ---- what the hub answers to any of them
 
     def refuse(self, reason, serial=0):
-        """What was asked is not done. serial: see `confirm`."""
+        """What was asked is not done. serial: see `confirm_said`."""
         self.client.refused(reason)
         if serial:
-            self._hear_of(serial, events.Refused(reason, self._word(serial)))
+            word = self._question[serial]
+            word[1] = events.Refused(reason, unlabelled(word[0]))
+            self._tell_of_words()
         else:
             self._go_on(events.Refused(reason, self._answered()))
 
-    def confirm(self, number=0, time=0, serial=0, at=0):
-        """What was asked is done; if it was to say something, that has this number and time; at: in milliseconds.
-
-        serial: which of the client's words it is, if several may be under way.
-        """
-        if serial:
-            self._hear_of(serial, events.Stored(self._word(serial), number, time, at))
-            return
+    def confirm(self, number=0, time=0, at=0):
+        """What was asked is done; if it was to say something, that has this number and time; at: in milliseconds."""
         question = self._answered()
         if type(question) is events.LogOut:
             self._reply(events.Done(question))
@@ -147,6 +145,22 @@ class Base:
         else:
             self._go_on(events.Stored(question, number, time, at) if number and self._traits.numbered
                         else events.Done(question))
+
+    def confirm_said(self, serials, number, time, at=0):
+        """What it has said is stored: messages from this number on.
+
+        serials: which of the client's words each is; 0 where only one may be under way.
+        """
+        if not serials[0]:
+            self.confirm(number, time, at)
+            return
+        words = self._question
+        for message, serial in enumerate(serials, number):
+            word = words[serial]
+            command = word[0]
+            word[1] = events.Stored(
+                command.command if type(command) is events.Labelled else command, message, time, at)
+        self._tell_of_words()
 
     def answer(self, happening):
         """What was asked to be told."""
@@ -158,26 +172,20 @@ class Base:
             happening = happening._replace(rooms=rooms) if rooms else happening
         self._go_on(happening)
 
-    def _word(self, serial):
-        """The Say that is under way as this of its words."""
-        command, _ = self._question[serial]
-        return unlabelled(command)
-
-    def _hear_of(self, serial, answer):
+    def _tell_of_words(self):
         """What is known of one of its words is told once that of all before it is: a refusal may have come sooner."""
-        words = self._question
-        words[serial][1] = answer
-        while words:
-            first = next(iter(words))
-            command, answer = words[first]
+        words, answers = self._question, []
+        for command, answer in words.values():
             if answer is None:
-                return
-            del words[first]
-            if type(command) is events.Labelled:
-                self.client.audience.label(self.client, command.label)
-            self._reply(answer)
-        self._question = None
-        self._go_on()
+                break
+            answers.append((command.label if type(command) is events.Labelled else None, answer))
+        for serial in [*itertools.islice(words, len(answers))]:
+            del words[serial]
+        if answers:
+            self.client.audience.answer_all(self.client, answers)
+        if not words:
+            self._question = None
+            self._go_on()
 
     # ---- which room or person a command means
 

@@ -7,7 +7,7 @@ from parley.server.chat.session.states import MEMBER, WAITING, handles
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols import events
 from parley.server.protocols.events import Reason
-from parley.server.protocols.text import is_blank, one_line
+from parley.server.protocols.text import LF, is_blank, one_line
 
 LONGEST_EXTRA = 8192  # bytes of what goes along with a message: see `parley.server.protocols.events.Say`
 _MOST_WORDS = 0xFFFFFFFF  # after which they are counted anew
@@ -70,10 +70,14 @@ class Talk(Rooms):
         client.audience.said += count
         self.said_at = client.heard_at
         serial = self._last_word + 1 if traits.numbered else 0
-        for command in commands[start:start + count] if traits.numbered else ():
-            self._remember(command)
+        if traits.numbered:
+            if self._question is None:
+                self._question = {}
+            words = [[command, None] for command in commands[start:start + count]]
+            self._question.update(zip(range(serial, serial + count), words))
+            self._last_word += count
         text = b"\0".join(texts)
-        if b"\n" in text:
+        if LF in text:
             self._charge_for_lines(text)
         client.hub.say(room, client.number, client.name, text, None, traits.acknowledges, serial, count)
         if traits.acknowledges:
@@ -84,7 +88,7 @@ class Talk(Rooms):
         """Say it in the room of this number. command: the same, perhaps with a label that is not told of yet."""
         client, traits = self.client, self._traits
         client.audience.said += 1
-        if b"\n" in say.text:
+        if LF in say.text:
             self._charge_for_lines(say.text)
         self.said_at = client.heard_at
         serial = self._remember(command) if traits.numbered else 0
@@ -125,7 +129,7 @@ class Talk(Rooms):
         if self._is_fit(whisper):
             client = self.client
             client.audience.whispered += 1
-            if b"\n" in whisper.text:
+            if LF in whisper.text:
                 self._charge_for_lines(whisper.text)
             self.said_at = client.heard_at
             self._ask(whisper, ToHub.Whisper(
