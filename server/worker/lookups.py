@@ -100,15 +100,24 @@ class Lookups:
         """Of the first address whose turn it may be; None if there is none."""
         asked = [request for request in self._open if not self._is_answered(request)]
         for address, line in itertools.islice(self._lines.items(), MOST_PASSED_OVER):
-            if now < self._next_pattern and _has_pattern(line[0][1]):
-                self.next = self._next_pattern
-            elif not any(_has_to_wait(line[0], request) for request in asked):
-                key = line.popleft()
-                self._lines.move_to_end(address)
-                if not line:
-                    del self._lines[address]
-                return self._waiting.pop(key, None) or Request(key)  # a bug has kept it out of `_waiting`
+            key = line[0]
+            if self._is_wanted(key):
+                if now < self._next_pattern and _has_pattern(key[1]):
+                    self.next = self._next_pattern
+                    continue
+                if any(_has_to_wait(key, request) for request in asked):
+                    continue
+            line.popleft()
+            self._lines.move_to_end(address)
+            if not line:
+                del self._lines[address]
+            return self._waiting.pop(key, None) or Request(key)  # a bug has kept it out of `_waiting`
         return None
+
+    def _is_wanted(self, key):
+        """Is anybody still here who asks this?"""
+        request = self._waiting.get(key)
+        return request is not None and any(session.state is not GONE for session in request.askers)
 
     def _look_through(self, now):
         for request in (*self._open, *self._unread):

@@ -271,8 +271,8 @@ class House:
                 self.tick()
 
     def _next_turn(self):
-        """When a client is to be sent the next frame, because it has just been sent one."""
-        return min(driven.worker.turns.next for driven in self.driven)
+        """When a client is to be sent the next frame, or the hub asked a question, because it has just been one."""
+        return min(min(driven.worker.turns.next, driven.worker.lookups.next) for driven in self.driven)
 
     def wait(self, seconds, step=0.5):
         """Let the invented time pass, in steps in which everybody does what is due."""

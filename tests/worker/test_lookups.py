@@ -145,6 +145,18 @@ def test_between_two_patterns_there_is_a_pause_by_the_number_of_names_and_others
     assert lookups.next == float("inf")
 
 
+def test_what_nobody_awaits_any_more_keeps_no_other_question_of_its_address_waiting(lookups, asked):
+    lookups.names = lambda: 10000
+    first, second, third = (Asker(number) for number in range(1, 4))
+    for asker, pattern in ((first, b"a*"), (second, b"b*")):
+        lookups.add(asker, False, ToHub.Accounts((), pattern))
+    lookups.add(third, False, ToHub.Who(()))
+    lookups.go_on(0.0)
+    second.state = GONE
+    lookups.go_on(0.0)
+    assert [numbers for _, numbers, *_ in asked] == [[1], [3]]
+
+
 def test_who_does_not_read_its_answer_keeps_others_waiting_for_a_moment_only(lookups, asked):
     lazy = [Asker(number) for number in range(MOST_OPEN)]
     ask_all(lookups, lazy)
