@@ -3,8 +3,10 @@
 Its standard input is a socket, from which it takes the requests of `preloaded.py`; it ends when that is closed.
 """
 import ctypes
+import encodings.idna  # noqa: F401  # which a server imports when it resolves its host's name
 import gc
 import json
+import multiprocessing.popen_fork  # noqa: F401  # and when it forks
 import os
 import random
 import selectors
@@ -105,4 +107,5 @@ if __name__ == "__main__":
     read_page()
     gc.collect()
     getattr(gc, "freeze", lambda: None)()  # since 3.7
-    sys.exit(cli.main(Nursery(socket.socket(fileno=os.dup(0))).run()))
+    code = cli.main(Nursery(socket.socket(fileno=os.dup(0))).run())
+    os._exit(code or 0)  # to take apart what was imported costs almost as much CPU as all else that a server does
