@@ -91,8 +91,8 @@ def test_who_is_on_the_node_that_ends_last_may_hear_of_those_on_the_first(needs_
     play("line/start-and-stop", "irc/stop")
 
 
-def test_ten_failures_take_nothing_back(needs_all):
-    cluster.prove(print, failures=10, workers=1, without=FOR_LONG, pace=4.0)
+def test_six_failures_take_nothing_back(needs_all):
+    cluster.prove(print, failures=6, workers=1, without=FOR_LONG, pace=4.0)
 
 
 @pytest.mark.long
