@@ -1,3 +1,5 @@
+import threading
+
 import pytest
 from cases import for_each
 
@@ -22,6 +24,19 @@ def test_all_cases_are_gone_through_in_order_and_fixtures_are_passed_on(seen):
 def test_a_case_is_a_test_for_pytest_too(seen, number):
     assert seen == list(range(1, number))
     seen.append(number)
+
+
+def test_cases_can_be_tried_at_once():
+    all_there = threading.Barrier(3)
+
+    @for_each("number", [1, 22, 3], at_once=3)
+    def waits(number):
+        all_there.wait(60)
+        assert number < 9
+
+    with pytest.raises(AssertionError) as raised:
+        waits()
+    assert str(raised.value).splitlines()[1:] == ["22"]
 
 
 @pytest.mark.parametrize("fail", [pytest.fail, int])

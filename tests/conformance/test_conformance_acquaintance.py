@@ -1,5 +1,6 @@
 """Getting acquainted with a server: what is learnt, what it breaks, and how messages are read then."""
 import pytest
+from cases import for_each
 from wrong_accounts_server import WrongAccountsServer
 from wrong_framed_server import WrongFramedServer
 from wrong_server import WrongServer
@@ -42,7 +43,7 @@ def test_a_server_that_keeps_to_the_document_breaks_nothing():
     assert {one.verdict for one in profile.findings} == {"pass"}
 
 
-@pytest.mark.parametrize("bug, broken", BROKEN)
+@for_each("bug, broken", BROKEN, at_once=8)
 def test_a_deviation_is_charged_to_the_requirement_that_forbids_it(bug, broken):
     profile = learnt(bug)
     assert set(profile.failed) == broken
@@ -61,7 +62,7 @@ OTHER_PROTOCOLS = [
 ]
 
 
-@pytest.mark.parametrize("kind, protocol, bugs, broken", OTHER_PROTOCOLS)
+@for_each("kind, protocol, bugs, broken", OTHER_PROTOCOLS, at_once=8)
 def test_so_it_is_in_other_protocols(kind, protocol, bugs, broken):
     server = kind(["%s-%s" % (protocol, bug) for bug in bugs.split()])
     try:

@@ -84,12 +84,12 @@ def play(scenario, bugs=()):
             Run(scenario, variant, fixture).play()
 
 
-@for_each("name", sorted(set(MEANT_FOR.values())))
+@for_each("name", sorted(set(MEANT_FOR.values())), at_once=8)
 def test_the_correct_server_passes(name):
     play(BY_NAME[name])
 
 
-@pytest.mark.parametrize("bug", sorted(BUGS))
+@for_each("bug", sorted(BUGS), at_once=8)
 def test_the_bug_is_caught(bug):
     with pytest.raises((StepFailed, NotUsable, BarrierFailed, OSError)):
         play(BY_NAME[MEANT_FOR[bug]], [bug])

@@ -3,6 +3,7 @@ import json
 import os
 
 import pytest
+from cases import for_each
 from wrong_fixture import fixture_around
 from wrong_server import BUGS, WrongServer
 
@@ -110,14 +111,14 @@ def is_caught(bug, scenario):
 
 
 # Those of rooms are for a server of their own: `test_conformance_catches_rooms_bugs`.
-@pytest.mark.parametrize("name", sorted(name for name in BY_NAME if "rooms" not in name))
+@for_each("name", sorted(name for name in BY_NAME if "rooms" not in name), at_once=8)
 def test_the_correct_server_passes(name):
     for variant in VARIANTS:
         if variant in variants_of(BY_NAME[name], False):
             play(BY_NAME[name], variant)
 
 
-@pytest.mark.parametrize("bug", sorted(BUGS))
+@for_each("bug", sorted(BUGS), at_once=8)
 def test_the_bug_is_caught(bug):
     scenario = BY_NAME[MEANT_FOR[bug]]
     assert is_caught(bug, scenario), "%s did not notice: %s" % (scenario.name, BUGS[bug])

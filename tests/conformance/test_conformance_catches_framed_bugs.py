@@ -92,19 +92,19 @@ def is_caught(bug, scenario, foreign=False):
     return False
 
 
-@for_each("name", sorted(set(MEANT_FOR.values())))
+@for_each("name", sorted(set(MEANT_FOR.values())), at_once=8)
 def test_the_correct_server_passes(name):
     for variant in VARIANTS:
         if variant in variants_of(BY_NAME[name], False):
             play(BY_NAME[name], variant)
 
 
-@for_each("name", sorted(set(MEANT_FOR.values())))
+@for_each("name", sorted(set(MEANT_FOR.values())), at_once=8)
 def test_the_correct_server_passes_as_a_foreign_one(name):
     play(BY_NAME[name], Variant("any", "whole"), foreign=True)
 
 
-@pytest.mark.parametrize("bug", sorted(BUGS))
+@for_each("bug", sorted(BUGS), at_once=8)
 def test_the_bug_is_caught(bug):
     scenario = BY_NAME[MEANT_FOR[bug]]
     assert is_caught(bug, scenario), "%s did not notice: %s" % (scenario.name, BUGS[bug])

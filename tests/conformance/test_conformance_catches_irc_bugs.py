@@ -93,7 +93,7 @@ def what_it_breaks(bug):
     return ()
 
 
-@for_each("name", sorted({name for name, _ in MEANT_FOR.values()}))
+@for_each("name", sorted({name for name, _ in MEANT_FOR.values()}), at_once=8)
 def test_the_correct_server_passes(name):
     play(name)
 

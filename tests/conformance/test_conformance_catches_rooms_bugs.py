@@ -169,12 +169,12 @@ def play(scenario, bugs=(), variants=VARIANTS):
                 Run(scenario, variant, fixture).play()
 
 
-@for_each("name", sorted(BY_NAME))
+@for_each("name", sorted(BY_NAME), at_once=8)
 def test_the_correct_server_passes(name):
     play(BY_NAME[name])
 
 
-@for_each("bug, name, requirement", CAUGHT)
+@for_each("bug, name, requirement", CAUGHT, at_once=8)
 def test_the_bug_is_caught(bug, name, requirement):
     with pytest.raises((StepFailed, BarrierFailed)) as caught:
         play(BY_NAME[name], [bug], VARIANTS[:1])
