@@ -14,6 +14,7 @@ import ssl
 import struct
 import time
 
+from parley.conformance.targets import PROTOCOLS
 from stress import framed
 from stress.proofs import Violation, demand
 
@@ -167,6 +168,15 @@ def floods_that_are_reset(target, rounds=6):
                 sock.send(b"x\n" * 30000)
         time.sleep(0.7)  # it is the time that is tested
         reset(flooders)
+
+
+def arrivals_that_are_reset(target, seconds=LASTS):
+    """As many connections as can be made, at the door of each protocol, all of which are reset at once."""
+    until, count = time.monotonic() + seconds, 0
+    while time.monotonic() < until:
+        reset([connected(target.server.address(protocol)) for protocol in PROTOCOLS for _ in range(10)])
+        count += 10 * len(PROTOCOLS)
+    demand(count > 100, "only %d came", count)
 
 
 def commands_by_the_thousand(target, rounds=3, seconds=3.0):

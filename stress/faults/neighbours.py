@@ -46,6 +46,7 @@ QUIET = 0.25  # processors that others may use all the time, or it cannot be tol
 _ATTACKS = (
     ("320 come back at once and ask for `HISTORY 1000`", attacks.everybody_comes_back),
     ("12 send 30 000 times `x`, read nothing and are reset", attacks.floods_that_are_reset),
+    ("connections that are reset, as many as can be made", attacks.arrivals_that_are_reset),
     ("40 send 64 KiB of `x`, 90 a list of 32 000 ones", attacks.commands_by_the_thousand),
     ("1000 frames of 16 KiB, 8 that read 4 MiB/s", attacks.long_frames),
     ("24 000 words of one byte between ever other pairs", attacks.words_between_ever_other_pairs),
