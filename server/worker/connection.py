@@ -5,6 +5,7 @@ import os
 import select
 import selectors
 import socket
+import struct
 import sys
 
 from parley.server.chat.origins import as_people_write_it
@@ -21,6 +22,7 @@ _CHUNK = 4096  # bytes of one read; what they ask for at the worst must not keep
 _SLICE = 64  # commands handled in one turn
 _TOKEN = 16  # random bytes
 _READING, _PAUSED, _ENDED = "reading", "paused", "ended"
+_ORIGIN = struct.Struct("<dHB")  # monotonic seconds, port, family of the address or 0; behind it the address
 _LAST_TURNS = 16  # of a client that is gone, when somebody else wants its name
 # What poll is asked for; it reports _GONE in any case. PyPy has no name for it, but passes it on.
 _HUNG_UP = getattr(select, "POLLRDHUP", 0x2000 if sys.platform == "linux" else 0)
@@ -199,8 +201,9 @@ class Connection:
 
     def address(self):
         """(host, port) of the client; an IPv4 address stays one if it came in through an IPv6 socket."""
-        _, host, port = self._origin.decode().split(" ")
-        return as_people_write_it(host), int(port)
+        _, port, family = _ORIGIN.unpack_from(self._origin)
+        host = self._origin[_ORIGIN.size:]
+        return as_people_write_it(socket.inet_ntop(family, host) if family else host.decode()), port
 
     @staticmethod
     def new_token():
@@ -210,7 +213,10 @@ class Connection:
     def ages(self):
         """For how many whole seconds it is here, and has said nothing."""
         now = self._worker.now
-        return int(now - float(self._origin.split(b" ")[0])), int(now - self.session.said_at)
+        return int(now - self._came_at()), int(now - self.session.said_at)
+
+    def _came_at(self):
+        return _ORIGIN.unpack_from(self._origin)[0]
 
     @property
     def is_behind(self):
@@ -401,7 +407,7 @@ class Connection:
         self._later = ()
         level = self._level(reason)
         if log.isEnabledFor(level):
-            seconds = self._worker.now - float(self._origin.split(b" ")[0])
+            seconds = self._worker.now - self._came_at()
             log.log(level, "connection ended", dict(self.described(), seconds=round(seconds, 3), reason=reason))
         self._worker.admission.parted(self, reason)
         self._worker.rooms.leave_all(self)
@@ -469,4 +475,8 @@ def _origin(transport, now):
         host, port = transport.getpeername()[:2]
     except OSError:
         host, port = "", 0  # it is gone already
-    return b"%.3f %b %d" % (now, host.encode(), port)
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return _ORIGIN.pack(now, port, family) + socket.inet_pton(family, host)
+    except OSError:  # it names its network, too
+        return _ORIGIN.pack(now, port, 0) + host.encode()

@@ -13,6 +13,7 @@ _SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 _HEAD = struct.Struct("!12sBBH")
 _LOCAL, _PROXY = 0x20, 0x21
 _TCP4, _TCP6 = 0x11, 0x21
+_LAST_PORT = 0xFFFF
 _PORTS = struct.Struct("!HH")
 
 log = logging.getLogger(__name__)
@@ -56,6 +57,8 @@ def _client_v1(line):
         host, port = ipaddress.ip_address(words[2].decode("ascii")), int(words[4])
     except ValueError:
         raise Garbled("it has no address") from None
+    if not 0 <= port <= _LAST_PORT:
+        raise Garbled("it has no port")
     return _plain(host), port
 
 

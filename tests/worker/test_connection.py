@@ -1,10 +1,12 @@
 """One client's socket in a worker: what arrives, what is held back, and how it ends."""
 import logging
+import types
 
 import pytest
 
 from parley.server.chat.session.states import HANDLERS, MEMBER, STRANGER
 from parley.server.protocols.events import Ping
+from parley.server.worker import connection
 from parley.server.worker.deadlines import LINGER
 from parley.server.worker.strangers import MINUTE, MOST_LINES
 
@@ -357,3 +359,11 @@ def test_the_idle_are_missed_by_the_others(house):
     bob.send(b"PING\n")
     house.wait(26)
     assert bob.heard() == b"PONG\nINFO ann disconnected\n"
+
+
+@pytest.mark.parametrize("host, size", [("192.0.2.1", 4), ("2001:db8::7:1", 16), ("fe80::1%eth0", 12), ("", 0)])
+def test_whence_a_client_comes_is_kept_in_as_many_bytes_as_the_kernel_needs(host, size):
+    transport = types.SimpleNamespace(getpeername=lambda: (host, 4711))
+    kept = types.SimpleNamespace(_origin=connection._origin(transport, 12.5))
+    assert connection.Connection.address(kept) == (host, 4711)
+    assert (len(kept._origin), connection.Connection._came_at(kept)) == (11 + size, 12.5)

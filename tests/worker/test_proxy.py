@@ -38,7 +38,8 @@ INTRODUCTIONS = [
 ]
 NONE = [
     b"LOGIN ann\n", b"\n", b"\r\n\r\nx", b"PROXY TCP4\r\n", b"PROXY TCP4 a b 1 2\r\n",
-    b"PROXY TCP4 1.2.3.4 1.2.3.4 x 2\r\n",
+    b"PROXY TCP4 1.2.3.4 1.2.3.4 x 2\r\n", b"PROXY TCP4 1.2.3.4 1.2.3.4 65536 2\r\n",
+    b"PROXY TCP4 1.2.3.4 1.2.3.4 -1 2\r\n",
     b"PROXY SCTP 1.2.3.4 1.2.3.4 1 2\r\n", b"PROXY " + b"x" * 200, b"PROXY TCP4 1.2.3.4 1.2.3.4 1 2 3\r\n",
     v2(0x31, TCP4, packed("203.0.113.5", "192.0.2.1", 4711)), v2(0x21, TCP4, bytes(11)),
     SIGNATURE + b"\x21\x11\xff\xff",
