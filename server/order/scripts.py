@@ -21,10 +21,13 @@ OLDEST, VERSION = 2, 2
 GONE = "it has lost the log: it is there, and empty"  # why it does not answer
 COUNT_BITS = 36  # of a node's packets: 2^36 at 500 a second take four years
 
-_BEGIN = """
+_HEAD = """
 local log, st = KEYS[1], KEYS[2]
 local clock = redis.call('TIME')
 local time = string.format('%.0f', clock[1] * 1000 + math.floor(clock[2] / 1000))
+"""
+
+_BEGIN = _HEAD + """
 local n = tonumber(redis.call('HGET', st, 'n') or '0')
 
 local function append(who, ...)
@@ -58,10 +61,10 @@ end
 """.replace("COUNT_BITS", str(COUNT_BITS))
 
 # number, name, token, count, packet -> ACCEPTED; GONE, if there is no log; FENCED; REPLACED; or GAP, count of the
-# latest packet
-SUBMIT = _BEGIN + """
+# latest packet. It is run for each packet, so it does no more than it has to.
+SUBMIT = _HEAD + """
 local field = 'through:' .. ARGV[1]
-local through, token = unpack(redis.call('HMGET', st, field, 'token:' .. ARGV[1]))
+local through, token, n = unpack(redis.call('HMGET', st, field, 'token:' .. ARGV[1], 'n'))
 if not through or token ~= ARGV[3] then
     if redis.call('HEXISTS', st, 'run') == 0 then
         return {'GONE'}
@@ -77,8 +80,10 @@ if count > tonumber(through) + 1 then
     return {'GAP', through}
 end
 if count == tonumber(through) + 1 then
-    append(tonumber(ARGV[1]) * 2 ^ COUNT_BITS + count, 'f', ARGV[5])
-    redis.call('HSET', st, field, ARGV[4])
+    n = string.format('%.0f', n + 1)
+    local who = string.format('%.0f', tonumber(ARGV[1]) * 2 ^ COUNT_BITS + count)
+    redis.call('XADD', log, n .. '-' .. who, 't', time, 'f', ARGV[5])
+    redis.call('HSET', st, 'n', n, field, ARGV[4])
 end
 return {'ACCEPTED'}
 """.replace("COUNT_BITS", str(COUNT_BITS))
