@@ -12,6 +12,7 @@ from stress.proofs import (
     durable,
     files,
     fuzz,
+    gone,
     hour,
     kills,
     late,
@@ -30,7 +31,7 @@ from stress.proofs import (
 PROOFS = {"names": names, "order": order, "kills": kills, "soak": soak, "fuzz": fuzz, "mixed": mixed, "logins": logins,
           "durable": durable, "start": start, "cut": cut, "slow": slow, "returns": returns, "hour": hour,
           "rooms": rooms, "web": web, "cluster": cluster, "late": late,
-          "files": files}
+          "gone": gone, "files": files}
 
 
 @quiet_when_closed()

@@ -11,7 +11,7 @@ from parley.conformance.runner import Run
 from parley.conformance.targets import Foreign
 from parley.conformance.variants import Variant
 from stress.cluster.failures import FOR_LONG
-from stress.proofs import cluster
+from stress.proofs import cluster, gone
 
 # What is on one worker or one node passes wherever it is; these need one room.
 ONE_ROOM = ("line/history", "mixed/name-race")
@@ -93,6 +93,11 @@ def test_who_is_on_the_node_that_ends_last_may_hear_of_those_on_the_first(needs_
 
 def test_six_failures_take_nothing_back(needs_all):
     cluster.prove(print, failures=6, workers=1, without=FOR_LONG, pace=4.0)
+
+
+@pytest.mark.long
+def test_the_names_of_a_lost_node_are_free_soon(needs_all):
+    gone.prove(print, kills=1)
 
 
 @pytest.mark.long
