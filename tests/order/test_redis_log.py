@@ -146,12 +146,12 @@ class Hub:
         raise AssertionError("none of %s came" % (kinds,))
 
     def submit(self, serial, packet):
-        """Until it is accepted: on a busy machine an answer may come too late."""
+        """Until it is accepted or refused: on a busy machine an answer may come too late. Gives the answer."""
         while True:
             self.say(ToEngine.Submit(serial, packet))
-            answer = self.hear(FromEngine.Accepted, FromEngine.Doubt)
-            if answer == (serial,):
-                return
+            answer = self.hear(FromEngine.Accepted, FromEngine.Fenced, FromEngine.Doubt)
+            if answer == (serial,) or type(answer) is FromEngine.Fenced:
+                return answer
 
     def packets(self, count):
         """[(id, fields)] of the next entries."""
@@ -255,11 +255,10 @@ def test_a_log_that_is_lost_is_made_anew_of_what_a_node_has_come_to(join, ask, p
     assert not ask.client.exists(place.key("st"))
     one.say(*refill)
     assert one.hear(FromEngine.Refilled) == (applied, "")
-    one.say(ToEngine.Submit(3, b"goes on"))
+    one.submit(3, b"goes on")
     (id_, fields), = one.packets(1)
     assert id_.split("-")[0] == "5" and fields[b"f"] == b"goes on"
-    two.say(ToEngine.Submit(1, b"waits"))
-    assert not two.hear(FromEngine.Fenced).replaced
+    assert two.submit(1, b"waits") == FromEngine.Fenced(False)
     three = join("b")
     assert three.hear(FromEngine.Piece).piece == b"all of it" and three.hear(FromEngine.Restore).applied == applied
     assert three.hear(FromEngine.Joined)[::2] == (3, b"run")
