@@ -78,7 +78,8 @@ class Replica:
         """What was said was not heard, or was not stored."""
         for number, serial in said:
             session = self._sessions.get(number)
-            if session and session.audience.traits.acknowledges:
+            traits = session and session.audience.traits
+            if traits and traits.acknowledges and (serial or not traits.numbered):
                 session.heed("refuse", reason, serial)
             elif session:
                 session.heed("tell", events.Refused(reason, events.Say))

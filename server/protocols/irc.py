@@ -12,7 +12,7 @@ ops are shown as @, who has a voice as +. Names that IRC cannot carry are shown 
 commands do is in `irc_rooms`, `irc_talk` and `irc_people`; how what many hear is written for whom, in `irc_caps`.
 """
 import functools
-from typing import Any, Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
 
 from parley import __version__
 from parley.server.protocols import (
@@ -64,6 +64,7 @@ LONGEST_CLIENT_TAGS = 4094  # bytes, as clients may send them
 _SPARE = 512  # bytes for an end of a line, and blanks
 _TOKENS_A_LINE = 13  # of 005
 _TALK = (b"PRIVMSG #", b"privmsg #")
+_ECHO = b"echo-message"
 _CAP_LINE = 400  # bytes of capabilities in a line
 
 _ANSWERS_TALK = events.Stored, events.Refused
@@ -620,7 +621,7 @@ class Decoder:
         elif asked == b"LIST":
             self._list_caps(b"LIST", sorted(self.caps))
         elif asked == b"REQ":
-            self._require(rest)
+            return self._require(rest)
         elif asked == b"END":
             if self.name is None and self._capping:
                 self._capping = False
@@ -639,18 +640,31 @@ class Decoder:
             self.line(self.server, b"CAP", self.me, what, b"*", text=line)
         self.line(self.server, b"CAP", self.me, what, text=lines[-1])
 
-    def _require(self, rest: bytes) -> None:
+    def _require(self, rest: bytes) -> Optional[Commands]:
         asked = rest.split()
         names = {cap.lstrip(b"-") for cap in asked}
         if not names <= CAPABILITIES.keys():
             self.line(self.server, b"CAP", self.me, b"NAK", text=b" ".join(asked))
-            return
+            return None
         caps = {*self.caps}
         for cap in asked:
             if cap[:1] == b"-":
                 caps.discard(cap[1:])
             else:
                 caps.add(cap)
+        if self.name is None or (_ECHO in caps) == (_ECHO in self.caps):
+            self._have(caps, asked)
+            return None
+
+        def have(name: Optional[bytes]) -> Tuple[Frames, Commands]:
+            self._begin(name)
+            self._have(caps, asked)
+            return self._for_turn(), ()
+
+        # What it has said until now gets no echo: that has to be heard first.
+        return [events.Labelled(lambda client, answer: None, events.Count()), events.Turn(have)]
+
+    def _have(self, caps: Set[bytes], asked: Sequence[bytes]) -> None:
         self._wants = _wanted(frozenset(caps))
         self.line(self.server, b"CAP", self.me, b"ACK", text=b" ".join(asked))
 

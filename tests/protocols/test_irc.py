@@ -44,6 +44,7 @@ class Client:
         if caps:
             self.send(b"CAP REQ :" + caps)
             self.told.clear()
+            self.asked.clear()
 
     def send(self, *lines):
         """Send lines, and give what is told then."""

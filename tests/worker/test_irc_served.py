@@ -58,6 +58,26 @@ def test_what_happens_to_somebody_is_told_once_however_many_rooms_one_shares(pai
     assert [lines(peer) for peer in peers] == [[heard]] * 3 + [[]]
 
 
+@pytest.mark.parametrize("stored", [True, False])
+def test_who_asks_for_echoes_between_two_words_gets_those_of_what_follows(pair, store, stored):
+    ann, bob = come(pair, b"ann", b"#a"), come(pair, b"bob", b"#a", worker=2)
+    lines(ann)
+    store.late = True
+    ann.send(b"PRIVMSG #a :one\r\nCAP REQ :echo-message\r\nPRIVMSG #a :two\r\nPRIVMSG #a :three\r\n")
+    pair.settle()
+    store.late = False
+    store.answer(stored)
+    pair.settle()
+    failed = "The server could not store this"
+    assert sorted(line.rpartition(":")[2] for line in lines(ann)) == sorted(
+        ["echo-message", *(["two", "three"] if stored else [failed] * 3)])
+    assert [line.rpartition(":")[2] for line in lines(bob)] == ["one", "two", "three"]
+    ann.send(b"PRIVMSG #a :four\r\nCAP REQ :-echo-message\r\nPRIVMSG #a :five\r\n")
+    bob.send(b"PRIVMSG #a :six\r\n")
+    pair.settle()
+    assert sorted(line.rpartition(":")[2] for line in lines(ann)) == ["-echo-message", "four", "six"]
+
+
 def test_an_echo_stands_in_its_place_and_with_the_number(pair):
     ann, bob = come(pair, b"ann", b"#a", caps=b"echo-message message-tags"), come(pair, b"bob", b"#a", worker=2)
     ann.heard()

@@ -149,18 +149,21 @@ class Base:
     def confirm_said(self, serials, number, time, at=0):
         """What it has said is stored: messages from this number on.
 
-        serials: which of the client's words each is; 0 where only one may be under way.
+        serials: which of the client's words each is; 0 where only one may be under way, and of what it said before it
+            wanted to know.
         """
-        if not serials[0]:
+        if not self._traits.numbered:
             self.confirm(number, time, at)
             return
         words = self._question
         for message, serial in enumerate(serials, number):
-            word = words[serial]
-            command = word[0]
-            word[1] = events.Stored(
-                command.command if type(command) is events.Labelled else command, message, time, at)
-        self._tell_of_words()
+            if serial:
+                word = words[serial]
+                command = word[0]
+                word[1] = events.Stored(
+                    command.command if type(command) is events.Labelled else command, message, time, at)
+        if any(serials):
+            self._tell_of_words()
 
     def answer(self, happening):
         """What was asked to be told."""
