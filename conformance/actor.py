@@ -67,6 +67,7 @@ class Actor:
         self.markers = []  # (sender, nonce) of each marker that has arrived
         self.replies = 0  # to the suite's own requests
         self.echoed = False
+        self.has_caught_up = False  # with what was said before the login, where a foreign server tells that
         self.inbox = deque()
         self.latest = None  # the message that came into the inbox last
         self.spoke = False  # since the last barrier
@@ -92,7 +93,7 @@ class Actor:
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.is_bare = bare
         self.closed_by_peer = None
-        self.half_closed = False
+        self.half_closed = self.has_caught_up = False
         self.inbox.clear()
         self.latest = None
         self.decoder = self.codec.Decoder()

@@ -89,7 +89,9 @@ class _Case:
         return any(not got.startswith("(") and self.probes.is_answer(got) for got in self.failed.got[:1])
 
     def _was_shown_the_door(self):
-        """Whether the server has closed a connection where the acquaintance says that it does."""
+        """Whether nothing came, and the server has closed a connection where the acquaintance says that it does."""
+        if any(not got.startswith("(") for got in self.failed.got[:1]):
+            return False
         return bool(self.profile) and any(
             actor.closed_by_peer and self.profile.closes_after(actor.latest) for actor in self.run.actors.values())
 

@@ -5,6 +5,7 @@ import time
 from parley.conformance.actor import Actor, Selector
 from parley.conformance.barrier import PROBES, QUIET, RELAY, SELF, Barrier, BarrierFailed
 from parley.conformance.names import random_name, random_word
+from parley.conformance.patience import Patience
 from parley.conformance.probes import PROBES as MANNERS
 from parley.conformance.targets import Foreign
 
@@ -32,14 +33,13 @@ class ServerFixture:
 
     target: a `targets.Launched` or `targets.Foreign`. codec: the codec of the witnesses. time_scale: a factor for all
     timeouts. reply_seconds: the timeout for a reply where the scenario has none, before scaling. profiles: {protocol:
-    `Profile`} of a foreign one. in_vain: the kinds of probes that had no answer when they were sent last, and are not
-    waited for as long again; the set may be that of an earlier fixture.
+    `Profile`} of a foreign one. patience: a `Patience` with a foreign one, which may be that of an earlier fixture.
 
     `ignored_names` are users whose messages no scenario expects: the witnesses and, on a foreign server, whoever was
     there before. Raises NotUsable if a witness cannot log in, and OSError if there is no connection.
     """
 
-    def __init__(self, target, codec, time_scale=1.0, reply_seconds=REPLY_SECONDS, profiles=None, in_vain=None):
+    def __init__(self, target, codec, time_scale=1.0, reply_seconds=REPLY_SECONDS, profiles=None, patience=None):
         self.target = target
         self.codec = codec
         self.time_scale = time_scale
@@ -48,8 +48,7 @@ class ServerFixture:
         self.selector = Selector()
         self.ignored_names = set()
         self.echoes = False
-        self.disappointed = set()  # what was waited for in vain, and is not waited for as long again
-        self.in_vain = set() if in_vain is None else in_vain
+        self.patience = patience or Patience()
         self.witnesses = []
         self.barrier = Barrier(self)
         with contextlib.ExitStack() as undo:

@@ -515,8 +515,9 @@ class ScenarioItem(pytest.Item):
         serves = run.fixture.still_serves()
         verdicts, transcripts, earlier = {}, {}, None
         for one in run.other_words + [failed] * bool(failed):
-            charged = charge(one, run, known, serves, earlier)
-            earlier = earlier or self._in_the_way(charged, one)
+            charged = charge(one, run, known, serves, None if one.is_done_again else earlier)
+            if not one.is_done_again:
+                earlier = earlier or self._in_the_way(charged, one)
             if one is failed or not set(charged) <= set(verdicts):
                 self._described(one, run)
             for ident, outcome in charged.items():
@@ -538,6 +539,8 @@ class ScenarioItem(pytest.Item):
         found = [(ident, verdict, note) for ident, (verdict, note) in verdicts.items()]
         partly = set(failed.step.req) if failed else set()  # what is in the way hides the rest of these
         partly.update(*(one.hides for one in run.other_words))
+        # An extension is there or not: without a part of it, the rest is no evidence.
+        partly.update(ident for one in run.other_words for ident in one.lacks if known[ident].level == "may")
         found += [one for one in _verdicts(run.passed) if one[0] not in partly.union(transcripts)]
         self._record(found + self._not_reached(found), run.fixture.barrier.kind)
         if transcripts:

@@ -10,6 +10,7 @@ from collections import OrderedDict
 from parley.conformance import engine, targets
 from parley.conformance.fixture import NotUsable, ServerFixture
 from parley.conformance.nodes import launch_nodes
+from parley.conformance.patience import Patience
 from parley.conformance.wire import CODECS
 
 _MAX_SERVERS = 3
@@ -33,7 +34,7 @@ class Pool:
         self.foreign = foreign
         self.profiles = {} if profiles is None else profiles
         self._open = OrderedDict()
-        self._in_vain = set()  # of all fixtures of a foreign server
+        self._patience = Patience()  # with a foreign server
         self._engine = None
         self._undo = contextlib.ExitStack()
         self._logs = map("suite-{}".format, itertools.count())
@@ -86,9 +87,9 @@ class Pool:
                 users=json.loads(scenario.needs.users)))
             witnesses = witness_protocol(scenario, self.foreign)
             try:
-                factor = _SLOW_LOGINS if json.loads(scenario.needs.users) else 1
+                factor = _SLOW_LOGINS if json.loads(scenario.needs.users) and not self.foreign else 1
                 fixture = ServerFixture(target, CODECS[witnesses], self.time_scale * factor, profiles=self.profiles,
-                                        in_vain=self._in_vain if self.foreign else None)
+                                        patience=self._patience if self.foreign else None)
             except OSError as error:
                 host, port = target.address(witnesses)
                 raise NotUsable("no connection to %s:%d: %s" % (host, port, error)) from error

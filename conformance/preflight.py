@@ -86,8 +86,9 @@ def _login_problem(codec, address, time_scale):
             while not visitor.is_in() and not visitor.closed_by_peer and time.monotonic() < deadline:
                 known = len(visitor.inbox)
                 haste = _HASTE_SECONDS * time_scale if _looks_refused(visitor) else REPLY_SECONDS
-                more = selector.read_until(lambda: len(visitor.inbox) > known or visitor.name or visitor.closed_by_peer,
-                                           min(deadline, time.monotonic() + haste))
+                more = selector.read_until(
+                    lambda: len(visitor.inbox) > known or visitor.is_in() or visitor.closed_by_peer,
+                    min(deadline, time.monotonic() + haste))
                 if not more and visitor.inbox:
                     break
             if visitor.is_in() or not visitor.login and not visitor.closed_by_peer and not _programs(visitor):

@@ -41,7 +41,8 @@ class Profile(NamedTuple):
     of a list in one line. answers: (the document's answer, patterns of those that stand for it). unanswered: the kinds
     of message that never come. repeats: (pattern, times) of lines that come more than once. closing: of answers after
     which the server closes. manners: words for how messages differ in form, which `Manner` and `alike` of
-    `conformance.probes` understand. echoes: speakers hear themselves. proof: the kind of barrier that works, or empty.
+    `conformance.probes` understand. echoes: speakers hear themselves. replays: who logs in is told what was said before
+    behind the answer. proof: the kind of barrier that works, or empty.
     pause: seconds between two writes, where one read is one message. shared: there is room for several runs at the same
     time, which can tell each other's messages from their own.
     """
@@ -66,6 +67,7 @@ class Profile(NamedTuple):
     closing: Tuple[str, ...] = ()
     manners: Tuple[str, ...] = ()
     echoes: bool = False
+    replays: bool = False
     proof: str = ""
     pause: float = 0.0
     shared: bool = False

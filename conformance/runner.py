@@ -13,10 +13,11 @@ from parley.conformance.variants import Renaming
 from parley.conformance.wire import CODECS
 
 _PATIENCE_SECONDS = 0.3  # with a foreign server, before it is asked for a proof that it has nothing to say
-_STRANGERS_SECONDS = 1.0  # before the login, where there is no such proof, for what only some servers say
+_STRANGERS_SECONDS = 0.3  # before the login, where there is no such proof, for what only some servers say
 _SLOW_SECONDS = 5.0  # and for what all should say
 _DISAPPOINTED_SECONDS = 0.05  # and where the same did not come before
 _PROOF_SECONDS = 3.0
+_STRANGERS_TIMES = 3  # as long as an answer to somebody else takes
 
 SCENARIO_SECONDS = 60.0  # the timeout of a scenario, apart from its own waits
 
@@ -36,6 +37,8 @@ class StepFailed(Exception):
         self.lines = None  # how many of the transcript's lines came before
         self.played = None  # how many steps of the run came before, if it went on
         self.hides = set()  # requirements for which what comes later in the run is no evidence
+        self.lacks = set()  # requirements of what the server says that it has not
+        self.is_done_again = False  # in the same run, on another connection
         self.messages = [one for one in got if isinstance(one, Message)]
         self.what = what
         self.wanted = wanted
@@ -124,7 +127,7 @@ class Run:
     def _play(self, steps):
         for step in steps:
             try:
-                getattr(self, "_do_" + type(step).__name__.lower())(step)
+                self._do(step)
             except BarrierFailed as error:
                 raise StepFailed(step, error.actor.ident, "barrier: %s" % error, [], list(error.actor.inbox)) from error
             except OSError as error:
@@ -134,6 +137,7 @@ class Run:
                 if not self._can_go_on_without(step, failed):
                     raise
                 failed.played = len(self.played)
+                failed.lacks = self._lacking(step, failed)
                 failed.hides = self._hidden_by(step, failed)
                 self.unproved.append(step)
                 self.other_words.append(failed)
@@ -141,10 +145,36 @@ class Run:
                 self.passed.extend((ident, "ok") for ident in step.req if not self._proves_nothing(step, ident))
             self.played.append(step)
 
+    def _do(self, step):
+        """Do a step; once more where a foreign server had closed the connection behind what it had refused before."""
+        do = getattr(self, "_do_" + type(step).__name__.lower())
+        try:
+            do(step)
+        except StepFailed as failed:
+            actor = self.actors.get(getattr(step, "actor", None))
+            if not self._was_closed_before(step, actor, failed):
+                raise
+            failed.lines, failed.played, failed.is_done_again = len(self.transcript.lines), len(self.played), True
+            self._connect(actor, bare=True)
+            do(step)
+            closed = PROBES[actor.codec.NAME].CLOSED
+            failed.step = step._replace(req=closed)
+            self.other_words.append(failed)
+            self._left_out.update((id(step), ident) for ident in closed)
+
+    def _was_closed_before(self, step, actor, failed):
+        """Whether a step failed because its connection, which a scenario opens itself, had been closed already."""
+        return bool(actor and actor.profile and actor.is_bare and actor.closed_by_peer and not step.connect
+                    and not failed.messages and PROBES[actor.codec.NAME].CLOSED)
+
+    def _lacking(self, step, failed):
+        """The requirements of a failed step of which the server says that there is nothing of the kind."""
+        absent = PROBES[self.actors[step.actor].codec.NAME].absent
+        return set(step.req) if failed.messages and absent(failed.messages[0], step) else set()
+
     def _hidden_by(self, step, failed):
         """The requirements of a failed step for which what comes later is no evidence: something else came."""
-        probes = PROBES[self.actors[step.actor].codec.NAME]
-        if not failed.messages or probes.absent(failed.messages[0], step):
+        if not failed.messages or failed.lacks:
             return set()
         return set(step.req) - {ident for ident, _ in self.passed}
 
@@ -223,9 +253,10 @@ class Run:
 
         The scenario goes on with another one.
         """
-        if not (actor.connected and actor.profile and actor.name is None and actor.profile.closes_after(actor.latest)):
+        is_stranger = actor.connected and actor.profile and actor.name is None and not actor.half_closed
+        if not (is_stranger and actor.profile.closes_after(actor.latest)):
             return False
-        self.fixture.selector.read_until(lambda: actor.closed_by_peer, time.monotonic() + _PATIENCE_SECONDS)
+        self._await_close(actor, "a close behind a refusal", _PATIENCE_SECONDS, _DISAPPOINTED_SECONDS)
         return bool(actor.closed_by_peer and not actor.inbox)
 
     def _worker_of(self, actor):
@@ -302,16 +333,16 @@ class Run:
         seconds = within * self._stretch * self.fixture.time_scale if within else self.fixture.reply_seconds
         return min(time.monotonic() + seconds, self._deadline)
 
-    def _next_message(self, actor, within=None, wanted=None):
+    def _next_message(self, actor, step=None, wanted=None):
         """The actor's next message, or None on a timeout or at the end of the connection.
 
-        A foreign server is waited for only as long as it may still answer: `wanted` says for what.
+        A foreign server is waited for only as long as it may still answer: `wanted` says for what, and `step` has the
+        scenario's own timeout, if there is one.
         """
-        deadline = self._reply_deadline(within)
-        if actor.profile and within is None:
-            self._read_with_patience(actor, PROBES[actor.codec.NAME].kind(wanted.describe({})), deadline)
+        if actor.profile:
+            self._read_with_patience(actor, step, PROBES[actor.codec.NAME].kind(wanted.describe({})))
         else:
-            self._read(actor, deadline)
+            self._read(actor, self._reply_deadline(getattr(step, "within", None)))
         self._note_now()
         return actor.inbox.popleft() if actor.inbox else None
 
@@ -319,30 +350,52 @@ class Run:
         """What has come by now was sent before the end of this second."""
         self.values["now"] = int(time.time()) + 1
 
-    def _read_with_patience(self, actor, what, deadline):
-        """Wait for a message of a foreign server until there is a proof that it does not come.
+    def _read_with_patience(self, actor, step, kind):
+        """Wait for a message of this kind of a foreign server until there is a proof that it does not come.
 
         To a client that is not logged in there is no proof: it waits for long the first time, and not again for what
-        did not come then.
+        did not come then. What has to come in time is waited for that long once for the same requirements.
         """
-        known = what in self.fixture.disappointed
-        provable = actor.name is not None and actor.profile.proof
-        unlikely = actor.profile.proof and not PROBES[actor.codec.NAME].ground(what)
-        first = _PATIENCE_SECONDS if provable else _STRANGERS_SECONDS if unlikely else _SLOW_SECONDS
-        later = _DISAPPOINTED_SECONDS if provable else _PATIENCE_SECONDS
-        self._read(actor, min(deadline, time.monotonic() + (later if known else first) * self.fixture.time_scale))
-        if not actor.inbox and not actor.closed_by_peer:
-            self.fixture.disappointed.add(what)
-            if provable:
+        within = getattr(step, "within", None)
+        if within:
+            what = (kind, step.req)
+            self._read_for(actor, self.fixture.patience.seconds(what, within * self._stretch, _PATIENCE_SECONDS))
+        else:
+            what = kind
+            self._read_for(actor, self.fixture.patience.seconds(what, *self._full_and_short(actor, kind)))
+            if not actor.inbox and not actor.closed_by_peer:
                 self._prove_silence(actor)
+        if actor.inbox and PROBES[actor.codec.NAME].kind(str(actor.inbox[0])) == kind:
+            self.fixture.patience.note(what, True)
+        elif not actor.inbox and not actor.closed_by_peer:
+            self.fixture.patience.note(what, False)
+
+    def _full_and_short(self, actor, kind):
+        """How long (seconds) a message of this kind is waited for, and how long where it did not come before."""
+        if actor.name is not None and actor.profile.proof:
+            return _PATIENCE_SECONDS, _DISAPPOINTED_SECONDS
+        unlikely = actor.profile.proof and not PROBES[actor.codec.NAME].ground(kind)
+        return _STRANGERS_SECONDS if unlikely else _SLOW_SECONDS, _PATIENCE_SECONDS
+
+    def _read_for(self, actor, seconds):
+        self._read(actor, min(self._deadline, time.monotonic() + seconds * self.fixture.time_scale))
 
     def _read(self, actor, deadline):
         self.fixture.selector.read_until(lambda: actor.inbox or actor.closed_by_peer, deadline)
 
     def _prove_silence(self, actor):
-        """Make sure that what does not come to the actor of a foreign server is not merely late."""
+        """Make sure that what does not come to the actor of a foreign server is not merely late.
+
+        For one that is not logged in there is no proof; but then the server is not slow, if it answers somebody else.
+        """
+        deadline = time.monotonic() + _PROOF_SECONDS * self.fixture.time_scale
         try:
-            self._await_barrier([actor], time.monotonic() + _PROOF_SECONDS * self.fixture.time_scale)
+            if actor.name is not None and actor.profile.proof:
+                self._await_barrier([actor], deadline)
+            else:
+                start = time.monotonic()
+                self.fixture.barrier.pause(self._worker_of(actor), deadline)
+                self._read_for(actor, max(_DISAPPOINTED_SECONDS, _STRANGERS_TIMES * (time.monotonic() - start)))
         except (BarrierFailed, OSError):
             pass  # the server answers nothing at all
 
@@ -354,12 +407,13 @@ class Run:
             return self._expect_maybe(step, actor, matcher)
         if self._never_comes(actor, matcher):
             return self._pass_over(step, actor, matcher, later)
-        message = self._next_message(actor, step.within, matcher)
+        message = self._next_message(actor, step, matcher)
         if message is None and actor.profile and actor.closed_by_peer and self._is_farewell(step, actor, matcher):
             return None
         result = matching.NO_MATCH if message is None else self._match(actor, matcher, message)
         if result.matches:
             self._note_ground(step, actor, matcher)
+            self._catch_up(actor)
             return self._accept(step, result)
         try:
             self._fail(step, actor, "expect", [matcher], message)
@@ -369,6 +423,15 @@ class Run:
             failed.played = len(self.played)
             self.unproved.append(step)
             self.other_words.append(failed)
+
+    def _catch_up(self, actor):
+        """Set aside what a foreign server tells somebody who has just logged in of what was said before."""
+        if actor.has_caught_up or actor.name is None or not (actor.profile and actor.profile.replays):
+            return
+        actor.has_caught_up = True
+        self._prove_silence(actor)
+        while actor.inbox and PROBES[actor.codec.NAME].kind(actor.inbox[0]) in PROBES[actor.codec.NAME].REPLAYED:
+            actor.inbox.popleft()
 
     def _note_ground(self, step, actor, matcher):
         """A message that has come is evidence for the requirement that asks for it, whatever comes of the step."""
@@ -479,10 +542,11 @@ class Run:
         self.fixture.barrier.wait(actors, speakers, deadline or self._reply_deadline())
 
     def _expect_close(self, step, actor):
-        deadline = self._reply_deadline(step.within)
-        if actor.profile and step.within is None:
-            deadline = min(deadline, time.monotonic() + _PATIENCE_SECONDS * self.fixture.time_scale)
-        self.fixture.selector.read_until(lambda: actor.closed_by_peer, deadline)
+        if actor.profile:
+            full = step.within * self._stretch if step.within else _PATIENCE_SECONDS
+            self._await_close(actor, ("a close", step.req), full, _DISAPPOINTED_SECONDS)
+        else:
+            self.fixture.selector.read_until(lambda: actor.closed_by_peer, self._reply_deadline(step.within))
         while actor.profile and actor.inbox and PROBES[actor.codec.NAME].is_farewell(actor.inbox[0]):
             actor.inbox.popleft()
         if actor.inbox:
@@ -492,6 +556,12 @@ class Run:
         if step.expect_close not in ("any", actor.closed_by_peer):
             raise StepFailed(step, actor.ident, "expect_close", [step.expect_close], [actor.closed_by_peer])
         actor.disconnect()
+
+    def _await_close(self, actor, what, full, short):
+        """Wait for a foreign server to close: for `full` seconds, or `short` if it did not do so before at `what`."""
+        seconds = self.fixture.patience.seconds(what, full, min(full, short)) * self.fixture.time_scale
+        self.fixture.selector.read_until(lambda: actor.closed_by_peer, min(self._deadline, time.monotonic() + seconds))
+        self.fixture.patience.note(what, bool(actor.closed_by_peer))
 
     # Groups
 
@@ -542,6 +612,8 @@ class Run:
             return
         wanted = [self.renaming.matcher(matcher) for matcher, times in group.tally for _ in range(times)]
         messages = [self._next_counted(self.actors[step.actor], wanted) for step in group.steps]
+        for step in group.steps:
+            self._catch_up(self.actors[step.actor])
         left = list(wanted)
         for step, message in zip(group.steps, messages):
             found = None if message is None else self._first_match(self.actors[step.actor], left, message)
@@ -616,6 +688,9 @@ class Run:
     def _read_to_eof(self, end, actor):
         if not actor.half_closed:
             actor.half_close()
-        self.fixture.selector.read_until(lambda: actor.closed_by_peer, self._reply_deadline())
+        if actor.profile:
+            self._await_close(actor, "the end of a half-closed connection", _SLOW_SECONDS, _PATIENCE_SECONDS)
+        else:
+            self.fixture.selector.read_until(lambda: actor.closed_by_peer, self._reply_deadline())
         if actor.inbox:
             raise StepFailed(end, actor.ident, "at the end, nothing more", ["(nothing)"], list(actor.inbox))

@@ -76,16 +76,13 @@ def kept_before(fixture, scenario, codec):
 def _logged_in(fixture, codec, login):
     """An actor who has logged in, if the server lets him: once it has noticed that the one before is gone."""
     unknown = "the login of %s" % login["username"]
-    patience = 0 if unknown in fixture.disappointed else _LOGOUT_SECONDS * fixture.time_scale
-    deadline = time.monotonic() + patience
+    deadline = time.monotonic() + fixture.patience.seconds(unknown, _LOGOUT_SECONDS, 0) * fixture.time_scale
     while True:
         reader = fixture.own_actor("reader", codec)
         reader.connect(fixture.address(codec.NAME, None), fixture.reply_seconds)
         _ask(fixture, reader, login)
-        if reader.name:
-            return reader
-        if time.monotonic() > deadline:
-            fixture.disappointed.add(unknown)
+        if reader.name or time.monotonic() > deadline:
+            fixture.patience.note(unknown, bool(reader.name))
             return reader
         reader.disconnect()
         time.sleep(PAUSE_SECONDS)
@@ -93,7 +90,9 @@ def _logged_in(fixture, codec, login):
 
 def _log_out(fixture, reader):
     reader.send_bytes([reader.codec.encode({"purpose": "exit"})], "")
-    fixture.selector.read_until(lambda: reader.closed_by_peer, time.monotonic() + PAUSE_SECONDS * fixture.time_scale)
+    patience = fixture.patience.seconds("a close behind exit", _LOGOUT_SECONDS, PAUSE_SECONDS)
+    fixture.selector.read_until(lambda: reader.closed_by_peer, time.monotonic() + patience * fixture.time_scale)
+    fixture.patience.note("a close behind exit", bool(reader.closed_by_peer))
     reader.disconnect()
 
 

@@ -11,6 +11,7 @@ _TEXT = "wtm some words"
 _PEOPLE = 13  # the twelve of a scenario, and a witness
 _RACERS, _RACES = 4, 5
 _ORDERED = 20
+_STRIKES = 15  # errors, of which scenarios have as many
 _LONG = 8000  # bytes, of which scenarios have lines
 _SHOWN = 40
 _PAUSE = PAUSE_SECONDS
@@ -239,6 +240,19 @@ def talk(visit):
     visit.learn(to_strangers=[pattern_of(line, [ann.name], [_TEXT]) for line in heard])
 
 
+def replays(visit):
+    """Who logs in is not told what was said before."""
+    if _hinders(visit, "LINE-MSG-1"):
+        return
+    ann, = _enter(visit, "ann")
+    ann.say("MSG " + _TEXT)
+    _settle(visit, ann)
+    bob = visit.newcomer("bob")
+    told = [line for line in _answer(visit, bob, "LOGIN " + bob.name) if _TEXT in line]
+    visit.find("LINE-LOGIN-5", not told, "", told)
+    visit.learn(replays=bool(told))
+
+
 def _judge_form(visit, ident, word, speaker, lines):
     """In which form was the text told, among these lines? None if it was not; another form is learnt."""
     wanted = "%s %s %s" % (word, speaker, _TEXT)
@@ -389,6 +403,20 @@ def _try_again(visit, guest):
     visit.find("LINE-LOGIN-7", again, "OK", guest.raw[came:] or ["(closed by the server)"] * guest.closed)
 
 
+def strikes(visit):
+    """Many errors end the connection no more than one does."""
+    if visit.has_failed("LINE-ERR-2") or "ERR unknown-command" in visit.profile.unanswered:
+        return
+    guest, = _enter(visit, "ann")
+    lines, times = [], 0
+    while not guest.closed and times < _STRIKES:
+        lines, times = _answer(visit, guest, "INVALID"), times + 1
+    visit.find("LINE-ERR-2", not guest.closed, "(open)", lines + ["(closed by the server, after %d errors)" % times])
+    if guest.closed:
+        visit.learn(closing=["ERR .*"] + [pattern_of(line) for line in lines[:1]],
+                    asides=[pattern_of(line) for line in lines[1:]])
+
+
 def leaving(visit):
     """Who leaves is announced to the others, once, however he leaves; his name is free again, and not on the list."""
     stranger = visit.newcomer("stranger")
@@ -490,8 +518,8 @@ def _refusal_pattern(line, wanted, names, request):
 
 
 def names(visit):
-    """Names of letters of all scripts, of 32 characters and with a sign in them are valid."""
-    for name in ("wtn\u0416\u00fc\u4e16", "wtn" + "x" * 29, "wtn-d.ot_s"):
+    """Names of letters of all scripts, of 32 characters and with signs in them are valid."""
+    for name in ("wtn\u0416\u00fc\u4e16", "wtn" + "x" * 29, "wtn-d.ot_s", "wtn'o!?+"):
         visit.start_transcript()
         guest = visit.newcomer("ann")
         guest.name = name + random_word(4) if len(name) < 28 else name[:28] + random_word(4)
@@ -544,8 +572,8 @@ def long_lines(visit):
                [shortened(line, _SHOWN) for line in came], hinders=True)
 
 
-EXPERIMENTS = (greeting, pulse, login, ping, strangers, segments, before_login, joins, talk, small_names, whispers,
-               proof, who, refusals, leaving, texts, names, crowd, long_lines)
+EXPERIMENTS = (greeting, pulse, login, ping, strangers, segments, before_login, joins, talk, replays, small_names,
+               whispers, proof, who, refusals, strikes, leaving, texts, names, crowd, long_lines)
 
 
 # How scenarios are read
@@ -553,6 +581,7 @@ EXPERIMENTS = (greeting, pulse, login, ping, strangers, segments, before_login, 
 CUT = {"bytes": "LINE-FRAME-1", "joined": "LINE-FRAME-2"}
 CUT_OFF = "LINE-NET-3"
 CLOSED = ("LINE-ERR-2", "LINE-LOGIN-7")
+REPLAYED = ("MSG", "DM")
 
 _KINDS = ((r"INFO .+ disconnected", "INFO disconnected"), (r"MSG \S+ .*", "MSG"), (r"DM \S+ .*", "DM"),
           (r"USER .*", "USER"), (r"OK.*", "OK"), (r"INFO.*", "INFO"))

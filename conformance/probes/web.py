@@ -7,6 +7,7 @@ _TEXT = "wtm some words"
 GOES_ON = GROUNDS_FIRST = True
 CUT = {"bytes": "WEB-FRAME-2", "joined": "WEB-FRAME-2"}
 CUT_OFF = "WEB-NET-2"
+CLOSED = ("WEB-OPEN-10",)
 
 
 def pings(visit):

@@ -30,6 +30,7 @@ LOBBY = "lobby"
 PYTHON, JSON, BARE = "", "json", "bare"
 
 _PROBE = "~probe"  # an unknown purpose
+_UNASKED = ("reload_user_list", "receive_message", "continue_reload_message_list")  # purposes of what answers nothing
 _NONCE = re.compile(r"~sync[0-9]+")
 
 _LONGEST = 1 << 24  # bytes; a longer length is an error
@@ -43,6 +44,7 @@ _TOKEN = re.compile(r"\s*(?:(?P<mark>[{}\[\]:,])|(?P<string>%s)|(?P<number>-?[0-
                     % _STRING)
 _ESCAPE = re.compile(r"\\(?:x([0-9a-f]{2})|u([0-9a-f]{4})|U([0-9a-f]{8})|(.))", re.DOTALL)
 _LETTERS = {"\\": "\\", "'": "'", '"': '"', "n": "\n", "r": "\r", "t": "\t"}
+_HALF = re.compile("[\ud800-\udfff]")
 _WORDS = {"True": True, "False": False, "None": None}
 
 
@@ -110,6 +112,24 @@ class _SentDecoder(Decoder):
     """For what a client sends: the padding of its length may come first."""
 
     _length = re.compile(rb"(?=[0-9 ]{10}) *([0-9]+) *\Z|([0-9]+)(?=[^0-9 ])")
+
+
+def repaired(message):
+    """The message with U+FFFD for each half of a character, where nothing else is wrong with it; else as it is."""
+    data = message.raw.partition(b"{")[2].rpartition(b"$")[0]
+    try:
+        fields = _PythonReader("{" + data.decode("utf-8")).read()
+    except (UnicodeDecodeError, NotReadable):
+        return message
+    return message._replace(fields=_without_halves(fields)) if isinstance(fields, dict) else message
+
+
+def _without_halves(value):
+    if isinstance(value, dict):
+        return {_without_halves(key): _without_halves(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_without_halves(one) for one in value]
+    return _HALF.sub("\ufffd", value) if isinstance(value, str) else value
 
 
 def _fields_of(data, bare):
@@ -285,7 +305,12 @@ class ClientState:
         return purpose == _PROBE
 
     def answered(self, purpose):
-        """The request of this purpose has its answer, and those before it will have none."""
+        """The request of this purpose has its answer, and those before it will have none.
+
+        If there is no such request, it was one that only the server can read.
+        """
+        if purpose not in self.pending and self.pending and self.pending[0] is None and purpose not in _UNASKED:
+            self.pending.popleft()
         while purpose in self.pending and self.pending.popleft() != purpose:
             pass
 

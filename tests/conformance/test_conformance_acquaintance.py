@@ -1,14 +1,19 @@
 """Getting acquainted with a server: what is learnt, what it breaks, and how messages are read then."""
+import time
+
 import pytest
 from cases import for_each
 from wrong_accounts_server import WrongAccountsServer
 from wrong_framed_server import WrongFramedServer
 from wrong_server import WrongServer
 
-from parley.conformance.acquaintance import acquaint
+from parley.conformance import preflight
+from parley.conformance.acquaintance import ANSWER_SECONDS, acquaint
+from parley.conformance.actor import Selector
 from parley.conformance.message import Message
 from parley.conformance.probes import PROBES
 from parley.conformance.profile import Profile, Reader, pattern_of
+from parley.conformance.targets import Foreign
 from parley.conformance.variants import Renaming
 from parley.conformance.wire import CODECS, delimited, line
 
@@ -28,8 +33,8 @@ def no_pulse(monkeypatch):
     monkeypatch.setattr("parley.conformance.probes.line.PULSE_SECONDS", 0)
 
 
-def learnt(*bugs):
-    server = WrongServer(bugs, workers=1)
+def learnt(*bugs, kind=WrongServer):
+    server = kind(bugs, workers=1)
     try:
         return acquaint(line, server.address(), PROBES["line"], time_scale=SLOWLY)
     finally:
@@ -70,6 +75,63 @@ def test_so_it_is_in_other_protocols(kind, protocol, bugs, broken):
     finally:
         server.stop()
     assert {ident.split("-", 1)[1] for ident in profile.failed} == set(broken.split())
+
+
+@pytest.mark.parametrize("protocol", ["delimited", "dollar"])
+def test_what_has_come_is_not_waited_for(protocol, monkeypatch):
+    in_vain, read_until = [], Selector.read_until
+
+    def counted(self, satisfied, deadline):
+        seconds = deadline - time.monotonic()
+        came = read_until(self, satisfied, deadline)
+        if not came and seconds > ANSWER_SECONDS / 2:
+            in_vain.append(seconds)
+        return came
+
+    monkeypatch.setattr(Selector, "read_until", counted)
+    server = WrongAccountsServer()
+    try:
+        preflight.check(Foreign({protocol: server.address(protocol)}, {}), SLOWLY)
+        acquaint(CODECS[protocol], server.address(protocol), PROBES[protocol], time_scale=SLOWLY)
+    finally:
+        server.stop()
+    assert in_vain == []
+
+
+class EndsAtTheThirdError(WrongServer):
+    """It ends the connection of whoever has made three."""
+
+    def _command(self, client, word, space, rest):
+        super()._command(client, word, space, rest)
+        if word == "INVALID":
+            client.errors = getattr(client, "errors", 0) + 1
+            if client.errors == 3:
+                client.put("INFO that was enough")
+                self._hang_up(client)
+
+
+def test_a_server_that_counts_errors_breaks_one_requirement():
+    profile = learnt(kind=EndsAtTheThirdError)
+    assert set(profile.failed) == {"LINE-ERR-2"}
+    assert "after 3 errors" in profile.failed["LINE-ERR-2"].note
+    assert profile.closes_after("ERR user-not-found")
+    assert read(profile, "INFO that was enough") == []
+
+
+class TellsNewcomers(WrongServer):
+    """It tells whoever logs in what was said before."""
+
+    def _line(self, client, line):
+        is_new = client.name is None
+        super()._line(client, line)
+        if is_new and client.name:
+            for _, name, text in filter(None, self.said):
+                client.put("MSG %s %s" % (name, text))
+
+
+def test_what_was_said_before_is_no_news():
+    profile = learnt(kind=TellsNewcomers)
+    assert set(profile.failed) == {"LINE-LOGIN-5"} and profile.replays
 
 
 def test_a_profile_survives_its_way_to_another_process():

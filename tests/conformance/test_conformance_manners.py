@@ -4,13 +4,15 @@ import types
 import pytest
 from cases import for_each
 
+from parley.conformance import model, runner
 from parley.conformance.barrier import STRANGERS, Barrier, BarrierFailed
 from parley.conformance.message import Message
+from parley.conformance.patience import Patience
 from parley.conformance.pool import Pool
 from parley.conformance.probes import PROBES
 from parley.conformance.profile import Profile, Reader
 from parley.conformance.targets import Foreign
-from parley.conformance.wire import delimited, dollar, padded
+from parley.conformance.wire import delimited, dollar, line, padded, web
 
 
 def reader(codec, *manners, sends=()):
@@ -124,7 +126,7 @@ def barrier_of(answers):
     selector = types.SimpleNamespace(read_until=read_until)
     actor = types.SimpleNamespace(codec=dollar, profile=Profile(), replies=0, closed_by_peer=None, inbox=[],
                                   send_own=lambda message: None)
-    fixture = types.SimpleNamespace(selector=selector, in_vain=set(), time_scale=1.0)
+    fixture = types.SimpleNamespace(selector=selector, patience=Patience(), time_scale=1.0)
     return Barrier(fixture), actor, waited
 
 
@@ -135,15 +137,15 @@ def test_a_probe_in_vain_shrinks_the_patience_for_the_next(monkeypatch):
         barrier._await_probe(actor, STRANGERS, bool, 1000.0)
     barrier._await_probe(actor, STRANGERS, bool, 1000.0)
     barrier._await_probe(actor, STRANGERS, bool, 1000.0)
-    assert waited[0] == waited[2] > waited[1] > 100.0
+    assert waited[0] > waited[2] > waited[1] > 100.0
 
 
 def test_what_was_waited_for_in_vain_is_known_to_the_next_fixture(monkeypatch):
     found = []
 
     class Fixture:
-        def __init__(self, *args, in_vain, **options):
-            found.append(in_vain)
+        def __init__(self, *args, patience, **options):
+            found.append(patience)
 
         def close(self):
             pass
@@ -156,3 +158,109 @@ def test_what_was_waited_for_in_vain_is_known_to_the_next_fixture(monkeypatch):
         with pytest.raises(ZeroDivisionError), pool.fixture_for(scenario):
             raise ZeroDivisionError
     assert found[0] is found[1] is not None
+
+
+# ---- dollar: what was kept before
+
+def test_half_a_character_in_a_history_hides_nothing_else():
+    packet = {"purpose": "start_reload_message_list", "message_list": [
+        {"user": "Bob", "text": "\ud83d\ude00", "timestamp": 1}, {"user": "Bob", "text": "hi", "timestamp": 2}]}
+    received, = dollar.Decoder().feed(dollar.encode(packet))
+    assert "broken" in received.fields
+    assert dollar.repaired(received).fields["message_list"][1]["text"] == "hi"
+    state = dollar.ClientState()
+    state.name = "Alice"
+    state.sent(dollar.encode({"purpose": "start_reload_message_list", "target_user": "Bob"}))
+    manner = PROBES["dollar"].Manner(state, {("Alice", "Bob"): 1})
+    found, = [one for message in (received, Message({"purpose": "exit"})) for one in manner.read(message, ())][:1]
+    assert found.fields["message_list"] == packet["message_list"][1:]
+    talk, = dollar.Decoder().feed(dollar.encode({"purpose": "receive_message", "message": "\ud83d"}))
+    assert PROBES["dollar"].Manner(state).read(talk, ()) == [talk]
+
+
+def test_an_answer_to_what_cannot_be_read_is_no_other_ones():
+    found = reader(dollar, ERROR, sends=[{"data": "{'purpose': 'login', 'x': '\\ud800'}"}, dollar.probe()])
+    login, error = Message({"purpose": "login", "result": False}), Message({"purpose": "error"})
+    assert found.read(login) == [login]
+    assert found.read(error)[0].fields == {"purpose": "~probe", "result": False}
+
+
+# ---- patience: by what is waited for
+
+class Waiting(runner.Run):
+    """A run in which nothing comes but what the test puts into the inbox; `waited` has the seconds of each wait."""
+
+    def __init__(self, patience):
+        self.waited = []
+        self._deadline, self._stretch = 1e9, 1.0
+        self.fixture = types.SimpleNamespace(patience=patience, time_scale=1.0, selector=types.SimpleNamespace(
+            read_until=lambda satisfied, deadline: self.waited.append(round(deadline - 100, 2))))
+        self.actor = types.SimpleNamespace(
+            codec=line, name="ann", inbox=[], closed_by_peer=None, profile=Profile(proof="relay"))
+
+    def _prove_silence(self, actor):
+        pass
+
+    def waits(self, kind, req=(), within=None, came=()):
+        self.actor.inbox = list(came)
+        self._read_with_patience(self.actor, types.SimpleNamespace(within=within, req=req), kind)
+        return self.waited.pop()
+
+
+def test_what_did_not_come_is_waited_for_in_full_once_whatever_scenario_it_is(monkeypatch):
+    monkeypatch.setattr("parley.conformance.runner.time.monotonic", lambda: 100.0)
+    patience = Patience()
+    one, other = Waiting(patience), Waiting(patience)
+    full, short = one.waits("MSG"), other.waits("MSG")
+    assert full > short == one.waits("MSG")
+    assert other.waits("DM") == full
+    assert other.waits("MSG", came=["DM ann hi"]) == short == other.waits("MSG", came=["MSG ann hi"])
+    assert one.waits("MSG") == full / 2
+    assert patience.in_full == {"MSG": 2, "DM": 1}
+
+
+def test_a_timeout_of_a_scenario_is_waited_for_once_for_the_same_requirements(monkeypatch):
+    monkeypatch.setattr("parley.conformance.runner.time.monotonic", lambda: 100.0)
+    patience = Patience()
+    runs = [Waiting(patience) for _ in range(3)]
+    waited = [run.waits("OK", req, 10) for run, req in zip(runs, [("A",), ("A",), ("B",)])]
+    assert waited[0] == waited[2] == 10 > waited[1]
+
+
+def test_a_close_that_did_not_come_is_waited_for_once_for_the_same_requirements(monkeypatch):
+    monkeypatch.setattr("parley.conformance.runner.time.monotonic", lambda: 100.0)
+    run = Waiting(Patience())
+    for what in ("A", "A", "B"):
+        run._await_close(run.actor, ("a close", what), 5.0, 0.5)
+    assert run.waited == [5.0, 0.5, 5.0]
+
+
+# ---- web: a connection that was closed behind a refusal
+
+class Closed(runner.Run):
+    """A run on a server that has closed the connection; on a new one the step is met, unless `met` is false."""
+
+    def __init__(self, met):
+        self.met, self.connections = met, 0
+        self.transcript, self.played = types.SimpleNamespace(lines=["-> GET"]), []
+        self.other_words, self._left_out = [], set()
+        self.actors = {"ann": types.SimpleNamespace(codec=web, profile=Profile(), is_bare=True, closed_by_peer="fin")}
+
+    def _connect(self, actor, bare=False):
+        self.connections += bare
+
+    def _do_step(self, step):
+        if not (self.connections and self.met):
+            raise runner.StepFailed(step, "ann", "expect", ["status=400"], ["(closed by the server)"])
+
+
+def test_what_was_asked_on_a_closed_connection_is_asked_again():
+    asked = model.Step(model.Location("x", 1), "ann", sends=("GET",), req=("WEB-OPEN-7", "WEB-OPEN-10"))
+    run = Closed(met=True)
+    run._do(asked)
+    assert [one.step.req for one in run.other_words] == [("WEB-OPEN-10",)] and run.connections == 1
+    assert run._proves_nothing(asked, "WEB-OPEN-10")
+    run = Closed(met=False)
+    with pytest.raises(runner.StepFailed):
+        run._do(asked)
+    assert not run.other_words and run.connections == 1

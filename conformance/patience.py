@@ -1,0 +1,25 @@
+"""How long somebody else's server is waited for: for long once, and shortly for what did not come the last time."""
+from collections import Counter
+
+
+class Patience:
+    """What was waited for in vain; all fixtures of one server share it, as a failed scenario takes its fixture along.
+
+    in_full: how often each thing was waited for in vain when it had come before, or was not known yet.
+    """
+
+    def __init__(self):
+        self._in_vain = set()
+        self.in_full = Counter()
+
+    def seconds(self, what, full, short):
+        """`short` if `what` did not come when it was waited for last; else `full`, halved for each time before."""
+        return short if what in self._in_vain else max(short, full / 2 ** self.in_full[what])
+
+    def note(self, what, came):
+        """Note whether it has come now."""
+        if came:
+            self._in_vain.discard(what)
+        elif what not in self._in_vain:
+            self._in_vain.add(what)
+            self.in_full[what] += 1
