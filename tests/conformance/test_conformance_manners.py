@@ -196,7 +196,8 @@ class Waiting(runner.Run):
         self.fixture = types.SimpleNamespace(patience=patience, time_scale=1.0, selector=types.SimpleNamespace(
             read_until=lambda satisfied, deadline: self.waited.append(round(deadline - 100, 2))))
         self.actor = types.SimpleNamespace(
-            codec=line, name="ann", inbox=[], closed_by_peer=None, profile=Profile(proof="relay"))
+            codec=line, name="ann", inbox=[], closed_by_peer=None, half_closed=False, profile=Profile(proof="relay"),
+            state=types.SimpleNamespace(at_message_boundary=True))
 
     def _prove_silence(self, actor):
         pass
@@ -217,6 +218,16 @@ def test_what_did_not_come_is_waited_for_in_full_once_whatever_scenario_it_is(mo
     assert other.waits("MSG", came=["DM ann hi"]) == short == other.waits("MSG", came=["MSG ann hi"])
     assert one.waits("MSG") == full / 2
     assert patience.in_full == {"MSG": 2, "DM": 1}
+
+
+def test_a_slow_machine_has_longer_where_nothing_is_proved(monkeypatch):
+    monkeypatch.setattr("parley.conformance.runner.time.monotonic", lambda: 100.0)
+    run = Waiting(Patience())
+    provable = run.waits("MSG")
+    run.fixture.time_scale = 4.0
+    assert run.waits("DM") == provable
+    run.actor.profile = Profile(proof="quiet")
+    assert run.waits("USER") == 4 * provable
 
 
 def test_a_timeout_of_a_scenario_is_waited_for_once_for_the_same_requirements(monkeypatch):
