@@ -414,7 +414,7 @@ def test_the_engine_that_has_lost_the_log_goes_on_with_what_a_node_has_come_to(b
     a.hub.refilled(told.applied, "")
     assert asked == [{"entry": a.hub._at}]
     a.log.snapshot, a.log.works = (b"".join(message.piece for message in pieces), told.applied), True
-    run([a], 1)
+    run([a], 2)  # what waits is said again within a second
     assert a.hub.kept == int(told.applied.partition("-")[0]) and not a.hub._trouble
     assert [message[2] for message in a.hub.store._store.lobby(None, 9)[0]] == [b"waits"]
 
