@@ -274,8 +274,9 @@ class Keeping:
         """It comes into the line when there is something of it."""
 
         def has_come():
-            self._selector.unregister(channel.sock)
-            self._line.append(channel)
+            if channel.sock.fileno() >= 0:  # else another has replaced it since the selector found it ready
+                self._selector.unregister(channel.sock)
+                self._line.append(channel)
 
         self._selector.register(channel.sock, READ, has_come)
 

@@ -2,6 +2,8 @@
 import contextlib
 import hashlib
 import itertools
+import selectors
+import socket
 import threading
 import time
 
@@ -106,6 +108,35 @@ def test_where_a_piece_takes_long_so_many_bytes_a_second_come_all_the_same(keepe
     worker, process = Asker(keeper), Process(keeper)
     data = bytes(SIZE)
     answers = worker.begin(worker.offer(data), data)
+    worker.hear_until(lambda: len(answers) == 2)
+    assert answers[1]["whole"]
+    process.end()
+
+
+def test_who_goes_on_by_another_connection_replaces_one_of_which_something_has_come_at_the_same_moment(
+        keeper, monkeypatch):
+    awaited = [1]
+
+    class Together(selectors.DefaultSelector):
+        """Tells of none before so many are ready, and of requests first."""
+
+        def select(self, timeout=None):
+            deadline = time.monotonic() + 30
+            ready = super().select(timeout)
+            while 0 < len(ready) < awaited[0] and time.monotonic() < deadline:
+                ready = super().select(0.01)
+            return sorted(ready, key=lambda one: getattr(one[0].fileobj, "type", None) != socket.SOCK_DGRAM)
+
+    worker, data = Asker(keeper), bytes(SIZE)
+    monkeypatch.setattr(selectors, "DefaultSelector", Together)
+    process = Process(keeper)
+    told = worker.offer(data)
+    answers, call = worker.ask(do="put", file=told["file"], token=told["token"], first=0, length=SIZE, total=SIZE)
+    assert answers == [{"go": True}]
+    awaited[0] = 2
+    call.sock.send(data[:10])
+    answers = worker.begin(told, data)
+    awaited[0] = 1
     worker.hear_until(lambda: len(answers) == 2)
     assert answers[1]["whole"]
     process.end()
