@@ -450,7 +450,8 @@ class Worker:
         self._live()
         self.strangers.look_at_clock(self.now)
         for connection, reason in self.deadlines.overdue(self.now):
-            self._each([connection], "give_up", reason)
+            if reason is Reason.SLOW_READER or connection not in self._latest:  # else what it said in time is to be heard
+                self._each([connection], "give_up", reason)
         self._each(self.deadlines.lingering(self.now), "close")
         self._each(self.throttle.held(), "notice_reset")
         for hearers in self.audiences.everyone:

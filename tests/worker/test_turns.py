@@ -160,6 +160,20 @@ def test_who_says_little_has_its_turn_before_one_who_says_much_has_a_second(hous
     assert all(flooder.heard() for flooder in flooders)
 
 
+def test_who_has_said_the_rest_in_time_is_not_too_slow_however_late_its_turn_comes(open_house, clock, monkeypatch):
+    house = open_house(frame_seconds=5)
+    peers = [house.member(b"m%d" % number) for number in range(5)]
+    for peer in peers:
+        peer.send(b"PI")
+    house.settle()
+    one_turn_a_tick(monkeypatch)
+    clock.now += 20  # the machine has stood still meanwhile
+    for peer in peers:
+        peer.send(b"NG\n")
+    house.settle(10)
+    assert all(peer.heard().endswith(b"PONG\n") and not peer.ended for peer in peers)
+
+
 def test_who_says_little_waits_for_no_turn_of_each_who_says_much(house, monkeypatch):
     flooders, calm = [house.connect() for _ in range(20)], house.connect()
     for flooder in flooders:
