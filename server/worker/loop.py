@@ -450,7 +450,7 @@ class Worker:
         self._live()
         self.strangers.look_at_clock(self.now)
         for connection, reason in self.deadlines.overdue(self.now):
-            if reason is Reason.SLOW_READER or connection not in self._latest:  # else what it said in time is to be heard
+            if reason is Reason.SLOW_READER or connection not in self._latest:  # else it may have said it in time
                 self._each([connection], "give_up", reason)
         self._each(self.deadlines.lingering(self.now), "close")
         self._each(self.throttle.held(), "notice_reset")
