@@ -29,7 +29,7 @@ import time
 from parley.server.files.budget import Budget
 from parley.server.files.index import Index, Messages
 from parley.server.files.shelf import Refused, Shelf
-from parley.server.ipc.aide import Aide
+from parley.server.ipc.aide import POLITENESS, Aide
 from parley.server.ipc.counts import total
 from parley.server.ipc.messages import FromKeeper, ToKeeper, handlers, packed
 from parley.server.protocols.events import Reason
@@ -43,7 +43,6 @@ THREADS = 4  # that make files whole: flush, scan and rename
 # do for the same; with more, those who store messages wait longer behind it, on the same disk.
 FLUSHED_AT_ONCE = 1 << 20
 MOST_UNANSWERED = 20  # looks of the hub without an answer, half a minute: a flush of a slow disk may take long
-POLITENESS = 5  # of the process, to those that talk
 INDEX = "index.db"
 
 READ = selectors.EVENT_READ

@@ -3,6 +3,8 @@ from typing import Any, Callable, Dict, List
 
 from parley.server.ipc.queues import Queue, called
 
+POLITENESS = 5  # nice, of a process whose work may take long, to those that talk
+
 
 class Aide:
     """Says something to the process, and hears what it says. It may die; then another one is attached.

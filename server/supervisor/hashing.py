@@ -30,7 +30,7 @@ import unicodedata
 from typing import NamedTuple
 
 from parley.server.chat.session.logins import LONGEST_GIVEN
-from parley.server.ipc.aide import Aide
+from parley.server.ipc.aide import POLITENESS, Aide
 from parley.server.ipc.messages import FromHasher, ToHasher, handlers, packed
 from parley.server.ipc.queues import called
 from parley.server.protocols.events import Reason
@@ -273,6 +273,7 @@ class Verifier(Aide):
         `up` is made blocking; `down` is not, so that reading what is there returns.
         """
         os.set_blocking(up.fileno(), True)
+        os.nice(POLITENESS)
         while True:
             multiprocessing.connection.wait([down])
             try:

@@ -7,6 +7,7 @@ import threading
 
 import pytest
 
+from parley.server.ipc.aide import POLITENESS
 from parley.server.ipc.queues import PIECE, called, control
 from parley.server.protocols.events import Reason
 from parley.server.supervisor import hashing
@@ -127,6 +128,14 @@ def test_digests_are_compared_in_constant_time(method, monkeypatch):
 # ---- the process
 
 
+@pytest.fixture(autouse=True)
+def politeness(monkeypatch):
+    """What the process has become nicer by; it is a thread of ours."""
+    steps = []
+    monkeypatch.setattr("os.nice", steps.append)
+    return steps
+
+
 @pytest.fixture
 def served(method, both_ways):
     """The hub's ends of the queues to a process that serves."""
@@ -157,6 +166,12 @@ def test_jobs_are_done_one_after_the_other(served):
     for token in range(20):
         down.put(control("verify", token, b"123" if token % 3 else b"124", secret))
     assert answers(up, 20) == {token: (None if token % 3 else Reason.WRONG_PASSWORD, None) for token in range(20)}
+
+
+def test_it_gives_way_to_those_that_talk(served, politeness):
+    down, up = served
+    down.put(control("hash", 1, b"123"))
+    assert set(answers(up, 1)) == {1} and politeness == [POLITENESS]
 
 
 def test_a_new_password_is_hashed(served):
