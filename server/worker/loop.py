@@ -19,6 +19,7 @@ from parley.server.worker.audiences import Audiences
 from parley.server.worker.beat import FD_SETSIZE, Beat
 from parley.server.worker.connection import READ, WRITE
 from parley.server.worker.deadlines import Deadlines
+from parley.server.worker.listener import Listener
 from parley.server.worker.paced import Turns
 from parley.server.worker.stats import Stats
 from parley.server.worker.strangers import Strangers
@@ -152,7 +153,8 @@ class Worker:
 
         Whoever has something new comes before those who have had a turn, so that one message does not wait for all of
         those who send many; unless these have been passed over for PASSED_OVER. Last come those who are to be sent more
-        than goes out at once, with a time of their own: a history for each of many must not keep the others waiting.
+        than goes out at once, with a time of their own: a history for each of many must not keep the others waiting. A
+        listener is among those who have had a turn: who comes in waits for those who are in.
         """
         if self._resting and self.now >= self._next_sending:
             self._sending.update(self._resting)
@@ -166,8 +168,8 @@ class Worker:
             if mask & WRITE:
                 self._sending[source] = WRITE
                 mask &= ~WRITE
-            if source in postponed:
-                postponed[source] |= mask
+            if source in postponed or type(source) is Listener:
+                postponed[source] = postponed.get(source, 0) | mask
             elif mask:
                 latest[source] = latest.get(source, 0) | mask
         if not (latest or postponed or self._sending):

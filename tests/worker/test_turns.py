@@ -1,5 +1,6 @@
 """What one client does costs the others nothing: turns, rates, and bugs that show in work done for everybody."""
 import logging
+import socket
 
 import pytest
 from web_frames import PONG, frame, said
@@ -93,6 +94,32 @@ def test_of_many_answers_of_the_hub_a_tick_hears_some_in_order_and_clients_have_
         new = [asker for asker in askers if asker not in heard and b"INFO" in asker.heard()]
         assert new == askers[len(heard):len(heard) + len(new)] and len(new) <= 2 * (1000 * loop.CLIENTS_TIME + 1)
         heard += new
+
+
+def test_a_crowd_at_the_door_waits_for_those_who_are_in(open_house, clock, monkeypatch):
+    house = open_house(ports=[("line", b"#dev")])
+    calm, (door,) = house.connect(), house._doors
+    door.listen(100)
+    door.setblocking(False)
+    crowd = [socket.socket() for _ in range(100)]
+    for one in crowd:
+        one.setblocking(False)
+        one.connect_ex(door.getsockname())
+    one_turn_a_tick(monkeypatch)
+    stats, came = house.worker.stats, []
+    for number in range(200):
+        if number % 2:
+            clock.now += loop.PASSED_OVER
+        else:
+            calm.send(b"x\n")
+        came.append(-stats.accepted)
+        house.tick()
+        came[-1] += stats.accepted
+        if number % 2 == 0:
+            assert calm.heard() and came[-1] == 0
+    assert sum(came) == len(crowd) and max(came) <= 16
+    for one in crowd:
+        one.close()
 
 
 def test_those_who_say_much_have_less_time_in_a_tick_than_those_who_say_something(house, clock, monkeypatch):
