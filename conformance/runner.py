@@ -367,12 +367,12 @@ class Run:
                 self._read(actor, time.monotonic() + seconds)  # the proof takes as long as the server does
             else:
                 self._read_for(actor, seconds)
-            if not actor.inbox and not actor.closed_by_peer:
-                self._prove_silence(actor)
         if actor.inbox and PROBES[actor.codec.NAME].kind(str(actor.inbox[0])) == kind:
             self.fixture.patience.note(what, True)
         elif not actor.inbox and not actor.closed_by_peer:
             self.fixture.patience.note(what, False)
+            if not within:
+                self._prove_silence(actor)  # with which it may come after all
 
     def _full_and_short(self, actor, kind):
         """How long (seconds) a message of this kind is waited for, and how long where it did not come before."""

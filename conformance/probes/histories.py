@@ -8,6 +8,8 @@ from parley.conformance.barrier import PROBES
 
 START, CONTINUE = "start_reload_message_list", "continue_reload_message_list"
 PACKET = 10  # messages in each packet but the last
+_LOGIN_SECONDS, _ANSWER_SECONDS = 10.0, 3.0
+_SHORT_SECONDS = 0.3  # for what had no answer before
 _LOGOUT_SECONDS = 1.0  # in which a server notices that a connection has ended
 
 
@@ -101,13 +103,27 @@ def _ask(fixture, reader, request):
     expected = reader.replies + 1
     reader.send_bytes([reader.codec.encode(request)], "")
     if reader.profile and PROBES in reader.profile.unanswered:
-        fixture.selector.read_until(lambda: reader.inbox or reader.closed_by_peer, fixture.reply_deadline())
+        _read_until(fixture, reader, request, lambda: reader.inbox)
         fixture.barrier.wait_quietly()
         return _taken(reader)
     reader.send_own(reader.codec.probe())
-    fixture.selector.read_until(lambda: reader.replies >= expected or reader.closed_by_peer,
-                                fixture.reply_deadline())
+    _read_until(fixture, reader, request, lambda: reader.replies >= expected)
     return _taken(reader)
+
+
+def _read_until(fixture, reader, request, answered):
+    """Read until the request has its answer, or something that is none; not for long if the last one had none."""
+    what = "an answer to %s" % request["purpose"]
+    full = _LOGIN_SECONDS if request["purpose"] == "login" else _ANSWER_SECONDS
+    seconds = fixture.patience.seconds(what, full, _SHORT_SECONDS) * fixture.time_scale
+    fixture.selector.read_until(lambda: answered() or reader.closed_by_peer or _is_garbled(reader),
+                                time.monotonic() + seconds)
+    if not reader.closed_by_peer:
+        fixture.patience.note(what, bool(answered()))
+
+
+def _is_garbled(reader):
+    return any("broken" in one.fields for one in reader.inbox)
 
 
 def _taken(reader):

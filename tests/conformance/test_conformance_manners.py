@@ -9,7 +9,7 @@ from parley.conformance.barrier import STRANGERS, Barrier, BarrierFailed
 from parley.conformance.message import Message
 from parley.conformance.patience import Patience
 from parley.conformance.pool import Pool
-from parley.conformance.probes import PROBES
+from parley.conformance.probes import PROBES, histories
 from parley.conformance.profile import Profile, Reader
 from parley.conformance.targets import Foreign
 from parley.conformance.wire import delimited, dollar, line, padded, web
@@ -228,6 +228,25 @@ def test_a_slow_machine_has_longer_where_nothing_is_proved(monkeypatch):
     assert run.waits("DM") == provable
     run.actor.profile = Profile(proof="quiet")
     assert run.waits("USER") == 4 * provable
+
+
+def test_what_comes_with_the_proof_alone_is_asked_for_sooner(monkeypatch):
+    monkeypatch.setattr("parley.conformance.runner.time.monotonic", lambda: 100.0)
+    run = Waiting(Patience())
+    run._prove_silence = lambda actor: actor.inbox.append("MSG ann hi")
+    assert run.waits("MSG") > run.waits("MSG") == run.waits("MSG")
+
+
+def test_a_history_that_never_ends_is_waited_for_once(monkeypatch):
+    monkeypatch.setattr("parley.conformance.probes.histories.time.monotonic", lambda: 100.0)
+    waited = []
+    selector = types.SimpleNamespace(read_until=lambda satisfied, deadline: waited.append(deadline - 100.0))
+    fixture = types.SimpleNamespace(patience=Patience(), selector=selector, time_scale=1.0)
+    reader = types.SimpleNamespace(closed_by_peer=None, inbox=[])
+    for partner in ("Bob", "Charlie"):
+        request = {"purpose": histories.START, "target_user": partner}
+        histories._read_until(fixture, reader, request, lambda: False)
+    assert waited[0] > waited[1]
 
 
 def test_a_timeout_of_a_scenario_is_waited_for_once_for_the_same_requirements(monkeypatch):
