@@ -203,6 +203,7 @@ class Suite:
                          self.foreign, self.profiles, self.nodes)
         self.lost = 0  # scenarios in a row to which a foreign server did not answer
         self.failed_scenarios = set()
+        self.kept_scenarios = set()  # of which a variant was played in this process, and met
         self.failed_requirements = set()
         self.reported = False
         self.results = report.Results()
@@ -448,11 +449,15 @@ class ScenarioItem(pytest.Item):
                 self._clean_up(fixture)
                 self._require_no_traceback(fixture, stderr_start)
             except StepFailed as failed:
+                self._skip_if_whole_fails(fixture)
                 self._fail(failed, run)
             else:
+                if run.other_words:
+                    self._skip_if_whole_fails(fixture)
                 if run.other_words or run.passed_over:
                     self._charge(None, run)
                 else:
+                    self.suite.kept_scenarios.add(self.scenario.name)
                     self._record(_verdicts(run.passed), fixture.barrier.kind)
 
     def _skip_in_vain(self):
@@ -469,6 +474,19 @@ class ScenarioItem(pytest.Item):
             cut = PROBES[protocol].CUT.get(self.variant.segmentation)
             if profile and cut in profile.failed:
                 pytest.skip("%s failed" % cut)
+
+    def _skip_if_whole_fails(self, fixture):
+        """Skip a cut variant that has failed if the first one fails too; another process may have played that."""
+        first = variants_of(self.scenario, True)[0]
+        if not fixture.is_foreign or self.variant == first or self.scenario.name in self.suite.kept_scenarios:
+            return
+        run = Run(self.scenario, first, fixture, new_suffix() if _may_rename(self.scenario) else "")
+        try:
+            run.play()
+        except StepFailed:
+            pytest.skip("its first variant fails")
+        if run.other_words:
+            pytest.skip("its first variant fails")
 
     def _clean_up(self, fixture):
         """Make the names free for the next scenario on our server: wait for logouts, delete accounts."""

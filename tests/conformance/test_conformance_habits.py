@@ -134,3 +134,13 @@ def test_who_cannot_log_in_is_told_so(tmp_path):
         exit_code, verdicts, output = graded(port, tmp_path)
     assert exit_code == 4 and not verdicts
     assert "refuses a login" in output
+
+
+@pytest.mark.timeout(300)
+def test_what_fails_whole_is_not_charged_to_segments(tmp_path):
+    """Not even where a run, or a process of `-n`, plays the cut variant alone."""
+    cut = "scenarios/line/faults-control-characters.scenario.yaml::faults-control-characters[any-bytes]"
+    with started(command_of("terse.js")) as port:
+        _, verdicts, output = graded(port, tmp_path, cut)
+    assert "LINE-FRAME-1" not in verdicts or verdicts["LINE-FRAME-1"] != "fail", output
+    assert "1 skipped" in output
