@@ -255,13 +255,13 @@ class Reader:
 
     def _check_log(self) -> str:
         where: str
-        (found, latest, run), where = self._way.read(
-            ("XRANGE", self._log, self._applied, self._applied), ("XREVRANGE", self._log, "+", "-", "COUNT", 1),
-            ("HGET", self._state, "run"))
+        (before, found, latest, after), where = self._way.read(
+            ("HGET", self._state, "run"), ("XRANGE", self._log, self._applied, self._applied),
+            ("XREVRANGE", self._log, "+", "-", "COUNT", 1), ("HGET", self._state, "run"))
         if found or self._applied == "0-0":
             self._behind_since = None
             return where
-        if run is None and self._number:
+        if self._number and (before is None or after is None):  # as these are read one after the other
             raise Lost(GONE)  # it is for an operator to say what becomes of it
         is_behind = not latest or _number(latest[0][0]) < _number(self._applied.encode())
         if is_behind and not self._way.is_surely_whole:

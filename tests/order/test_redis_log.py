@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 import time
+import types
 
 import pytest
 from redis_servers import free_port
@@ -143,7 +144,7 @@ class Hub:
                 name, fields = called(frame)
                 self._heard.append(KINDS[name](*fields))
             time.sleep(0.005)
-        raise AssertionError("none of %s came" % (kinds,))
+        raise AssertionError("none of %s came, but %s" % (kinds, self._heard))
 
     def submit(self, serial, packet):
         """Until it is accepted or refused: on a busy machine an answer may come too late. Gives the answer."""
@@ -236,8 +237,9 @@ def test_who_finds_another_log_than_the_one_it_has_read_says_so(join, ask):
 
 
 def test_a_log_that_is_lost_is_made_anew_of_what_a_node_has_come_to(join, ask, place):
-    one, two = join("a"), join("b")
+    one = join("a")
     token = one.hear(FromEngine.Joined).token
+    two = join("b")
     two.hear(FromEngine.Joined)
     for count in (1, 2):
         one.submit(count, b"%d" % count)
@@ -255,7 +257,7 @@ def test_a_log_that_is_lost_is_made_anew_of_what_a_node_has_come_to(join, ask, p
     assert not ask.client.exists(place.key("st"))
     one.say(*refill)
     assert one.hear(FromEngine.Refilled) == (applied, "")
-    one.submit(3, b"goes on")
+    assert one.submit(3, b"goes on") == FromEngine.Accepted(3)
     (id_, fields), = one.packets(1)
     assert id_.split("-")[0] == "5" and fields[b"f"] == b"goes on"
     assert two.submit(1, b"waits") == FromEngine.Fenced(False)
@@ -263,6 +265,16 @@ def test_a_log_that_is_lost_is_made_anew_of_what_a_node_has_come_to(join, ask, p
     assert three.hear(FromEngine.Piece).piece == b"all of it" and three.hear(FromEngine.Restore).applied == applied
     assert three.hear(FromEngine.Joined)[::2] == (3, b"run")
     assert [sorted(fields)[0] for _, fields in three.packets(3)] == [b"f", b"d", b"m"]
+
+
+@pytest.mark.parametrize("before, after", [(None, None), (None, b"run"), (b"run", None)])
+def test_a_log_that_is_lost_or_made_anew_while_a_node_looks_is_not_taken_for_another_one(place, before, after):
+    from parley.server.order import redis_log
+    from parley.server.order.ways import Lost
+    reader = redis_log.Reader(None, place, 1, "5-7")
+    reader._way = types.SimpleNamespace(is_surely_whole=True, read=lambda *_: ([before, [], [], after], "there"))
+    with pytest.raises(Lost, match=scripts.GONE):
+        reader._check_log()
 
 
 def test_an_engine_that_would_forget_is_not_used(join, ask):
@@ -291,9 +303,9 @@ def test_another_server_is_read_only_once_it_is_known_to_have_the_same_log(place
             name = commands[0][0]
             if name == "INFO":
                 return [b"aof_enabled:1"], self.where
-            if name == "XRANGE":
+            if name == "HGET":
                 has_it = self.where == "the first"
-                return [[(b"5-7", {})] if has_it else [], [(b"8-1", {})], b"run"], self.where
+                return [b"run", [(b"5-7", {})] if has_it else [], [(b"8-1", {})], b"run"], self.where
             assert len(told) < 5
             entry = (b"6-7", []) if self.where == "the first" else (b"7-8", [])
             answer = [[[b"log", [entry]]]], self.where
