@@ -189,7 +189,7 @@ def test_a_node_hears_what_all_have_said_and_itself(join):
     other = two.hear(FromEngine.Joined).number
     assert {number, other} == {1, 2}
     one.submit(1, b"from a")
-    two.say(ToEngine.Submit(1, b"from b"))
+    two.submit(1, b"from b")
     heard = [[fields[b"f"] for _, fields in hub.packets(4) if b"f" in fields] for hub in (one, two)]
     assert heard == [[b"from a", b"from b"]] * 2
 
