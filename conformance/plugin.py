@@ -441,8 +441,7 @@ class ScenarioItem(pytest.Item):
             foreign = fixture.is_foreign
             if foreign:
                 fixture.ignore_bystanders()
-            suffix = new_suffix() if foreign and _may_rename(self.scenario) else ""
-            run = Run(self.scenario, self.variant, fixture, suffix)
+            run = self._run(self.variant, fixture)
             stderr_start = fixture.target.stderr_size()
             try:
                 run.play()
@@ -480,13 +479,18 @@ class ScenarioItem(pytest.Item):
         first = variants_of(self.scenario, True)[0]
         if not fixture.is_foreign or self.variant == first or self.scenario.name in self.suite.kept_scenarios:
             return
-        run = Run(self.scenario, first, fixture, new_suffix() if _may_rename(self.scenario) else "")
+        run = self._run(first, fixture)
         try:
             run.play()
+            fails = bool(run.other_words)
         except StepFailed:
+            fails = True
+        if fails:
             pytest.skip("its first variant fails")
-        if run.other_words:
-            pytest.skip("its first variant fails")
+
+    def _run(self, variant, fixture):
+        suffix = new_suffix() if fixture.is_foreign and _may_rename(self.scenario) else ""
+        return Run(self.scenario, variant, fixture, suffix)
 
     def _clean_up(self, fixture):
         """Make the names free for the next scenario on our server: wait for logouts, delete accounts."""

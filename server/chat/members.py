@@ -95,15 +95,14 @@ class Members:
             others = [other for other in self.former.get(holder, ()) if other not in (old, name)]
             self.former[holder] = (*others, old)[-MOST_FORMER:]
         number, fields = self.since(holder), self.described(holder)
-        self.enter(holder, name, occupied, self._vacate(old))
-        if number is not None:
-            self.introduce(holder, number)
-        if fields is not None:
-            self.describe(holder, fields)
+        host = self._vacate(old)
+        self.names[holder] = name
+        self._hold(holder, name, occupied, host, number, fields)
         return old
 
-    def _hold(self, holder: int, name: bytes, occupied: Collection[bytes], host: str) -> None:
-        self._held[name] = (holder, sys.intern(host), None, None, *occupied)  # many are from the same address
+    def _hold(self, holder: int, name: bytes, occupied: Collection[bytes], host: str, number: Optional[int] = None,
+              fields: Optional[bytes] = None) -> None:
+        self._held[name] = (holder, sys.intern(host), number, fields, *occupied)  # many are from the same address
         self._occupied.add(name, occupied)
         self._aliases.hold(name)
 

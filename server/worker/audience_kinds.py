@@ -45,10 +45,13 @@ class Resuming(Holding):
             session.send([b"".join(self._held.pop(session))])
 
     def answer(self, session, happening):
+        self._answer(session, self._answer_frames(session, happening))
+
+    def _answer(self, session, frames):
         if session in self._held:
-            session.send(self._answer_frames(session, happening))
+            session.send(frames)
         else:
-            super().answer(session, happening)
+            self._tell(session, frames)
 
 
 class Labelling(Resuming):
@@ -79,10 +82,7 @@ class Labelling(Resuming):
                 label = self._labels.pop(session, None)  # of a word that was the only one under way
             answer = encode(happening, name)
             frames += answer if label is None else self._labelled(answer, label)
-        if session in self._held:
-            session.send(frames)
-        else:
-            self._tell(session, frames)
+        self._answer(session, frames)
 
     def leave(self, session, room=EVERYWHERE):
         if room == EVERYWHERE and session.state is GONE:  # or else it has deleted its account, and is answered next
@@ -241,7 +241,7 @@ class OneByOne(Separate):
             session.send([piece])
 
 
-class Personal(Separate):
+class Personal(Separate, Holding):
     """Frames name their receiver: what is kept is what happened, rendered for each.
 
     Whoever says something gets it back once it is stored, and still in its place: what follows it waits for that.
@@ -257,12 +257,6 @@ class Personal(Separate):
             session.send([*frames, *self._held.pop(session)])
         else:
             self._tell(session, frames)
-
-    def _send(self, session, pieces):
-        if session in self._held:
-            self._held[session].extend(pieces)
-        else:
-            session.send(pieces)
 
     def _render(self, happening):
         """Talk is kept; anything else only if the protocol has frames for it, as for most it has none."""

@@ -159,9 +159,7 @@ class Base:
         for message, serial in enumerate(serials, number):
             if serial:
                 word = words[serial]
-                command = word[0]
-                word[1] = events.Stored(
-                    command.command if type(command) is events.Labelled else command, message, time, at)
+                word[1] = events.Stored(unlabelled(word[0]), message, time, at)
         if any(serials):
             self._tell_of_words()
 

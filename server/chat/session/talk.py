@@ -69,13 +69,7 @@ class Talk(Rooms):
             return 0
         client.audience.said += count
         self.said_at = client.heard_at
-        serial = self._last_word + 1 if traits.numbered else 0
-        if traits.numbered:
-            if self._question is None:
-                self._question = {}
-            words = [[command, None] for command in commands[start:start + count]]
-            self._question.update(zip(range(serial, serial + count), words))
-            self._last_word += count
+        serial = self._remember(commands[start:start + count]) if traits.numbered else 0
         text = b"\0".join(texts)
         if LF in text:
             self._charge_for_lines(text)
@@ -91,7 +85,7 @@ class Talk(Rooms):
         if LF in say.text:
             self._charge_for_lines(say.text)
         self.said_at = client.heard_at
-        serial = self._remember(command) if traits.numbered else 0
+        serial = self._remember((command,)) if traits.numbered else 0
         if say.tag:
             client.hub.ask(ToHub.SayOnce(client.number, room, say.text, say.tag, serial))
         elif say.extra:
@@ -104,13 +98,14 @@ class Talk(Rooms):
             if not serial:
                 self._question = say
 
-    def _remember(self, command):
-        """Something more that is said, and which of the client's words that is."""
+    def _remember(self, commands):
+        """Several things more that are said, of which the numbers fit; which of the client's words the first one is."""
         if self._question is None:
             self._question = {}
-        self._last_word = self._last_word % _MOST_WORDS + 1
-        self._question[self._last_word] = [command, None]
-        return self._last_word
+        first = self._last_word % _MOST_WORDS + 1
+        self._question.update(zip(range(first, first + len(commands)), [[command, None] for command in commands]))
+        self._last_word = first + len(commands) - 1
+        return first
 
     def _is_fit(self, said):
         """Is there anything to say, and not too much of it, and does nobody claim to be somebody else?"""
