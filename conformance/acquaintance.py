@@ -218,7 +218,9 @@ class Visit:
         self.gone.update(self._names - {guest.name for guest in self.guests})
 
     def is_about_the_gone(self, message):
-        """Whether a message is about clients of the suite that were here before, and about nobody of now."""
+        """Whether a message is about clients of the suite that were here before, and about nobody else."""
+        if not all(map(_OWN_NAME.fullmatch, self.codec.names_in(message))):
+            return False
         named = _OWN_NAME.findall(str(message))
         return bool(named) and not any(name in self._names - self.gone for name in named)
 

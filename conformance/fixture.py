@@ -71,13 +71,17 @@ class ServerFixture:
     def is_ignored(self, name):
         return name in self.ignored_names
 
-    def ignore_filter(self, suffix, text):
+    def ignore_filter(self, suffix, text, users=()):
         """`is_ignored` for the actors of one run, who have this suffix; `text` has what they say without it.
 
-        On a foreign server it also ignores everybody else: other runs, which have other suffixes, and people.
+        On a foreign server it also ignores everybody else: other runs, which have other suffixes, and people. A run
+        that needs `users` of the server has no suffix.
         """
         def is_ignored(name):
-            return name in self.ignored_names or bool(suffix and name and suffix not in name and name not in text)
+            if not self.is_foreign or not name or name in text:
+                return name in self.ignored_names
+            is_of_the_run = suffix in name if suffix else not users or name in users
+            return name in self.ignored_names or not is_of_the_run
         return is_ignored
 
     def address(self, protocol, worker):

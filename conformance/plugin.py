@@ -172,6 +172,16 @@ def pytest_terminal_summary(terminalreporter, config):
     if suite.results:
         for protocol in requirements.protocols():
             suite.summarise(terminalreporter, protocol)
+    if config.option.tbstyle == "no":
+        _tell_of_bugs(terminalreporter)
+
+
+def _tell_of_bugs(terminalreporter):
+    """Show what no verdict tells: scenarios that ended in an exception of the suite itself."""
+    for one in terminalreporter.getreports("failed") + terminalreporter.getreports("error"):
+        if one.when != "collect" and not isinstance(one.longrepr, str):
+            terminalreporter.section("a bug of the suite, not of the server: %s" % one.nodeid)
+            terminalreporter.write_line(one.longreprtext)
 
 
 _suite = None  # for pytest_runtest_logreport, which does not get the configuration

@@ -1,5 +1,7 @@
 """Runs one scenario on one server: sends, checks what comes back, and that nothing else comes."""
+import collections
 import functools
+import json
 import time
 from typing import NamedTuple, Optional
 
@@ -8,6 +10,7 @@ from parley.conformance.actor import Actor
 from parley.conformance.barrier import RELAY, SELF, BarrierFailed
 from parley.conformance.message import Message, as_text, hex_dump
 from parley.conformance.probes import PROBES
+from parley.conformance.profile import told
 from parley.conformance.transcript import Transcript
 from parley.conformance.variants import Renaming
 from parley.conformance.wire import CODECS
@@ -17,7 +20,9 @@ _STRANGERS_SECONDS = 0.3  # before the login, where there is no such proof, for 
 _SLOW_SECONDS = 5.0  # and for what all should say
 _DISAPPOINTED_SECONDS = 0.05  # and where the same did not come before
 _PROOF_SECONDS = 3.0
+_NEWS_SECONDS = 2.0  # for news, of which there is no such proof either
 _STRANGERS_TIMES = 3  # as long as an answer to somebody else takes
+_MOST_NEWS = 50  # that come in front of what is waited for
 
 SCENARIO_SECONDS = 60.0  # the timeout of a scenario, apart from its own waits
 
@@ -84,7 +89,9 @@ class Run:
 
     def _make_actor(self, ident, codec):
         ignore_echo = self.fixture.echoes and "echo" not in self.scenario.tags
-        is_ignored = self.fixture.ignore_filter(self.renaming.suffix, self._said_as_it_is())
+        users = set(json.loads(self.scenario.needs.users))
+        is_ignored = self.fixture.ignore_filter(
+            self.renaming.suffix, self._said_as_it_is(), users and users | {getattr(codec, "LOBBY", None)})
         return Actor(ident, codec, self.fixture.selector, self.transcript.add, is_ignored, ignore_echo,
                      self.fixture.profile_of(codec), self._manners[codec.NAME])
 
@@ -336,15 +343,37 @@ class Run:
     def _next_message(self, actor, step=None, wanted=None):
         """The actor's next message, or None on a timeout or at the end of the connection.
 
-        A foreign server is waited for only as long as it may still answer: `wanted` says for what, and `step` has the
-        scenario's own timeout, if there is one.
+        A foreign server is waited for only as long as it may still answer: `wanted`, the matchers that are left, say
+        for what, and `step` has the scenario's own timeout, if there is one. News that fits none of them is taken only
+        where nothing else comes.
         """
-        if actor.profile:
-            self._read_with_patience(actor, step, PROBES[actor.codec.NAME].kind(wanted.describe({})))
-        else:
+        if not actor.profile:
             self._read(actor, self._reply_deadline(getattr(step, "within", None)))
-        self._note_now()
-        return actor.inbox.popleft() if actor.inbox else None
+            self._note_now()
+            return actor.inbox.popleft() if actor.inbox else None
+        kind, news = PROBES[actor.codec.NAME].kind(wanted[0].describe({})), None
+        for _ in range(_MOST_NEWS):
+            self._read_with_patience(actor, step, kind)
+            self._note_now()
+            message = actor.inbox.popleft() if actor.inbox else None
+            if not self._is_news(actor, message) or self._first_match(actor, wanted, message):
+                break
+            news, message = message, None
+        is_wanted = news is not None and PROBES[actor.codec.NAME].kind(told(news)) == kind
+        return news if message is None and is_wanted else message
+
+    @staticmethod
+    def _is_news(actor, message):
+        """Whether a foreign server may tell a member this at any time, as something may have changed."""
+        if message is None or not (actor.profile and actor.name):
+            return False
+        probes = PROBES[actor.codec.NAME]
+        return bool(probes.NEWS) and probes.kind(told(message)) in probes.NEWS
+
+    def _set_news_aside(self, actor):
+        kept = [one for one in actor.inbox if not self._is_news(actor, one)]
+        if len(kept) < len(actor.inbox):
+            actor.inbox = collections.deque(kept)
 
     def _note_now(self):
         """What has come by now was sent before the end of this second."""
@@ -376,6 +405,8 @@ class Run:
 
     def _full_and_short(self, actor, kind):
         """How long (seconds) a message of this kind is waited for, and how long where it did not come before."""
+        if kind in PROBES[actor.codec.NAME].NEWS:
+            return _NEWS_SECONDS, _DISAPPOINTED_SECONDS  # a server may tell of several changes at a time
         if actor.name is not None and actor.profile.proof:
             return _PATIENCE_SECONDS, _DISAPPOINTED_SECONDS
         unlikely = actor.profile.proof and not PROBES[actor.codec.NAME].ground(kind)
@@ -416,7 +447,7 @@ class Run:
             return self._expect_maybe(step, actor, matcher)
         if self._never_comes(actor, matcher):
             return self._pass_over(step, actor, matcher, later)
-        message = self._next_message(actor, step, matcher)
+        message = self._next_message(actor, step, [matcher])
         if message is None and actor.profile and actor.closed_by_peer and self._is_farewell(step, actor, matcher):
             return None
         result = matching.NO_MATCH if message is None else self._match(actor, matcher, message)
@@ -517,6 +548,9 @@ class Run:
     def _expect_maybe(self, step, actor, matcher):
         self._await_barrier([actor])
         self._note_now()
+        while len(actor.inbox) > 1 and self._is_news(actor, actor.inbox[0]) and not self._match(
+                actor, matcher, actor.inbox[0]).matches:
+            actor.inbox.popleft()
         if actor.inbox:
             result = matcher.match(actor.inbox[0], self.values)
             if result.matches:
@@ -544,6 +578,7 @@ class Run:
 
     def _expect_nothing(self, step, actor):
         self._await_barrier([actor])
+        self._set_news_aside(actor)
         if actor.inbox:
             raise StepFailed(step, actor.ident, "expect_nothing", ["(nothing)"], list(actor.inbox))
         if actor.closed_by_peer:
@@ -559,6 +594,7 @@ class Run:
             self._await_close(actor, ("a close", step.req), full, _DISAPPOINTED_SECONDS)
         else:
             self.fixture.selector.read_until(lambda: actor.closed_by_peer, self._reply_deadline(step.within))
+        self._set_news_aside(actor)
         while actor.profile and actor.inbox and PROBES[actor.codec.NAME].is_farewell(actor.inbox[0]):
             actor.inbox.popleft()
         if actor.inbox:
@@ -586,8 +622,8 @@ class Run:
         wanted = [(self.renaming.matcher(matcher), step)
                   for step in group.steps if step.actor == actor.ident for matcher in step.expects]
         while wanted:
-            message = self._next_message(actor, None, wanted[0][0])
             matchers = [matcher for matcher, _ in wanted]
+            message = self._next_message(actor, None, matchers)
             found = None if message is None else self._first_match(actor, matchers, message)
             if found is None:
                 self._fail(wanted[0][1], actor, "expect in any order", matchers, message)
@@ -637,10 +673,10 @@ class Run:
 
     def _next_counted(self, actor, wanted):
         """The actor's next message; on a foreign server the news of who has just left may come in front of it."""
-        message = self._next_message(actor, None, wanted[0])
+        message = self._next_message(actor, None, wanted)
         while (actor.profile and message is not None and actor.codec.subject_of(message)
                and not self._first_match(actor, wanted, message)):
-            message = self._next_message(actor, None, wanted[0])
+            message = self._next_message(actor, None, wanted)
         return message
 
     def _do_repeat(self, group):
@@ -692,6 +728,7 @@ class Run:
 
     def _require_empty_inboxes(self, end, actors):
         for actor in actors:
+            self._set_news_aside(actor)
             if actor.inbox:
                 raise StepFailed(end, actor.ident, "at the end, nothing more", ["(nothing)"], list(actor.inbox))
             if actor.closed_by_peer and not actor.half_closed and not self._was_shown_the_door(actor):

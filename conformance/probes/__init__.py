@@ -17,6 +17,7 @@ and what else the reading of messages and the charging of failures have to know;
     GOES_ON                 has each command an answer of its own, so that a scenario can go on behind a wrong one?
     GROUNDS_FIRST           of several requirements, is what `ground` says of a missing message the one that is broken?
     CLOSED                  the requirements that are broken by closing behind an answer
+    NEWS                    the kinds of messages that may come to a member at any time, as something has changed
     REPLAYED                the kinds of messages that a newcomer is told again, where a server does that
     is_in(lines)            are they the reply to a login that has succeeded, in whatever words?
     is_farewell(message)    may it come in front of a close that is expected, as no requirement minds?
@@ -39,6 +40,7 @@ _DEFAULTS = {
     "GOES_ON": False,
     "GROUNDS_FIRST": False,
     "CLOSED": (),
+    "NEWS": (),
     "REPLAYED": (),
     "is_in": lambda lines: False,
     "is_farewell": lambda message: False,

@@ -14,8 +14,9 @@ from parley.server.protocols.events import Reason
 
 NAMES_A_MESSAGE = 128  # names that can be matched with a pattern in the time that a message takes
 _SESSION = operator.itemgetter(0)  # of (session number, which of its words)
-USERS_EVERY = 0.3  # seconds between two pushes of the list of users
+USERS_EVERY = 0.3  # seconds between two pushes of the list of users, in the long run
 USERS_A_SECOND = 5000  # entries of that list; a long one is pushed less often
+USERS_AT_ONCE = 1.0  # so many seconds' worth of pushes after a quiet time do not wait
 # So many workers push a long one in turn, a millisecond later for each thousand entries, which is what that takes: all
 # at once would keep all processors from everybody.
 IN_TURN = 4
@@ -38,7 +39,7 @@ class Replica:
         self._roll = rooms.roll = Roll()
         self._lists, self._lists_of = {}, None  # what was last told of the roll, by type of answer; its version then
         self._aliases = rooms.aliases
-        self._next_push = 0.0
+        self._pushed_until = 0.0  # when the pushes until now would be over, in the long run
         self._turn = None  # when it is our turn to push the list as it is now, monotonic seconds
         self._around = ()  # a Looked for who enters a room next
 
@@ -398,10 +399,10 @@ class Replica:
             return None
         if self._turn is None:
             later = self.worker % IN_TURN * (len(self._roll) // 1000) / 1000
-            self._turn = self._next_push if now < self._next_push else now + later
+            self._turn = max(self._pushed_until - USERS_AT_ONCE, now + later)
         if now >= self._turn:
             users = self._roll.users()
-            self._next_push = now + max(USERS_EVERY, len(users) / USERS_A_SECOND)
+            self._pushed_until = max(self._pushed_until, now) + max(USERS_EVERY, len(users) / USERS_A_SECOND)
             self._turn, self._roll.changed = None, False
             self._rooms.tell_users(events.Users(users))
             return None

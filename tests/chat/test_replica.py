@@ -500,14 +500,18 @@ def test_talk_changes_no_list(wanted):
 def test_after_a_quiet_time_nobody_waits_and_then_for_a_while_everybody(wanted):
     replica, listeners = wanted
     replica.push_users(1000.0)
-    replica.joined(ELSEWHERE, 1, b"bob")
-    again = replica.push_users(1000.1)
-    assert again == pytest.approx(1000.0 + replica_module.USERS_EVERY)
-    replica.joined(ELSEWHERE, 2, b"cid")
+    for number in range(3):
+        replica.joined(ELSEWHERE, number, b"m%d" % number)
+        assert replica.push_users(1000.0) is None
+    replica.joined(ELSEWHERE, 3, b"bob")
+    again = replica.push_users(1000.0)
+    assert again == pytest.approx(1000.0 + 4 * replica_module.USERS_EVERY - replica_module.USERS_AT_ONCE)
+    replica.joined(ELSEWHERE, 4, b"cid")
     assert replica.push_users(again - 0.01) == again
-    assert len(pushed(listeners)) == 1
+    assert len(pushed(listeners)) == 4
     assert replica.push_users(again) is None
-    assert pushed(listeners) == [[(b"yan", False), (b"zoe", True), (b"bob", True), (b"cid", True)]]
+    told, = pushed(listeners)
+    assert told[-2:] == [(b"bob", True), (b"cid", True)]
 
 
 def test_while_many_come_the_list_is_pushed_a_few_times_a_second(wanted):
@@ -515,7 +519,7 @@ def test_while_many_come_the_list_is_pushed_a_few_times_a_second(wanted):
     for number in range(1000):
         replica.joined(ELSEWHERE, number, b"m%d" % number)
         replica.push_users(1000.0 + number / 100)
-    assert 10 <= len(pushed(listeners)) <= 10 / replica_module.USERS_EVERY + 1
+    assert 10 <= len(pushed(listeners)) <= (10 + replica_module.USERS_AT_ONCE) / replica_module.USERS_EVERY + 1
 
 
 def test_a_long_list_is_pushed_less_often(wanted, monkeypatch):
@@ -525,8 +529,8 @@ def test_a_long_list_is_pushed_less_often(wanted, monkeypatch):
         replica.joined(ELSEWHERE, number, b"m%d" % number)
     replica.push_users(1000.0)  # ten entries, at two a second
     replica.left(b"m0")
-    assert replica.push_users(1004.9) == 1005.0
-    assert replica.push_users(1005.0) is None
+    assert replica.push_users(1003.9) == 1005.0 - replica_module.USERS_AT_ONCE
+    assert replica.push_users(1004.0) is None
     assert len(pushed(listeners)) == 2
 
 
@@ -541,7 +545,8 @@ def test_several_workers_push_a_long_list_in_turn(sessions, hub):
         assert len(pushed(listeners)) == 1
         times.append(round(now - 1000.0, 3))
         replica.left(b"zoe")
-        assert replica.push_users(now) == now + 9001 / replica_module.USERS_A_SECOND
+        again = now + 9001 / replica_module.USERS_A_SECOND - replica_module.USERS_AT_ONCE
+        assert replica.push_users(now) == pytest.approx(again)
     assert sorted(times) == [0.0, 0.0, 0.009, 0.009, 0.018, 0.018, 0.027, 0.027]
 
 

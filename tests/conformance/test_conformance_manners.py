@@ -1,11 +1,14 @@
 """How foreign servers of `dollar`, `padded`, `irc` and `web` are read, and what is charged to which requirement."""
+import collections
 import types
 
 import pytest
 from cases import for_each
 
-from parley.conformance import model, runner
+from parley.conformance import matching, model, runner
+from parley.conformance.acquaintance import Visit
 from parley.conformance.barrier import STRANGERS, Barrier, BarrierFailed
+from parley.conformance.fixture import ServerFixture
 from parley.conformance.message import Message
 from parley.conformance.patience import Patience
 from parley.conformance.pool import Pool
@@ -176,6 +179,94 @@ def test_half_a_character_in_a_history_hides_nothing_else():
     assert found.fields["message_list"] == packet["message_list"][1:]
     talk, = dollar.Decoder().feed(dollar.encode({"purpose": "receive_message", "message": "\ud83d"}))
     assert PROBES["dollar"].Manner(state).read(talk, ()) == [talk]
+
+
+def test_a_history_of_what_is_no_name_is_read_as_it_is():
+    state = dollar.ClientState()
+    state.name = "Alice"
+    state.sent(dollar.encode({"purpose": histories.START, "target_user": ["Bob"]}))
+    answer = Message({"purpose": histories.START, "message_list": []})
+    assert PROBES["dollar"].Manner(state, {("Alice", "Bob"): 1}).read(answer, ()) == [answer]
+
+
+# ---- dollar: lists of users, which come at any time
+
+def a_list(**online):
+    return Message({"purpose": "reload_user_list", "users": [
+        {"username": name, "status": status} for name, status in online.items()]})
+
+
+class Member(runner.Run):
+    """A run of one member, to whom this has come by now."""
+
+    def __init__(self, *came, name="Alice"):
+        self.values, self.fixture = {}, types.SimpleNamespace(patience=Patience())
+        self.actor = types.SimpleNamespace(codec=dollar, name=name, inbox=collections.deque(came), profile=Profile())
+
+    def _read_with_patience(self, actor, step, kind):
+        pass
+
+    def next_of(self, *wanted):
+        return self._next_message(self.actor, None, [matching.Fields(tuple(fields.items())) for fields in wanted])
+
+
+def test_news_that_is_not_wanted_is_set_aside():
+    old, new = a_list(Alice="online", Bob="offline"), a_list(Alice="online", Bob="online")
+    answer = Message({"purpose": "send_message", "result": True})
+    assert Member(old, answer).next_of(answer.fields) is answer
+    assert Member(old, old, new).next_of(new.fields) is new
+    assert Member(old, new).next_of(answer.fields, new.fields) is new
+    assert Member(answer, old).next_of(new.fields) is answer
+    assert Member(old).next_of(new.fields) is old  # which shows what is wrong
+    assert Member(old).next_of(answer.fields) is None
+    assert Member(old, answer, name=None).next_of(answer.fields) is old  # who is not logged in is told nothing
+
+
+def test_news_is_nothing_where_nothing_is_wanted():
+    talk = Message({"purpose": "receive_message", "from_user": "Bob", "message": "hi"})
+    for came, left in (([], []), ([a_list(Alice="online")], []), ([a_list(Alice="online"), talk], [talk])):
+        run = Member(*came)
+        run._set_news_aside(run.actor)
+        assert list(run.actor.inbox) == left
+
+
+def test_the_list_has_nobody_but_the_users_of_the_scenario():
+    foreign = types.SimpleNamespace(is_foreign=True, ignored_names={"wtnabcdef"})
+    is_ignored = ServerFixture.ignore_filter(foreign, "", "login Alice Bob", {"Alice", "Bob", "Charlie", "lobby"})
+    people = ["lobby", "Alice", "Bob", "Charlie", "Bobzzabcd", "wtnabcdef", "dora"]
+    told = a_list(**dict.fromkeys(people, "online"))
+    assert dollar.names_in(dollar.without_names(told, is_ignored)) == people[:4]
+    with_a_suffix = ServerFixture.ignore_filter(foreign, "zzabcd", "login dora")
+    assert [name for name in people if not with_a_suffix(name)] == ["Bobzzabcd", "dora"]
+    ours = types.SimpleNamespace(is_foreign=False, ignored_names={"wtnabcdef"})
+    assert [name for name in people if ServerFixture.ignore_filter(ours, "", "")(name)] == ["wtnabcdef"]
+
+
+def test_a_list_with_others_in_it_is_not_about_the_gone():
+    visit = Visit(dollar, ("127.0.0.1", 1))
+    try:
+        visit.gone.add("wtnabcdef")
+        assert visit.is_about_the_gone(a_list(wtnabcdef="offline"))
+        assert not visit.is_about_the_gone(a_list(Alice="online", wtnabcdef="offline"))
+    finally:
+        visit.close()
+
+
+def test_unread_messages_of_before_are_not_counted():
+    told = Message({"purpose": "poll", "users": [{"username": "Bob", "status": "online", "unread": 2}, "odd"]})
+    found, = reader(dollar).read(told)
+    assert found.fields["users"] == [{"username": "Bob", "status": "online"}, "odd"]
+
+
+@for_each("statuses, is_enough", [
+    ({"Alice": "online", "Bob": "offline", "Charlie": "offline"}, True),
+    ({"Alice": "online", "Bob": "online", "Charlie": "offline"}, False),
+    ({"Alice": "online", "Bob": "offline"}, False),
+    ({}, False),
+])
+def test_one_list_may_show_that_all_users_are_gone(statuses, is_enough):
+    packets = [Message({"purpose": "login", "result": True}), a_list(**statuses)]
+    assert histories._shows_nobody_else(packets, dollar, {"Bob", "Charlie"}) is is_enough
 
 
 def test_an_answer_to_what_cannot_be_read_is_no_other_ones():

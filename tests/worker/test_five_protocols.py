@@ -430,9 +430,10 @@ def test_the_list_of_users_comes_at_once_and_then_at_most_so_often(home):
     dora = enter(house, "dollar", b"dora")
     house.wait(2)
     dora.heard()
-    enter(house, "line", b"m0", 2)
-    assert dora.heard().count(USERS) == 1
-    for number in range(1, 20):
+    for number in range(4):
+        enter(house, "line", b"m%d" % number, 2)
+        assert dora.heard().count(USERS) == 1
+    for number in range(4, 20):
         enter(house, "line", b"m%d" % number, 2)
     assert dora.heard() == b""  # no time has passed
     house.clock.now += USERS_EVERY
