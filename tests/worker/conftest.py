@@ -109,7 +109,10 @@ class Driven:
         self.found = []  # who was ready at the last tick
         self._error = None
         self._abandoned = False
-        self._go, self._stands = threading.Semaphore(0), threading.Semaphore(0)
+        # Each is let go by the other thread. A semaphore would do the same with twenty calls more for each tick.
+        self._go, self._stands = threading.Lock(), threading.Lock()
+        self._go.acquire()
+        self._stands.acquire()
         self.worker = self._make(number, down, up, settings, list(listening))
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
