@@ -55,6 +55,8 @@ NOW = 1600000000.75  # the store's clock
 def pytest_configure(config):
     if not hasattr(config, "workerinput"):
         config.pluginmanager.register(Leftovers(str(config.rootdir)))
+        if preloaded.CAN_FORK and getattr(config.option, "tx", None) and preloaded.SHARED not in os.environ:
+            preloaded.share()
 
 
 def pytest_sessionstart(session):

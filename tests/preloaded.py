@@ -12,11 +12,13 @@ import select
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 from subprocess import DEVNULL, PIPE, TimeoutExpired  # noqa: F401
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 SERVER = [sys.executable, os.path.join(HERE, "cheap_server.py")]
+SHARED = "PARLEY_TESTS_PRELOADED"  # the variable with the address where the processes of `-n` ask for servers
 CAN_FORK = sys.platform.startswith("linux") and hasattr(os, "waitid")  # PyPy has not
 
 
@@ -65,7 +67,7 @@ class Forked:
 
 
 class Nursery:
-    """`preloaded_server.py`, once it is needed. It ends with this process."""
+    """`preloaded_server.py`, once it is needed: one that ends with this process, or that of the test session."""
 
     def __init__(self):
         self._lock = threading.Lock()
@@ -77,24 +79,50 @@ class Nursery:
         stdout, its_stdout = os.pipe()
         descriptors = array.array("i", [its_report.fileno(), its_stdout, stderr.fileno()])
         with self._lock:
-            if not self._process:
+            if not self._requests:
                 self._start()
             self._requests.sendmsg([request.encode()], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)])
         its_report.close()
         os.close(its_stdout)
         return Forked(open(stdout, "rb"), report)
 
+    def share(self):
+        """Start it for the processes of `-n`, of which each would else import all that a server has."""
+        directory = tempfile.TemporaryDirectory(prefix="preloaded-")  # which is ours alone
+        os.environ[SHARED] = os.path.join(directory.name, "requests")
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as listener:
+            listener.bind(os.environ[SHARED])
+            listener.listen()
+            self._start_process(listener)
+        atexit.register(directory.cleanup)
+
     def _start(self):
+        if SHARED in os.environ:
+            self._requests = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            self._requests.connect(os.environ[SHARED])
+        else:
+            self._start_process()
+
+    def _start_process(self, *listeners):
         self._requests, requests = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        numbers = [listener.fileno() for listener in listeners]
         with requests:
             self._process = subprocess.Popen(
-                [sys.executable, os.path.join(HERE, "preloaded_server.py")], stdin=requests, stdout=DEVNULL,
-                start_new_session=True, env=dict(os.environ, PYTHONUNBUFFERED="1"))
-        atexit.register(self._end)
+                [sys.executable, os.path.join(HERE, "preloaded_server.py"), *map(str, numbers)], stdin=requests,
+                stdout=DEVNULL, pass_fds=numbers, start_new_session=True, env=dict(os.environ, PYTHONUNBUFFERED="1"))
+        atexit.register(self.end)
 
-    def _end(self):
+    @property
+    def pid(self):
+        """That of the process, if it is one of ours."""
+        return self._process.pid
+
+    def end(self):
+        """Ask for no servers any more. A process of ours ends, and with it all servers that it has forked."""
         self._requests.close()
-        self._process.wait()
+        if self._process:
+            self._process.wait()
 
 
 _nursery = Nursery()
+share = _nursery.share

@@ -1,6 +1,7 @@
 """Forks servers like `cheap_server.py` on request, having imported already what takes most of the time of a start.
 
-Its standard input is a socket, from which it takes the requests of `preloaded.py`; it ends when that is closed.
+Its standard input is a socket, from which it takes the requests of `preloaded.py`; it ends when that is closed. Its
+argument, if there is one, is the descriptor of a socket at which others connect to make requests as well.
 """
 import ctypes
 import encodings.idna  # noqa: F401  # which a server imports when it resolves its host's name
@@ -22,7 +23,7 @@ from parley.server.http.site import read_page  # noqa: E402
 from parley.server.supervisor import hashing  # noqa: E402
 
 LONGEST = 1 << 20  # bytes of a request, which has all variables of the environment
-DESCRIPTORS = 256  # more than are open here
+DESCRIPTORS = 1024  # more than are open here
 PR_SET_PDEATHSIG = 1
 
 _prctl = ctypes.CDLL(None).prctl
@@ -31,15 +32,18 @@ _prctl = ctypes.CDLL(None).prctl
 class Nursery:
     """The servers, and for each a socket on which is told how it ends."""
 
-    def __init__(self, requests):
-        self._requests = requests
+    def __init__(self, requests, listener=None):
+        self._starter = requests
+        self._sockets = {requests, listener} - {None}
         self._reports = {}  # by pid
         self._selector = selectors.DefaultSelector()
         self._deaths, wake = os.pipe()
         os.set_blocking(wake, False)
         signal.signal(signal.SIGCHLD, lambda *_: None)
         signal.set_wakeup_fd(wake)
-        self._selector.register(requests, selectors.EVENT_READ, self._fork)
+        self._selector.register(requests, selectors.EVENT_READ, lambda: self._fork(requests))
+        if listener:
+            self._selector.register(listener, selectors.EVENT_READ, lambda: self._accept(listener))
         self._selector.register(self._deaths, selectors.EVENT_READ, self._report_deaths)
 
     def run(self):
@@ -50,11 +54,21 @@ class Nursery:
                 if arguments is not None:
                     return arguments
 
-    def _fork(self):
+    def _accept(self, listener):
+        requests, _ = listener.accept()
+        self._sockets.add(requests)
+        self._selector.register(requests, selectors.EVENT_READ, lambda: self._fork(requests))
+
+    def _fork(self, requests):
         """None, or in a new server its arguments."""
-        data, ancillary, _, _ = self._requests.recvmsg(LONGEST, socket.CMSG_SPACE(3 * 4))
-        if not data:
+        data, ancillary, _, _ = requests.recvmsg(LONGEST, socket.CMSG_SPACE(3 * 4))
+        if not data and requests is self._starter:
             os._exit(0)  # its children die with it
+        if not data:
+            self._selector.unregister(requests)
+            self._sockets.remove(requests)
+            requests.close()
+            return None
         request = json.loads(data.decode())
         descriptors = struct.unpack("3i", ancillary[0][2])
         pid = os.fork()
@@ -73,7 +87,7 @@ class Nursery:
         _prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        for sock in (self._requests, *self._reports.values()):
+        for sock in (*self._sockets, *self._reports.values()):
             sock.detach()
         self._selector.close()
         os.setsid()
@@ -107,5 +121,7 @@ if __name__ == "__main__":
     read_page()
     gc.collect()
     getattr(gc, "freeze", lambda: None)()  # since 3.7
-    code = cli.main(Nursery(socket.socket(fileno=os.dup(0))).run())
+    sockets = [socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=number)
+               for number in [os.dup(0), *map(int, sys.argv[1:])]]
+    code = cli.main(Nursery(*sockets).run())
     os._exit(code or 0)  # to take apart what was imported costs almost as much CPU as all else that a server does

@@ -1,4 +1,5 @@
 """A server that is forked, as most of the tests have it, is like one that is started."""
+import contextlib
 import os
 import signal
 import socket
@@ -9,7 +10,7 @@ import preloaded
 import pytest
 
 from parley.conformance.targets import DidNotStart, launch
-from stress.proofs.processes import children, group, is_running, wait_until
+from stress.proofs.processes import group, is_running, wait_until
 
 pytestmark = pytest.mark.skipif(not preloaded.CAN_FORK, reason="servers are started here")
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -28,7 +29,7 @@ def kinds_of_descriptors(pid):
 
 def test_it_has_a_session_of_its_own():
     with launch(workers=1), launch(workers=1) as server:
-        assert parent(server.pid) in children(os.getpid())
+        assert parent(server.pid) != os.getpid()
         assert (os.getsid(server.pid), os.getpgid(server.pid)) == (server.pid, server.pid)
         assert len(group(server.pid)) > 1
 
@@ -45,6 +46,23 @@ def test_one_with_a_variable_that_is_heeded_before_python_runs_is_started():
     for variable, is_ours in (("LD_BIND_NOW=1", True), ("PYTHONHASHSEED=1", True), ("CHAT_X=1", False)):
         with launch(workers=1, command=["env", variable, *preloaded.SERVER]) as server:
             assert (parent(server.pid) == os.getpid()) == is_ours, variable
+
+
+def test_processes_of_a_session_have_their_servers_forked_by_one(monkeypatch):
+    monkeypatch.setenv(preloaded.SHARED, "which is put back in the end")
+    starter, *others = (preloaded.Nursery() for _ in range(3))
+    starter.share()
+    parents = []
+    with contextlib.ExitStack() as running:
+        for nursery in (*others, starter):
+            monkeypatch.setattr(preloaded, "_nursery", nursery)
+            server = running.enter_context(launch(workers=1))
+            parents.append(parent(server.pid))
+        assert parents == [starter.pid] * 3
+        others[0].end()
+        assert server.exit_code is None
+    starter.end()
+    wait_until(lambda: not is_running(starter.pid))
 
 
 def test_its_exit_code_is_told():
