@@ -25,6 +25,12 @@ def test_every_fault_is_there_exactly_once():
     assert Counter(row.ident for row in ROWS) == Counter(IDS)
 
 
+def test_what_measures_time_is_a_part_of_the_battery_and_runs_alone():
+    references = [ref for row in ROWS for ref in row.references]
+    for alone in battery.ALONE:
+        assert any(covers(alone, ref) for ref in references), alone
+
+
 def test_every_fault_is_shown_or_it_is_said_why_not():
     for row in ROWS:
         assert row.fault and row.expected, row.ident
