@@ -1,5 +1,4 @@
 """Runs one scenario on one server: sends, checks what comes back, and that nothing else comes."""
-import collections
 import functools
 import json
 import time
@@ -7,22 +6,13 @@ from typing import NamedTuple, Optional
 
 from parley.conformance import matching, model
 from parley.conformance.actor import Actor
-from parley.conformance.barrier import RELAY, SELF, BarrierFailed
+from parley.conformance.barrier import BarrierFailed
 from parley.conformance.message import Message, as_text, hex_dump
 from parley.conformance.probes import PROBES
-from parley.conformance.profile import told
 from parley.conformance.transcript import Transcript
 from parley.conformance.variants import Renaming
+from parley.conformance.waiting import Waiting, is_news, set_news_aside
 from parley.conformance.wire import CODECS
-
-_PATIENCE_SECONDS = 0.3  # with a foreign server, before it is asked for a proof that it has nothing to say
-_STRANGERS_SECONDS = 0.3  # before the login, where there is no such proof, for what only some servers say
-_SLOW_SECONDS = 5.0  # and for what all should say
-_DISAPPOINTED_SECONDS = 0.05  # and where the same did not come before
-_PROOF_SECONDS = 3.0
-_NEWS_SECONDS = 2.0  # for news, of which there is no such proof either
-_STRANGERS_TIMES = 3  # as long as an answer to somebody else takes
-_MOST_NEWS = 50  # that come in front of what is waited for
 
 SCENARIO_SECONDS = 60.0  # the timeout of a scenario, apart from its own waits
 
@@ -80,12 +70,12 @@ class Run:
         self.played = []
         profiles = filter(None, (fixture.profile_of(CODECS[protocol]) for protocol in scenario.protocols))
         self.renaming = Renaming(scenario.names, suffix, any(one.small_names for one in profiles))
-        self._stretch = self._time_stretch()
-        self._deadline = time.monotonic() + self._time_limit()
         self._pending = Pending()
         self._manners = {protocol: self._manner(CODECS[protocol]) for protocol in scenario.protocols}
         self.actors = {ident: self._make_actor(ident, CODECS[protocol])
                        for ident, protocol in zip(scenario.actors, scenario.actor_protocols)}
+        stretch = self._time_stretch()
+        self.waiting = Waiting(fixture, self.actors, self._worker_of, self._time_limit(stretch), stretch)
 
     def _make_actor(self, ident, codec):
         ignore_echo = self.fixture.echoes and "echo" not in self.scenario.tags
@@ -115,10 +105,10 @@ class Run:
         written = self.scenario.needs.idle_limit
         return max(1.0, actual / written) if actual and written else 1.0
 
-    def _time_limit(self):
+    def _time_limit(self, stretch):
         waits = sum(getattr(step, "seconds", 0) or getattr(step, "within", 0) or 0
                     for step in model.every_step(self.scenario.steps))
-        return (SCENARIO_SECONDS + waits * self._stretch) * self.fixture.time_scale
+        return SCENARIO_SECONDS + waits * stretch
 
     def play(self):
         """Run all steps, and close all connections; raises StepFailed."""
@@ -208,7 +198,7 @@ class Run:
         if actor.connected and actor.name is None and not failed.messages:
             return False
         try:
-            self._await_barrier(there, time.monotonic() + _PROOF_SECONDS * self.fixture.time_scale)
+            self.waiting.prove(there)
         except (BarrierFailed, OSError):
             return False
         for one in there:
@@ -263,7 +253,7 @@ class Run:
         is_stranger = actor.connected and actor.profile and actor.name is None and not actor.half_closed
         if not (is_stranger and actor.profile.closes_after(actor.latest)):
             return False
-        self._await_close(actor, "a close behind a refusal", _PATIENCE_SECONDS, _DISAPPOINTED_SECONDS)
+        self.waiting.for_close(actor, "a close behind a refusal")
         return bool(actor.closed_by_peer and not actor.inbox)
 
     def _worker_of(self, actor):
@@ -322,7 +312,7 @@ class Run:
         for chunk in chunks:
             actor.send_bytes([chunk], chunk.decode("utf-8", "backslashreplace"))
             if chunk is not chunks[-1]:
-                self.fixture.barrier.pause(self._worker_of(actor), self._reply_deadline())
+                self.fixture.barrier.pause(self._worker_of(actor), self.waiting.reply_deadline())
 
     def _flush_others(self, actor):
         if self._pending.actor is not actor:
@@ -335,109 +325,19 @@ class Run:
 
     # Expecting
 
-    def _reply_deadline(self, within=None):
-        """When an expectation that starts now times out (monotonic seconds); `within` is the scenario's own timeout."""
-        seconds = within * self._stretch * self.fixture.time_scale if within else self.fixture.reply_seconds
-        return min(time.monotonic() + seconds, self._deadline)
-
-    def _next_message(self, actor, step=None, wanted=None):
-        """The actor's next message, or None on a timeout or at the end of the connection.
-
-        A foreign server is waited for only as long as it may still answer: `wanted`, the matchers that are left, say
-        for what, and `step` has the scenario's own timeout, if there is one. News that fits none of them is taken only
-        where nothing else comes.
-        """
-        if not actor.profile:
-            self._read(actor, self._reply_deadline(getattr(step, "within", None)))
+    def _next_message(self, actor, step, wanted):
+        """The actor's next message, or None; `wanted` are the matchers that are left. See `Waiting.for_message`."""
+        def fits(message):
             self._note_now()
-            return actor.inbox.popleft() if actor.inbox else None
-        kind, news = PROBES[actor.codec.NAME].kind(wanted[0].describe({})), None
-        for _ in range(_MOST_NEWS):
-            self._read_with_patience(actor, step, kind)
-            self._note_now()
-            message = actor.inbox.popleft() if actor.inbox else None
-            if not self._is_news(actor, message) or self._first_match(actor, wanted, message):
-                break
-            news, message = message, None
-        is_wanted = news is not None and PROBES[actor.codec.NAME].kind(told(news)) == kind
-        return news if message is None and is_wanted else message
-
-    @staticmethod
-    def _is_news(actor, message):
-        """Whether a foreign server may tell a member this at any time, as something may have changed."""
-        if message is None or not (actor.profile and actor.name):
-            return False
-        probes = PROBES[actor.codec.NAME]
-        return bool(probes.NEWS) and probes.kind(told(message)) in probes.NEWS
-
-    def _set_news_aside(self, actor):
-        kept = [one for one in actor.inbox if not self._is_news(actor, one)]
-        if len(kept) < len(actor.inbox):
-            actor.inbox = collections.deque(kept)
+            return self._first_match(actor, wanted, message)
+        kind = PROBES[actor.codec.NAME].kind(wanted[0].describe({}))
+        message = self.waiting.for_message(actor, step, kind, fits)
+        self._note_now()
+        return message
 
     def _note_now(self):
         """What has come by now was sent before the end of this second."""
         self.values["now"] = int(time.time()) + 1
-
-    def _read_with_patience(self, actor, step, kind):
-        """Wait for a message of this kind of a foreign server until there is a proof that it does not come.
-
-        To a client that is not logged in there is no proof: it waits for long the first time, and not again for what
-        did not come then. What has to come in time is waited for that long once for the same requirements.
-        """
-        within = getattr(step, "within", None)
-        if within:
-            what = (kind, step.req)
-            self._read_for(actor, self.fixture.patience.seconds(what, within * self._stretch, _PATIENCE_SECONDS))
-        else:
-            what = kind
-            seconds = self.fixture.patience.seconds(what, *self._full_and_short(actor, kind))
-            if self._is_provable(actor):
-                self._read(actor, time.monotonic() + seconds)  # the proof takes as long as the server does
-            else:
-                self._read_for(actor, seconds)
-        if actor.inbox and PROBES[actor.codec.NAME].kind(str(actor.inbox[0])) == kind:
-            self.fixture.patience.note(what, True)
-        elif not actor.inbox and not actor.closed_by_peer:
-            self.fixture.patience.note(what, False)
-            if not within:
-                self._prove_silence(actor)  # with which it may come after all
-
-    def _full_and_short(self, actor, kind):
-        """How long (seconds) a message of this kind is waited for, and how long where it did not come before."""
-        if kind in PROBES[actor.codec.NAME].NEWS:
-            return _NEWS_SECONDS, _DISAPPOINTED_SECONDS  # a server may tell of several changes at a time
-        if actor.name is not None and actor.profile.proof:
-            return _PATIENCE_SECONDS, _DISAPPOINTED_SECONDS
-        unlikely = actor.profile.proof and not PROBES[actor.codec.NAME].ground(kind)
-        return _STRANGERS_SECONDS if unlikely else _SLOW_SECONDS, _PATIENCE_SECONDS
-
-    def _is_provable(self, actor):
-        """Whether a round trip shows that nothing more comes to the actor of a foreign server."""
-        return (actor.name is not None and actor.profile.proof in (RELAY, SELF) and actor.state.at_message_boundary
-                and not actor.half_closed)
-
-    def _read_for(self, actor, seconds):
-        self._read(actor, min(self._deadline, time.monotonic() + seconds * self.fixture.time_scale))
-
-    def _read(self, actor, deadline):
-        self.fixture.selector.read_until(lambda: actor.inbox or actor.closed_by_peer, deadline)
-
-    def _prove_silence(self, actor):
-        """Make sure that what does not come to the actor of a foreign server is not merely late.
-
-        For one that is not logged in there is no proof; but then the server is not slow, if it answers somebody else.
-        """
-        deadline = time.monotonic() + _PROOF_SECONDS * self.fixture.time_scale
-        try:
-            if actor.name is not None and actor.profile.proof:
-                self._await_barrier([actor], deadline)
-            else:
-                start = time.monotonic()
-                self.fixture.barrier.pause(self._worker_of(actor), deadline)
-                self._read_for(actor, max(_DISAPPOINTED_SECONDS, _STRANGERS_TIMES * (time.monotonic() - start)))
-        except (BarrierFailed, OSError):
-            pass  # the server answers nothing at all
 
     def _expect(self, step, actor, matcher, later):
         """Check the next message; `later` are the step's expectations of those that follow."""
@@ -469,7 +369,7 @@ class Run:
         if actor.has_caught_up or actor.name is None or not (actor.profile and actor.profile.replays):
             return
         actor.has_caught_up = True
-        self._prove_silence(actor)
+        self.waiting.prove_silence(actor)
         while actor.inbox and PROBES[actor.codec.NAME].kind(actor.inbox[0]) in PROBES[actor.codec.NAME].REPLAYED:
             actor.inbox.popleft()
 
@@ -516,10 +416,10 @@ class Run:
 
     def _pass_over(self, step, actor, matcher, later):
         """Go on without a message that never comes, or take it if it comes after all; another answer is a failure."""
-        if self._is_provable(actor):
-            self._prove_silence(actor)
+        if self.waiting.is_provable(actor):
+            self.waiting.prove_silence(actor)
         else:
-            self._read_for(actor, _DISAPPOINTED_SECONDS)
+            self.waiting.briefly(actor)
         message = actor.inbox[0] if actor.inbox else None
         if message is not None and self._match(actor, matcher, message).matches:
             actor.inbox.popleft()
@@ -546,9 +446,9 @@ class Run:
             self.passed.extend((ident, result.grade) for ident in step.req)
 
     def _expect_maybe(self, step, actor, matcher):
-        self._await_barrier([actor])
+        self.waiting.barrier([actor])
         self._note_now()
-        while len(actor.inbox) > 1 and self._is_news(actor, actor.inbox[0]) and not self._match(
+        while len(actor.inbox) > 1 and is_news(actor, actor.inbox[0]) and not self._match(
                 actor, matcher, actor.inbox[0]).matches:
             actor.inbox.popleft()
         if actor.inbox:
@@ -577,24 +477,16 @@ class Run:
         return found
 
     def _expect_nothing(self, step, actor):
-        self._await_barrier([actor])
-        self._set_news_aside(actor)
+        self.waiting.barrier([actor])
+        set_news_aside(actor)
         if actor.inbox:
             raise StepFailed(step, actor.ident, "expect_nothing", ["(nothing)"], list(actor.inbox))
         if actor.closed_by_peer:
             raise StepFailed(step, actor.ident, "expect_nothing", ["(open)"], ["(closed by the server)"])
 
-    def _await_barrier(self, actors, deadline=None):
-        speakers = [actor for actor in self.actors.values() if actor.spoke]
-        self.fixture.barrier.wait(actors, speakers, deadline or self._reply_deadline())
-
     def _expect_close(self, step, actor):
-        if actor.profile:
-            full = step.within * self._stretch if step.within else _PATIENCE_SECONDS
-            self._await_close(actor, ("a close", step.req), full, _DISAPPOINTED_SECONDS)
-        else:
-            self.fixture.selector.read_until(lambda: actor.closed_by_peer, self._reply_deadline(step.within))
-        self._set_news_aside(actor)
+        self.waiting.for_close(actor, ("a close", step.req), step.within)
+        set_news_aside(actor)
         while actor.profile and actor.inbox and PROBES[actor.codec.NAME].is_farewell(actor.inbox[0]):
             actor.inbox.popleft()
         if actor.inbox:
@@ -604,12 +496,6 @@ class Run:
         if step.expect_close not in ("any", actor.closed_by_peer):
             raise StepFailed(step, actor.ident, "expect_close", [step.expect_close], [actor.closed_by_peer])
         actor.disconnect()
-
-    def _await_close(self, actor, what, full, short):
-        """Wait for a foreign server to close: for `full` seconds, or `short` if it did not do so before at `what`."""
-        seconds = self.fixture.patience.seconds(what, full, min(full, short)) * self.fixture.time_scale
-        self.fixture.selector.read_until(lambda: actor.closed_by_peer, min(self._deadline, time.monotonic() + seconds))
-        self.fixture.patience.note(what, bool(actor.closed_by_peer))
 
     # Groups
 
@@ -685,8 +571,7 @@ class Run:
 
     def _do_wait(self, step):
         self._flush()
-        until = time.monotonic() + step.seconds * self._stretch
-        self.fixture.selector.read_until(lambda: False, min(until, self._deadline))
+        self.waiting.pause(step.seconds)
 
     def _do_serverstep(self, step):
         self._flush()
@@ -716,7 +601,7 @@ class Run:
         if not still_open:
             return
         try:
-            self._await_barrier(still_open)
+            self.waiting.barrier(still_open)
         except BarrierFailed as error:
             self._require_empty_inboxes(end, still_open)
             raise StepFailed(end, error.actor.ident, "at the end: %s" % error, [], list(error.actor.inbox)) from error
@@ -728,7 +613,7 @@ class Run:
 
     def _require_empty_inboxes(self, end, actors):
         for actor in actors:
-            self._set_news_aside(actor)
+            set_news_aside(actor)
             if actor.inbox:
                 raise StepFailed(end, actor.ident, "at the end, nothing more", ["(nothing)"], list(actor.inbox))
             if actor.closed_by_peer and not actor.half_closed and not self._was_shown_the_door(actor):
@@ -737,9 +622,6 @@ class Run:
     def _read_to_eof(self, end, actor):
         if not actor.half_closed:
             actor.half_close()
-        if actor.profile:
-            self._await_close(actor, "the end of a half-closed connection", _SLOW_SECONDS, _PATIENCE_SECONDS)
-        else:
-            self.fixture.selector.read_until(lambda: actor.closed_by_peer, self._reply_deadline())
+        self.waiting.for_close(actor, "the end of a half-closed connection", slow=True)
         if actor.inbox:
             raise StepFailed(end, actor.ident, "at the end, nothing more", ["(nothing)"], list(actor.inbox))

@@ -5,16 +5,17 @@ import types
 import pytest
 from cases import for_each
 
-from parley.conformance import matching, model, runner
+from parley.conformance import model, runner
 from parley.conformance.acquaintance import Visit
 from parley.conformance.barrier import STRANGERS, Barrier, BarrierFailed
 from parley.conformance.fixture import ServerFixture
-from parley.conformance.message import Message
+from parley.conformance.message import Message, format_fields
 from parley.conformance.patience import Patience
 from parley.conformance.pool import Pool
 from parley.conformance.probes import PROBES, histories
 from parley.conformance.profile import Profile, Reader
 from parley.conformance.targets import Foreign
+from parley.conformance.waiting import Waiting, set_news_aside
 from parley.conformance.wire import delimited, dollar, line, padded, web
 
 
@@ -196,38 +197,45 @@ def a_list(**online):
         {"username": name, "status": status} for name, status in online.items()]})
 
 
-class Member(runner.Run):
-    """A run of one member, to whom this has come by now."""
+def member(*came, name="Alice"):
+    """A member to whom this has come by now."""
+    return types.SimpleNamespace(codec=dollar, name=name, inbox=collections.deque(came), profile=Profile())
 
-    def __init__(self, *came, name="Alice"):
-        self.values, self.fixture = {}, types.SimpleNamespace(patience=Patience())
-        self.actor = types.SimpleNamespace(codec=dollar, name=name, inbox=collections.deque(came), profile=Profile())
+
+class Impatient(Waiting):
+    """Waits for nothing."""
+
+    def __init__(self):
+        super().__init__(types.SimpleNamespace(time_scale=1.0), {}, None, 60)
 
     def _read_with_patience(self, actor, step, kind):
         pass
 
-    def next_of(self, *wanted):
-        return self._next_message(self.actor, None, [matching.Fields(tuple(fields.items())) for fields in wanted])
+
+def next_of(actor, *wanted):
+    """What the member hears next where one of these messages is wanted."""
+    kind = PROBES["dollar"].kind(format_fields(wanted[0].fields))
+    return Impatient().for_message(actor, None, kind, lambda message: message in wanted)
 
 
 def test_news_that_is_not_wanted_is_set_aside():
     old, new = a_list(Alice="online", Bob="offline"), a_list(Alice="online", Bob="online")
     answer = Message({"purpose": "send_message", "result": True})
-    assert Member(old, answer).next_of(answer.fields) is answer
-    assert Member(old, old, new).next_of(new.fields) is new
-    assert Member(old, new).next_of(answer.fields, new.fields) is new
-    assert Member(answer, old).next_of(new.fields) is answer
-    assert Member(old).next_of(new.fields) is old  # which shows what is wrong
-    assert Member(old).next_of(answer.fields) is None
-    assert Member(old, answer, name=None).next_of(answer.fields) is old  # who is not logged in is told nothing
+    assert next_of(member(old, answer), answer) is answer
+    assert next_of(member(old, old, new), new) is new
+    assert next_of(member(old, new), answer, new) is new
+    assert next_of(member(answer, old), new) is answer
+    assert next_of(member(old), new) is old  # which shows what is wrong
+    assert next_of(member(old), answer) is None
+    assert next_of(member(old, answer, name=None), answer) is old  # who is not logged in is told nothing
 
 
 def test_news_is_nothing_where_nothing_is_wanted():
     talk = Message({"purpose": "receive_message", "from_user": "Bob", "message": "hi"})
     for came, left in (([], []), ([a_list(Alice="online")], []), ([a_list(Alice="online"), talk], [talk])):
-        run = Member(*came)
-        run._set_news_aside(run.actor)
-        assert list(run.actor.inbox) == left
+        actor = member(*came)
+        set_news_aside(actor)
+        assert list(actor.inbox) == left
 
 
 def test_the_list_has_nobody_but_the_users_of_the_scenario():
@@ -278,19 +286,18 @@ def test_an_answer_to_what_cannot_be_read_is_no_other_ones():
 
 # ---- patience: by what is waited for
 
-class Waiting(runner.Run):
-    """A run in which nothing comes but what the test puts into the inbox; `waited` has the seconds of each wait."""
+class Patient(Waiting):
+    """Waits in a run in which nothing comes but what the test puts into the inbox; `waited` has the seconds of each."""
 
     def __init__(self, patience):
         self.waited = []
-        self._deadline, self._stretch = 1e9, 1.0
-        self.fixture = types.SimpleNamespace(patience=patience, time_scale=1.0, selector=types.SimpleNamespace(
-            read_until=lambda satisfied, deadline: self.waited.append(round(deadline - 100, 2))))
+        super().__init__(types.SimpleNamespace(patience=patience, time_scale=1.0, selector=types.SimpleNamespace(
+            read_until=lambda satisfied, deadline: self.waited.append(round(deadline - 100, 2)))), {}, None, 1e9)
         self.actor = types.SimpleNamespace(
             codec=line, name="ann", inbox=[], closed_by_peer=None, half_closed=False, profile=Profile(proof="relay"),
             state=types.SimpleNamespace(at_message_boundary=True))
 
-    def _prove_silence(self, actor):
+    def prove_silence(self, actor):
         pass
 
     def waits(self, kind, req=(), within=None, came=()):
@@ -300,9 +307,9 @@ class Waiting(runner.Run):
 
 
 def test_what_did_not_come_is_waited_for_in_full_once_whatever_scenario_it_is(monkeypatch):
-    monkeypatch.setattr("parley.conformance.runner.time.monotonic", lambda: 100.0)
+    monkeypatch.setattr("parley.conformance.waiting.time.monotonic", lambda: 100.0)
     patience = Patience()
-    one, other = Waiting(patience), Waiting(patience)
+    one, other = Patient(patience), Patient(patience)
     full, short = one.waits("MSG"), other.waits("MSG")
     assert full > short == one.waits("MSG")
     assert other.waits("DM") == full
@@ -312,8 +319,8 @@ def test_what_did_not_come_is_waited_for_in_full_once_whatever_scenario_it_is(mo
 
 
 def test_a_slow_machine_has_longer_where_nothing_is_proved(monkeypatch):
-    monkeypatch.setattr("parley.conformance.runner.time.monotonic", lambda: 100.0)
-    run = Waiting(Patience())
+    monkeypatch.setattr("parley.conformance.waiting.time.monotonic", lambda: 100.0)
+    run = Patient(Patience())
     provable = run.waits("MSG")
     run.fixture.time_scale = 4.0
     assert run.waits("DM") == provable
@@ -322,9 +329,9 @@ def test_a_slow_machine_has_longer_where_nothing_is_proved(monkeypatch):
 
 
 def test_what_comes_with_the_proof_alone_is_asked_for_sooner(monkeypatch):
-    monkeypatch.setattr("parley.conformance.runner.time.monotonic", lambda: 100.0)
-    run = Waiting(Patience())
-    run._prove_silence = lambda actor: actor.inbox.append("MSG ann hi")
+    monkeypatch.setattr("parley.conformance.waiting.time.monotonic", lambda: 100.0)
+    run = Patient(Patience())
+    run.prove_silence = lambda actor: actor.inbox.append("MSG ann hi")
     assert run.waits("MSG") > run.waits("MSG") == run.waits("MSG")
 
 
@@ -341,19 +348,19 @@ def test_a_history_that_never_ends_is_waited_for_once(monkeypatch):
 
 
 def test_a_timeout_of_a_scenario_is_waited_for_once_for_the_same_requirements(monkeypatch):
-    monkeypatch.setattr("parley.conformance.runner.time.monotonic", lambda: 100.0)
+    monkeypatch.setattr("parley.conformance.waiting.time.monotonic", lambda: 100.0)
     patience = Patience()
-    runs = [Waiting(patience) for _ in range(3)]
+    runs = [Patient(patience) for _ in range(3)]
     waited = [run.waits("OK", req, 10) for run, req in zip(runs, [("A",), ("A",), ("B",)])]
     assert waited[0] == waited[2] == 10 > waited[1]
 
 
 def test_a_close_that_did_not_come_is_waited_for_once_for_the_same_requirements(monkeypatch):
-    monkeypatch.setattr("parley.conformance.runner.time.monotonic", lambda: 100.0)
-    run = Waiting(Patience())
+    monkeypatch.setattr("parley.conformance.waiting.time.monotonic", lambda: 100.0)
+    run = Patient(Patience())
     for what in ("A", "A", "B"):
-        run._await_close(run.actor, ("a close", what), 5.0, 0.5)
-    assert run.waited == [5.0, 0.5, 5.0]
+        run.for_close(run.actor, ("a close", what), 5.0)
+    assert run.waited == [5.0, 0.05, 5.0]
 
 
 # ---- web: a connection that was closed behind a refusal

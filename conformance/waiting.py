@@ -1,0 +1,176 @@
+"""How long a run waits: for a message, for the proof that none comes, and for the end of a connection.
+
+Our own server has its reply timeout for each. Somebody else's is waited for only as long as it may still answer; see
+`conformance.patience` for what has not come before.
+"""
+import collections
+import contextlib
+import time
+
+from parley.conformance.barrier import RELAY, SELF, BarrierFailed
+from parley.conformance.probes import PROBES
+from parley.conformance.profile import told
+
+_PATIENCE_SECONDS = 0.3  # with a foreign server, before it is asked for a proof that it has nothing to say
+_STRANGERS_SECONDS = 0.3  # before the login, where there is no such proof, for what only some servers say
+_SLOW_SECONDS = 5.0  # and for what all should say
+_DISAPPOINTED_SECONDS = 0.05  # and where the same did not come before
+_NEWS_SECONDS = 2.0  # for news, of which there is no such proof either
+_PROOF_SECONDS = 3.0
+_STRANGERS_TIMES = 3  # as long as an answer to somebody else takes
+_MOST_NEWS = 50  # that come in front of what is waited for
+
+
+class Waiting:
+    """Waits on behalf of one run, on a `ServerFixture`.
+
+    actors: {ident: `Actor`} of the run, which may get more. worker_of: called with an actor, gives the number of its
+    worker, or None. seconds: that the run may take in all, before scaling. stretch: the factor by which the waits of
+    the scenario are longer than written.
+    """
+
+    def __init__(self, fixture, actors, worker_of, seconds, stretch=1.0):
+        self.fixture = fixture
+        self._actors = actors
+        self._worker_of = worker_of
+        self._stretch = stretch
+        self._deadline = time.monotonic() + seconds * fixture.time_scale
+
+    def reply_deadline(self, within=None):
+        """When an expectation that starts now times out (monotonic seconds); `within` is the scenario's own timeout."""
+        seconds = within * self._stretch * self.fixture.time_scale if within else self.fixture.reply_seconds
+        return min(time.monotonic() + seconds, self._deadline)
+
+    def pause(self, seconds):
+        """Read whatever comes in so many seconds of the scenario."""
+        until = time.monotonic() + seconds * self._stretch
+        self.fixture.selector.read_until(lambda: False, min(until, self._deadline))
+
+    def briefly(self, actor):
+        """Read what comes to the actor in the time in which what is not expected may come."""
+        self._read_for(actor, _DISAPPOINTED_SECONDS)
+
+    # ---- a message
+
+    def for_message(self, actor, step, kind, fits):
+        """The actor's next message, or None on a timeout or at the end of the connection.
+
+        kind: of the message that is waited for, as the `probes` have it. step: the one that waits, or None. News of a
+        foreign server for which fits(message) is false is taken only where nothing else comes.
+        """
+        if not actor.profile:
+            self._read(actor, self.reply_deadline(getattr(step, "within", None)))
+            return actor.inbox.popleft() if actor.inbox else None
+        news = None
+        for _ in range(_MOST_NEWS):
+            self._read_with_patience(actor, step, kind)
+            message = actor.inbox.popleft() if actor.inbox else None
+            if not is_news(actor, message) or fits(message):
+                break
+            news, message = message, None
+        is_wanted = news is not None and PROBES[actor.codec.NAME].kind(told(news)) == kind
+        return news if message is None and is_wanted else message
+
+    def _read_with_patience(self, actor, step, kind):
+        """Wait for a message of this kind of a foreign server until there is a proof that it does not come.
+
+        To a client that is not logged in there is no proof: it waits for long the first time, and not again for what
+        did not come then. What has to come in time is waited for that long once for the same requirements.
+        """
+        within = getattr(step, "within", None)
+        if within:
+            what = (kind, step.req)
+            self._read_for(actor, self.fixture.patience.seconds(what, within * self._stretch, _PATIENCE_SECONDS))
+        else:
+            what = kind
+            seconds = self.fixture.patience.seconds(what, *self._full_and_short(actor, kind))
+            if self.is_provable(actor):
+                self._read(actor, time.monotonic() + seconds)  # the proof takes as long as the server does
+            else:
+                self._read_for(actor, seconds)
+        if actor.inbox and PROBES[actor.codec.NAME].kind(str(actor.inbox[0])) == kind:
+            self.fixture.patience.note(what, True)
+        elif not actor.inbox and not actor.closed_by_peer:
+            self.fixture.patience.note(what, False)
+            if not within:
+                self.prove_silence(actor)  # with which it may come after all
+
+    def _full_and_short(self, actor, kind):
+        """How long (seconds) a message of this kind is waited for, and how long where it did not come before."""
+        if kind in PROBES[actor.codec.NAME].NEWS:
+            return _NEWS_SECONDS, _DISAPPOINTED_SECONDS  # a server may tell of several changes at a time
+        if actor.name is not None and actor.profile.proof:
+            return _PATIENCE_SECONDS, _DISAPPOINTED_SECONDS
+        unlikely = actor.profile.proof and not PROBES[actor.codec.NAME].ground(kind)
+        return _STRANGERS_SECONDS if unlikely else _SLOW_SECONDS, _PATIENCE_SECONDS
+
+    def _read_for(self, actor, seconds):
+        self._read(actor, min(self._deadline, time.monotonic() + seconds * self.fixture.time_scale))
+
+    def _read(self, actor, deadline):
+        self.fixture.selector.read_until(lambda: actor.inbox or actor.closed_by_peer, deadline)
+
+    # ---- the proof that none comes
+
+    def is_provable(self, actor):
+        """Whether a round trip shows that nothing more comes to the actor of a foreign server."""
+        return (actor.name is not None and actor.profile.proof in (RELAY, SELF) and actor.state.at_message_boundary
+                and not actor.half_closed)
+
+    def prove_silence(self, actor):
+        """Make sure that what does not come to the actor of a foreign server is not merely late.
+
+        For one that is not logged in there is no proof; but then the server is not slow, if it answers somebody else.
+        """
+        with contextlib.suppress(BarrierFailed, OSError):  # the server answers nothing at all
+            if actor.name is not None and actor.profile.proof:
+                self.prove([actor])
+            else:
+                start = time.monotonic()
+                self.fixture.barrier.pause(self._worker_of(actor), self._proof_deadline())
+                self._read_for(actor, max(_DISAPPOINTED_SECONDS, _STRANGERS_TIMES * (time.monotonic() - start)))
+
+    def prove(self, actors):
+        """A barrier for these actors of a foreign server; raises BarrierFailed, or OSError, if there is none."""
+        self.barrier(actors, self._proof_deadline())
+
+    def barrier(self, actors, deadline=None):
+        """Wait until all that was said has reached these actors; raises BarrierFailed, or OSError."""
+        speakers = [actor for actor in self._actors.values() if actor.spoke]
+        self.fixture.barrier.wait(actors, speakers, deadline or self.reply_deadline())
+
+    def _proof_deadline(self):
+        return time.monotonic() + _PROOF_SECONDS * self.fixture.time_scale
+
+    # ---- the end of a connection
+
+    def for_close(self, actor, what, within=None, slow=False):
+        """Wait until the server closes the connection: `what` says for which reason.
+
+        within: the scenario's own timeout. slow: may a foreign server be as slow with it as with its first answer?
+        """
+        if actor.profile:
+            full, short = (_SLOW_SECONDS, _PATIENCE_SECONDS) if slow else (_PATIENCE_SECONDS, _DISAPPOINTED_SECONDS)
+            full = within * self._stretch if within else full
+            seconds = self.fixture.patience.seconds(what, full, min(full, short)) * self.fixture.time_scale
+            deadline = min(self._deadline, time.monotonic() + seconds)
+        else:
+            deadline = self.reply_deadline(within)
+        self.fixture.selector.read_until(lambda: actor.closed_by_peer, deadline)
+        if actor.profile:
+            self.fixture.patience.note(what, bool(actor.closed_by_peer))
+
+
+def is_news(actor, message):
+    """Whether a foreign server may tell a member this at any time, as something may have changed."""
+    if message is None or not (actor.profile and actor.name):
+        return False
+    probes = PROBES[actor.codec.NAME]
+    return bool(probes.NEWS) and probes.kind(told(message)) in probes.NEWS
+
+
+def set_news_aside(actor):
+    """Take all news of a foreign server out of the actor's inbox, where nothing is expected."""
+    kept = [one for one in actor.inbox if not is_news(actor, one)]
+    if len(kept) < len(actor.inbox):
+        actor.inbox = collections.deque(kept)
