@@ -11,7 +11,11 @@ from parley.client.protocol import Impossible
 from parley.client.session import Session
 from parley.client.settings import Settings, usual_path
 
-wrapped = pytest.importorskip("parley.client.pager").wrapped
+
+@pytest.fixture
+def wrapped():
+    """Of a module that imports prompt_toolkit: where these tests run, not wherever they are collected."""
+    return pytest.importorskip("parley.client.pager").wrapped
 
 
 class Chat:
@@ -284,12 +288,12 @@ WRAPPED = [
 
 
 @pytest.mark.parametrize("line, width, rows", WRAPPED)
-def test_lines_are_wrapped_between_words_and_hang_below_their_beginning(line, width, rows):
+def test_lines_are_wrapped_between_words_and_hang_below_their_beginning(wrapped, line, width, rows):
     found = wrapped(line, width)
     assert ["".join(text for _, text in row).rstrip() for row in found] == [row.rstrip() for row in rows]
 
 
-def test_the_styles_of_a_wrapped_line_stay():
+def test_the_styles_of_a_wrapped_line_stay(wrapped):
     assert wrapped([("t", "[1] "), ("b", "one two")], 8) == [
         [("t", "[1] "), ("b", "one ")], [("", "    "), ("b", "two")]]
 

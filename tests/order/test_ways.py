@@ -1,13 +1,18 @@
 """From where a node reads, by what Sentinels and the servers say of themselves."""
 import pytest
 
-redis = pytest.importorskip("redis", reason="the package redis is not installed (pip install redis)")
-
-from parley.server.order import ways  # noqa: E402
-from parley.server.order.place import Place  # noqa: E402
+from parley.server.order.place import Place
 
 SENTINELS = (("s1", 1), ("s2", 2), ("s3", 3))
 PLACE = Place("", SENTINELS, "parley", "preferred", "secret", "log", "a", 6, 1 << 20)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def redis():
+    """Imported where these tests run, not wherever they are collected: that takes a tenth of a second."""
+    global ways
+    pytest.importorskip("redis", reason="the package redis is not installed (pip install redis)")
+    from parley.server.order import ways
 
 
 FOLLOWING = [b"slave", b"m", 6379, b"connected", 7]
@@ -31,7 +36,7 @@ class Server:
     def execute_command(self, command, what, name):
         assert (command, name) == ("SENTINEL", "parley")
         if self.master is None:
-            raise redis.ConnectionError("refused")
+            raise ways.redis.ConnectionError("refused")
         return self.master if what == "MASTER" else self.replicas
 
     def pack_commands(self, commands):
@@ -228,7 +233,7 @@ def test_a_sentinel_that_does_not_answer_is_not_waited_for_each_time(monkeypatch
         def execute_command(self, command, what, name):
             if self.is_silent:
                 waited.append(self.within)
-                raise redis.TimeoutError
+                raise ways.redis.TimeoutError
             return state("m", "master") if what == "MASTER" else []
 
     monkeypatch.setattr(ways.time, "monotonic", lambda: clock[0])

@@ -2,17 +2,11 @@
 import pytest
 from web_server import site
 
-try:
-    import browser
-except ImportError:
-    browser = None
-
 
 @pytest.fixture(scope="session")
 def chromium():
     """A browser for all tests of this process."""
-    if browser is None:
-        pytest.skip("Selenium is not installed")
+    browser = pytest.importorskip("browser", reason="Selenium is not installed")
     reason = browser.missing()
     if reason:
         pytest.skip(reason)
@@ -23,6 +17,7 @@ def chromium():
 @pytest.fixture
 def open_page(chromium):
     """Open windows: open_page(size="desk", dark=False, scripts=()). They are closed at the end."""
+    import browser  # Selenium's import takes long where there is no need for it
     pages = []
 
     def open_page(**options):
