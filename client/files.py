@@ -27,12 +27,6 @@ from parley.client.protocol import Impossible
 from parley.client.sealed import SealedFile
 from parley.server.files.shown import LINE, clean, size_of
 
-try:
-    from parley.client.seal import files as sealing
-    from parley.client.seal.envelope import Unopened
-except ImportError:  # there is no cryptography, and nobody can come to seal or to open a file
-    pass
-
 PIECE = 1 << 16  # bytes
 GIVE_UP = 600.0  # seconds in which nothing has got through
 DELAYS = (0.2, 0.5, 1.0, 2.0, 5.0)  # seconds before each further attempt; the last one repeats
@@ -152,6 +146,7 @@ class _Sending(_Transfer):
 
     def seal(self) -> str:
         """Make the sealed copy; gives its SHA-256 as hexadecimal digits."""
+        from parley.client.seal import files as sealing  # which takes cryptography: who seals has it
         self.copy = tempfile.TemporaryFile()
         key, target = os.urandom(32), _Hashed(self.copy)
         with open(self.path, "rb") as file:
@@ -211,22 +206,23 @@ class _Sealed(_Coming):
     """
 
     def __init__(self, file: Any, opening: Any) -> None:
+        from parley.client.seal.envelope import Unopened
         super().__init__(file)
         self.total = opening.total
-        self._opening = opening
+        self._opening, self._unopened = opening, Unopened
 
     def write(self, data: bytes) -> None:
         """Open these bytes of the sealed file, and write what is in them. Raises `Rejected` if they are not right."""
         self.at += len(data)
         try:
             self._file.write(self._opening.open(data))
-        except Unopened as why:
+        except self._unopened as why:
             raise Rejected(str(why)) from None
 
     def end(self, digest: bytes) -> None:
         try:
             self._opening.end()
-        except Unopened as why:
+        except self._unopened as why:
             raise Rejected(str(why)) from None
 
 
@@ -470,7 +466,10 @@ class Files:
             raise Impossible("%s is no folder." % folder)
         saving = _Transfer(events.Request("save_file", None, told.name), 0)
         self._savings.append(saving)
-        opening = sealing.Opening(text) if isinstance(text, SealedFile) else None
+        opening = None
+        if isinstance(text, SealedFile):
+            from parley.client.seal import files as sealing
+            opening = sealing.Opening(text)
         self._in_thread(saving, lambda saving: self._save(saving, told, folder, name or clean(told.name), opening))
 
     def _save(self, saving: _Transfer, told: Told, folder: str, name: str,

@@ -4,17 +4,17 @@ from urllib.parse import quote
 
 from parley.client.protocol import LOBBY_ROOM, Impossible
 
-try:
-    from parley.client.seal.talk import Seals
-except ImportError:  # there is no cryptography
-    Seals = None
-
 
 def give_seals(chat, folder):
     """Have a new chat seal and open messages, if it can. folder: of the settings, where keys are kept, or None."""
-    if Seals is not None and chat.address.protocol == "web":
-        chat.seals = Seals(folder and os.path.join(
-            folder, "seal", quote(chat.address.host_port + chat.address.path, safe="")))
+    if chat.address.protocol != "web":
+        return
+    try:
+        from parley.client.seal.talk import Seals  # and cryptography, which takes as long as all that `line` needs
+    except ImportError:
+        return
+    chat.seals = Seals(folder and os.path.join(
+        folder, "seal", quote(chat.address.host_port + chat.address.path, safe="")))
 
 
 def seals_of(chat):

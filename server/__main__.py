@@ -2,8 +2,6 @@
 import sys
 
 try:
-    import wsproto  # noqa: F401
-
     from parley.server.cli import main
 except ImportError as error:
     if error.name not in ("h11", "wsproto"):

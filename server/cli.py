@@ -23,7 +23,7 @@ from parley.server.http import metrics
 from parley.server.http.metrics import METRICS
 from parley.server.order.numbers import BLOCK
 from parley.server.order.place import Place
-from parley.server.protocols import PROTOCOLS
+from parley.server.protocols import PROTOCOLS, rare_frames  # noqa: F401 - for workers, which share what is imported
 from parley.server.protocols.events import HOME
 from parley.server.protocols.text import folded
 from parley.server.stdout import quiet_when_closed

@@ -39,7 +39,7 @@ BELONGS_TO = {
     "h11": {"server.http.head"},
     "prometheus_client": {"server.http.metrics"},
     "redis": {"server.order.redis_log", "server.order.ways"},
-    "wsproto": {"server.protocols.websocket", "server.__main__"},
+    "wsproto": {"server.protocols.rare_frames"},
 }
 
 # What a layer does not touch, whoever imports it.
@@ -127,6 +127,10 @@ def is_of_the_configuration(name):
 def test_the_server_knows_nothing_of_its_tests():
     for name in NAMES:
         assert not OUTSIDE & {other.split(".")[0] for other in imported(name)}, name
+
+
+def test_what_a_worker_imports_late_is_there_before_it_is_forked():
+    assert "server.protocols.rare_frames" in imported("server.cli")
 
 
 @pytest.mark.parametrize("layer", sorted(NOT_IN))

@@ -55,6 +55,13 @@ def test_the_package_alone_loads_neither_client_nor_server():
     assert loaded("import sys, parley") == {"parley"}
 
 
+def test_a_client_has_neither_cryptography_nor_what_a_server_reads_frames_with_until_it_needs_them():
+    program = "import sys, parley.client.session, parley.client.plain; print(*sys.modules)"
+    names = set(subprocess.check_output([sys.executable, "-c", program], cwd=ROOT).decode().split())
+    assert "parley.client.chat" in names
+    assert not names & {"cryptography", "h11", "wsproto"}
+
+
 @pytest.mark.parametrize("module", ["server", "client", "client.gui", "conformance"])
 def test_what_is_started_by_its_folder_runs_under_its_name_in_the_package(module):
     program = "import runpy, sys\nsys.argv[1:] = ['--version']\ntry: runpy.run_module(%r, run_name='__main__')" % module

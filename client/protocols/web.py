@@ -25,7 +25,6 @@ from parley.client.protocol import (
 )
 from parley.client.resumption import ALONE, Post, Resumption
 from parley.client.sealed import Envelope, SealedFile, heard, unopened
-from parley.client.websocket import WebSocket
 from parley.server.protocols.events import Managed, Reason
 from parley.server.protocols.happenings import sentence
 from parley.server.protocols.line import LONGEST_HISTORY, USUAL_HISTORY
@@ -67,6 +66,7 @@ class Web(ClientProtocol):
     # ---- bytes
 
     def open(self, address):  # noqa: A003
+        from parley.client.websocket import WebSocket  # and wsproto, which the clients of other protocols do without
         self._socket = WebSocket(str(address), address.host_port, address.path + _PATH, _SUBPROTOCOL)
 
     def to_send(self):

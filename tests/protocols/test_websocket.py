@@ -141,7 +141,7 @@ def test_a_text_of_any_size_is_read_alone_behind_another_and_in_pieces(size):
     [frame(b"h", last=False) + frame(b"i", MORE)], [frame(b"hi"), frame(b"", PONG)[:1], frame(b"", PONG)[1:]]])
 def test_between_two_messages_nothing_is_held(pieces):
     _, decoder = parsed(*pieces)
-    assert (decoder._frames, decoder._sizes, decoder._parts) == (None, None, None)
+    assert decoder._rare is None
     assert decoder.receive(frame(b"ho")) == [Text("ho")]
 
 
