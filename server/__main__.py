@@ -1,13 +1,6 @@
-"""`python -m server`: see `parley.server.cli`."""
+"""`python -m server`: see `parley.server.entry`."""
 import sys
 
-try:
-    from parley.server.cli import main
-except ImportError as error:
-    if error.name not in ("h11", "wsproto"):
-        raise
-    print("parley: %s is not installed for this Python: run `%s -m pip install h11 wsproto`, or use ./dev serve"
-          % (error.name, sys.executable or "python3"), file=sys.stderr)
-    sys.exit(78)  # EX_CONFIG, as where PyYAML is missing
+from parley.server.entry import main
 
 sys.exit(main())

@@ -1,4 +1,4 @@
-"""The command line: reads the settings, starts the server, and turns failures into one line and an exit code."""
+"""The command line of a server: reads the settings, starts it, and turns failures into one line and an exit code."""
 import argparse
 import collections
 import contextlib
@@ -26,7 +26,6 @@ from parley.server.order.place import Place
 from parley.server.protocols import PROTOCOLS, rare_frames  # noqa: F401 - for workers, which share what is imported
 from parley.server.protocols.events import HOME
 from parley.server.protocols.text import folded
-from parley.server.stdout import quiet_when_closed
 from parley.server.storage.database import Database
 from parley.server.storage.directory import CannotUse, Directory
 from parley.server.storage.journal import InProcess, Journal
@@ -53,15 +52,8 @@ class CannotListen(Exception):
     """A port cannot be opened; the text says which, why, and what to do."""
 
 
-@quiet_when_closed()
-def main(argv=None):
-    """Serve until told to stop, or run the operator's command that `argv` begins with. Returns the exit code.
-
-    argv: the arguments without the program's name; those of this process if None.
-    """
-    argv = sys.argv[1:] if argv is None else argv
-    if argv and argv[0] in commands.COMMANDS:
-        return commands.run(argv)
+def main(argv):
+    """Serve until told to stop. argv: the arguments without the program's name. Returns the exit code."""
     arguments = _parser().parse_args(argv)
     logs.set_up(arguments.log_level, arguments.log_format)
     try:

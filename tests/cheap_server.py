@@ -7,7 +7,7 @@ import sys
 
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-from parley.server.cli import main  # noqa: E402
+from parley.server.entry import main  # noqa: E402
 from parley.server.supervisor import hashing  # noqa: E402
 
 hashing.COSTS.update({"scrypt": (2, 1, 1), "pbkdf2": (1,)})

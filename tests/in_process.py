@@ -4,7 +4,7 @@ import os
 import sys
 from typing import NamedTuple
 
-from parley.server import cli
+from parley.server import entry
 
 
 class Done(NamedTuple):
@@ -24,7 +24,7 @@ def run_main(monkeypatch, directory, arguments, given=b"", encoding="utf-8"):
         for name, output, errors in zip(("stdout", "stderr"), outputs, ("strict", "backslashreplace")):
             patch.setattr(sys, name, io.TextIOWrapper(output, encoding, errors, newline="\n", write_through=True))
         try:
-            code = cli.main(list(map(os.fsdecode, arguments)))
+            code = entry.main(list(map(os.fsdecode, arguments)))
         except SystemExit as stop:
             code = stop.code
         sys.stdout.flush()

@@ -18,7 +18,7 @@ import sys
 
 sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-from parley.server import cli  # noqa: E402
+from parley.server import cli, entry  # noqa: E402, F401
 from parley.server.http.site import read_page  # noqa: E402
 from parley.server.supervisor import hashing  # noqa: E402
 
@@ -123,5 +123,5 @@ if __name__ == "__main__":
     getattr(gc, "freeze", lambda: None)()  # since 3.7
     sockets = [socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET, fileno=number)
                for number in [os.dup(0), *map(int, sys.argv[1:])]]
-    code = cli.main(Nursery(*sockets).run())
+    code = entry.main(Nursery(*sockets).run())
     os._exit(code or 0)  # to take apart what was imported costs almost as much CPU as all else that a server does

@@ -1213,6 +1213,14 @@ def test_without_pyyaml_it_is_one_line_that_says_so(tmp_path, arguments, expecte
         assert err == ""
 
 
+def test_without_wsproto_it_is_one_line_that_says_so(tmp_path):
+    (tmp_path / "wsproto.py").write_text("raise ImportError('No module named wsproto', name='wsproto')")
+    code, out, err = run_server(tmp_path, "0", paths=[str(tmp_path)])
+    assert (code, out, err.count("\n")) == (78, "", 1)
+    assert err.startswith("parley: wsproto is not installed")
+    assert "%s -m pip install h11 wsproto" % sys.executable in err
+
+
 def test_a_second_server_with_the_same_directory_ends_with_code_75(tmp_path):
     other = Directory(str(tmp_path / "kept"))
     code, out, err = run_server(tmp_path, "0", "--host", "127.0.0.1", "--storage", "kept")
