@@ -7,6 +7,7 @@ have to be made twice.
     accepted(sender, payload)             the canonical text that the chat takes for it, or None if it is refused
     promised(sender, receiver, payload)   the texts in which a client of `receiver` hears it
 """
+import functools
 import re
 import unicodedata
 
@@ -134,6 +135,7 @@ def canonical(raw):
     return text + _closers(text)
 
 
+@functools.lru_cache(maxsize=None)
 def _visible(character):
     code = ord(character)
     if character in "\t\n":
@@ -166,6 +168,8 @@ def _closers(text):
 
 def pieces(text, most):
     """As few pieces as possible, of at most `most` bytes each, none ending inside a character."""
+    if len(text.encode()) <= most:
+        return [text]
     found, size = [""], 0
     for character in text:
         size += len(character.encode())

@@ -271,7 +271,7 @@ def read_item(item):
         return item
     text, at = "", 0
     while at < len(item):
-        character, size = delimited_escape(item, at)
+        character, size = delimited_escape(item, at) if item[at] == "\\" else (None, 0)
         text += character or item[at]
         at += size or 1
     return text
