@@ -19,6 +19,7 @@ Types of fields:
     owner        of read markers: the name of an account, or a session's key as hexadecimal digits. Behind a name may
                  stand "|ms": then the numbers are times, in milliseconds
 """
+import functools
 import re
 from typing import Any, Callable, Dict, Tuple, Type
 
@@ -37,6 +38,7 @@ __all__ = [
 ]
 
 
+@functools.lru_cache(maxsize=None)
 def messages(direction: type) -> Dict[str, Type[Message]]:
     """{name: message} of one of the classes above; the name is that of the method which handles it."""
     return {_snake(name): kind for name, kind in vars(direction).items() if isinstance(kind, type)}
