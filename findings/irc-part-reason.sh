@@ -56,21 +56,23 @@ inspircd --nofork --runasroot --config "$tmp/inspircd.conf" >"$tmp/out" 2>&1 &
 ngircd -n -f "$tmp/ngircd.conf" >"$tmp/out2" 2>&1 &
 
 cat >"$tmp/try.js" <<'JAVASCRIPT'
-// The bot waits in #room until ann has come and gone.
+// The bot waits in #room until a guest has come and gone.
 const net = require("net");
 const [port, library] = process.argv.slice(2);
+// Names of their own, as those of the last run may not be free yet.
+const [bot, guest] = library === "irc-framework" ? ["bot", "ann"] : ["rob", "eve"];
 let wire;
 
 function visit() {
-  const ann = net.connect(Number(port), "127.0.0.1");
+  const visitor = net.connect(Number(port), "127.0.0.1");
   let seen = "";
-  ann.on("data", (data) => {
+  visitor.on("data", (data) => {
     const welcomed = / (376|422) /;
-    if (!welcomed.test(seen) && welcomed.test(seen + data)) ann.write("JOIN #room\r\nPART #room\r\n");
+    if (!welcomed.test(seen) && welcomed.test(seen + data)) visitor.write("JOIN #room\r\nPART #room\r\n");
     seen += data;
     wire = (seen.match(/PART .*/) || [])[0];
   });
-  ann.write("NICK ann\r\nUSER ann 0 * :ann\r\n");
+  visitor.write(`NICK ${guest}\r\nUSER ${guest} 0 * :${guest}\r\n`);
 }
 
 function tell(reason) {
@@ -86,9 +88,9 @@ function start() {
     client.on("registered", () => client.join("#room"));
     client.on("userlist", visit);
     client.on("part", (event) => tell(event.message));
-    client.connect({ host: "127.0.0.1", port: Number(port), nick: "bot" });
+    client.connect({ host: "127.0.0.1", port: Number(port), nick: bot });
   } else {
-    const client = new (require(library).Client)("127.0.0.1", "bot", { port: Number(port), channels: ["#room"] });
+    const client = new (require(library).Client)("127.0.0.1", bot, { port: Number(port), channels: ["#room"] });
     client.on("names", visit);
     client.on("part", (channel, nick, reason) => tell(reason || ""));
   }
