@@ -1,4 +1,4 @@
-"""The way in and out of a worker: its listeners, handshakes, the limits at the door, and who is inside."""
+"""How connections begin and end in a worker: its listeners, handshakes, connection limits, and the open connections."""
 import collections
 import ipaddress
 import logging
@@ -23,9 +23,9 @@ log = logging.getLogger(__name__)
 
 
 class Admission:
-    """Makes connections of those who come, and keeps the books of them until they part.
+    """Turns accepted sockets into connections, and keeps track of them until they close.
 
-    worker: whose connections they are to be.
+    worker: the `Worker` that they belong to.
     listening: (protocol name, socket, with TLS?, name of the room or HOME) of each socket to accept from.
     connections: this worker's clients, by number.
     """
@@ -49,7 +49,7 @@ class Admission:
         self._decoder_limits = {}
 
     def configure(self, settings):
-        """These are the settings for those who come from now on."""
+        """Use these settings for new connections."""
         self._limits = limits = settings["limits"]
         self._decoder_limits = {
             name: {"line_bytes": limits["line_bytes"], "text_bytes": limits["text_bytes"].get(name),
@@ -66,7 +66,7 @@ class Admission:
             self._certify(settings["certificate"])
 
     def _certify(self, certificate):
-        """The certificate for those who connect from now on. The parent has checked it, but loading it takes files."""
+        """Load the certificate for new connections. The parent has checked it, but loading takes file descriptors."""
         try:
             self._tls, self._certificate = context(*certificate), certificate
         except Unfit as error:
@@ -77,7 +77,7 @@ class Admission:
     # ---- the listeners
 
     def accept(self, wanted):
-        """Accept clients from now on, or not."""
+        """Start or stop accepting clients."""
         if wanted != self._accepting:
             self._accepting = wanted
             for listener in self._listeners:
@@ -88,19 +88,19 @@ class Admission:
                     self._worker.forget_turn(listener)
 
     def stop_accepting(self, error):
-        """Nothing can be accepted at the moment; tried again with the next close, or at the next sweep."""
+        """Nothing can be accepted at the moment; the next close, or the next sweep, tries again."""
         worker = self._worker
         level = worker.strangers.level("not accepting", "", worker.now, logging.WARNING)
         log.log(level, "not accepting for a moment: %(why)s", {"why": error.strerror})
         self.accept(False)
 
     def lose_one(self):
-        """Called in an exception handler: a bug has cost somebody who was arriving."""
+        """Called in an exception handler: a bug has cost a connection that was being accepted."""
         level = self._worker.strangers.level("a bug", "", self._worker.now, logging.ERROR)
         log.log(level, "a bug while accepting", exc_info=True)
 
     def close(self):
-        """Nobody is accepted any more, so that a new server may have the ports."""
+        """Close the listeners, so that a new server may have the ports."""
         for listener in self._listeners:
             listener.sock.close()
 
@@ -108,23 +108,23 @@ class Admission:
 
     @property
     def hurries(self):
-        """Are there handshakes that can go on?"""
+        """Are there handshakes that can continue?"""
         return bool(self._handshakes)
 
     @property
     def expects_proxies(self):
-        """Do some connections begin with what a proxy says of its client?"""
+        """Do connections from some addresses begin with a PROXY header?"""
         return bool(self._proxies)
 
     def arrive(self, transport, protocol, home, tls):
-        """Somebody has connected, and may be a proxy."""
+        """A socket was accepted; the peer may be a proxy."""
         if protocol != METRICS and self._is_proxy(transport):
             Introduction(transport, protocol, home, tls, self, self._worker)
         else:
             self.receive(transport, protocol, home, tls)
 
     def _is_proxy(self, transport):
-        """Does it come from a proxy itself, such as a check that the server is there?"""
+        """Does the connection come from a trusted proxy?"""
         if not self._proxies:
             return False
         try:
@@ -134,11 +134,11 @@ class Admission:
         return host is not None and any(host in network for network in self._proxies)
 
     def receive(self, transport, protocol, home, tls):
-        """Somebody has connected, and it is known who it is."""
+        """A client has connected, whose address is known."""
         self.entrance(protocol, tls)(transport, protocol, home)
 
     def entrance(self, protocol, tls):
-        """How one comes in: a function of (transport, protocol, home)."""
+        """The function that admits clients of this kind of port, called with (transport, protocol, home)."""
         if tls:
             return self.shake_hands
         if protocol == METRICS:
@@ -150,11 +150,11 @@ class Admission:
         Handshake(TLS(transport, self._tls), protocol, home, self, self._worker)
 
     def line_up(self, handshake):
-        """It can go on, when it is its turn."""
+        """Queue a handshake that can continue."""
         self._handshakes.append(handshake)
 
     def go_on(self):
-        """Some handshakes have their turn."""
+        """Continue the first handshakes in the queue."""
         for _ in range(min(len(self._handshakes), HANDSHAKES_AT_ONCE)):
             handshake = self._handshakes.popleft()
             try:
@@ -163,7 +163,7 @@ class Admission:
                 handshake.crash()
 
     def greet(self, transport, protocol, home):
-        """Its handshake is done. What it said at once may have come along with that, and no selector knows of it."""
+        """A handshake is done. Data of the client may have come with it, which no selector reports."""
         connection = self.entrance(protocol, False)(transport, protocol, home)
         try:
             connection.on_ready(READ)
@@ -171,7 +171,7 @@ class Admission:
             connection.crash()
 
     def turned_away(self, handshake, protocol, ending):
-        """It never became a client."""
+        """A handshake ended without a client."""
         self._worker.stats.endings[protocol, ending] += 1
         self.closed(handshake)
 
@@ -179,12 +179,12 @@ class Admission:
 
     @property
     def is_full(self):
-        """Are there as many of this worker's as there may be, or more?"""
+        """Does this worker have as many connections as it may have?"""
         most = self._limits["connections"]
         return most and len(self.connections) + len(self.visitors) > most
 
     def admit(self, transport, protocol, home=HOME):
-        """A client has connected: its connection."""
+        """A client is admitted. Returns its `Connection`."""
         worker = self._worker
         worker.stats.accepted += 1
         decoder = PROTOCOLS[protocol].Decoder(self._decoder_limits[protocol])
@@ -204,7 +204,7 @@ class Admission:
         return connection
 
     def _ask_for_room(self, connection):
-        """End it if this worker has too many. Whether its address has, only the hub knows: ask there."""
+        """Close it if this worker has too many connections. Only the hub knows whether its address has: ask the hub."""
         limits = self._limits
         if limits["connections"] and len(self.connections) > limits["connections"]:
             connection.leave(Reason.TOO_MANY_CONNECTIONS)
@@ -213,7 +213,7 @@ class Admission:
             self._worker.uplink.ask(ToHub.Arrived(connection.number, connection.address()[0]))
 
     def parted(self, connection, reason):
-        """It is no client any more; its last words may still be on their way."""
+        """The session has ended; its last output may still have to be sent."""
         worker = self._worker
         protocol = connection.audience.protocol
         worker.stats.endings[protocol, reason] += 1
@@ -232,7 +232,7 @@ class Admission:
         worker.deadlines.parted(connection, worker.now)
 
     def closed(self, connection):
-        """A socket is closed, so there is a descriptor to accept another with."""
+        """A socket is closed, so there is a descriptor to accept another one."""
         self._worker.forget_turn(connection)
         self._worker.deadlines.closed(connection)
         self.accept(not self._worker.stopping)

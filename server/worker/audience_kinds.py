@@ -1,4 +1,4 @@
-"""The kinds of audience: what is different where a protocol's traits say so. `Audience` is that of all others."""
+"""The kinds of audience, for protocols whose traits call for one. All other protocols use `Audience` itself."""
 import collections
 
 from parley.server.chat.room import EVERYWHERE
@@ -14,7 +14,7 @@ _OF_SOMEBODY = frozenset([Renamed, Exited, Left])  # what happens to somebody; i
 
 
 class Holding(Audience):
-    """Of what it is sent, a member waits for something first: what follows in the order is held for it until then."""
+    """While a member waits for something that has to come first, what follows in the order is held for it."""
 
     def flush(self):
         if self._held:
@@ -30,16 +30,16 @@ class Holding(Audience):
 
 
 class Resuming(Holding):
-    """Whoever comes back is told what it has missed before all that happens meanwhile, which is held back for it."""
+    """A client that resumes its session gets what it has missed first; what happens meanwhile is held back for it."""
 
     def hold_back(self, session):
-        """Of what it is told from here on, only the answers are sent, until `let_go_on`."""
+        """From here on send the session only answers, until `let_go_on`; hold back everything else."""
         if session not in self._held:
             self._send_so_far(session)
             self._held[session] = Outbox()
 
     def let_go_on(self, session):
-        """It is sent what was held back, and hears on."""
+        """Send the session what was held back; from here on it gets everything again."""
         if session in self._held:
             self._send_so_far(session)
             session.send([b"".join(self._held.pop(session))])
@@ -55,9 +55,9 @@ class Resuming(Holding):
 
 
 class Labelling(Resuming):
-    """The answer to what has a label bears it, too.
+    """Puts the label of a command into its answer.
 
-    with_label: (frame, label) to the frame with it.
+    with_label: a function of (frame, label) that returns the frame with the label.
     """
 
     def __init__(self, with_label, *arguments):
@@ -91,10 +91,10 @@ class Labelling(Resuming):
 
 
 class Conversing(Holding):
-    """What is told to a session alone is put into words by its decoder, which knows what it has asked.
+    """The session's decoder encodes what is told to it alone, as the decoder knows what the client has asked.
 
-    Where talk is acknowledged, whoever says something is told that it is stored in its place: what follows it waits.
-    What happens to somebody, and not to a room, is told once to each who is in any of its rooms.
+    Where talk is acknowledged, the acknowledgement has the message's place in the order: what follows it waits.
+    An event that concerns a user, and not a room, is sent once to each member who shares any room with that user.
     """
 
     def __init__(self, *arguments):
@@ -105,7 +105,7 @@ class Conversing(Holding):
 
     @staticmethod
     def label(session, label):
-        """The next answer is to what has this label."""
+        """The next answer is to the command with this label."""
         session.decoder.label(label)
 
     def tell(self, session, happening):
@@ -159,14 +159,14 @@ class Conversing(Holding):
                 self._tell(session, frames)
 
     def _tell_of_rename(self, room, managed):
-        """That a room has another name is told to each member alone: some have to come in again."""
+        """Tell each member separately that a room was renamed: for some the client has to join it again."""
         for session in [*self.rooms.get(room, ())]:
             self.tell(session, managed)
             for command in session.decoder.after_rename(managed):
                 session.hub.hear_once_told(session, command)
 
     def _collect(self, room, managed):
-        """What somebody has done to the room is a part of what answers it, if that is collected; gives who it is."""
+        """If a session's answer is being collected, its own change of the room is part of that. Returns the session."""
         members = self.rooms.get(room, ())
         for session in self._collecting:
             if session in members and session.name == managed.by:
@@ -195,7 +195,7 @@ class Conversing(Holding):
 
 
 class Separate(Audience):
-    """There is more to do for a member than to send it its frames."""
+    """A base for audiences whose `_send` does more for a member than send it its frames."""
 
     def _send_by_rooms(self, failed):
         self._cut_out_all_own()
@@ -226,9 +226,9 @@ class Separate(Audience):
 
 
 class OneByOne(Separate):
-    """Each frame is a send of its own, for clients that take one recv for one frame.
+    """Sends each frame by a call of its own, for clients that take one recv for one frame.
 
-    In a flood they are sent together: the kernel joins what such a client has not read yet, so it loses them anyway.
+    In a flood frames are sent together: the kernel would join what such a client has not read yet in any case.
     """
 
     def _span(self, session, group, first, behind):
@@ -242,9 +242,9 @@ class OneByOne(Separate):
 
 
 class Personal(Separate, Holding):
-    """Frames name their receiver: what is kept is what happened, rendered for each.
+    """Frames name their receiver: the audience keeps events, and encodes them for each member.
 
-    Whoever says something gets it back once it is stored, and still in its place: what follows it waits for that.
+    A sender gets its message back once it is stored, at its place in the order: what follows it waits for that.
     """
 
     def hold(self, session):
@@ -259,7 +259,7 @@ class Personal(Separate, Holding):
             self._tell(session, frames)
 
     def _render(self, happening):
-        """Talk is kept; anything else only if the protocol has frames for it, as for most it has none."""
+        """Keep talk; keep any other event only if the protocol has frames for it, as for most it has none."""
         return (happening,) if type(happening) is Said or self._encode(happening, b"") else ()
 
     def _span(self, session, group, first, behind):
@@ -281,10 +281,10 @@ class Personal(Separate, Holding):
 
 
 class AnswersFirst(Separate):
-    """The next thing a client gets after a request is its answer; what happens meanwhile goes out behind that.
+    """Between a client's request and its answer nothing else is sent; what happens meanwhile follows the answer.
 
     So would a list of users from before the answer, which may name a room that the client has been told it has left. Of
-    the lists that come while it waits it gets only the last.
+    several lists that come while the client waits, it gets only the last.
     """
 
     def __init__(self, *arguments):
@@ -332,7 +332,7 @@ class AnswersFirst(Separate):
 
 
 def _without_room(happening):
-    """What has happened, to be compared with what is told of other rooms."""
+    """The event without its room, to compare it with the same event in other rooms."""
     if type(happening) is Renamed:
         return happening.old, happening.new
     return happening.name

@@ -1,4 +1,4 @@
-"""The audiences of a worker: one for each form, and one more for each room that stands in the lobby's place in it."""
+"""The audiences of a worker: one for each form, and one more for each room that takes the lobby's place in it."""
 import functools
 
 from parley.server.protocols.events import HOME, Entered, Exited, Joined, Left

@@ -1,30 +1,30 @@
-"""The beat: how long talk waits for more talk, so that both share one round through all processes.
+"""The beat (batching interval): how long talk waits for more talk, so that both share one round through all processes.
 
-A round costs what it takes to wake the processes and to send to everybody, however little was said; and besides what it
-takes to read and pass on what was said. While the first is more than the second it pays to wait for more talk; where
-they are equal, waiting could save half of the cost at most. So:
+A round has a fixed cost, to wake the processes and to send to everybody, and a cost that grows with what is said, to
+read it and pass it on. While the fixed cost is the larger one it pays to wait for more talk; where they are equal,
+waiting could save at most half of the cost. So:
 
-- Clients are read again no sooner than a round is worth, `pacing`, less what was said was worth. In a quiet server that
-  time has long passed when somebody speaks; where rounds come closer together they get longer; and where enough is said
-  at once, as where all wait for each other's answers, the next one comes at once.
-- Where all who talk wait for each other's answers, as programs do, nobody adds anything to a round after a moment. So a
-  worker now and then has a round of the other kind: one that does not wait; or one that does, where the others do not.
-  For as long as as much is said in rounds that do not wait as in rounds that do, only those now and then wait.
-- In a crowd that talks, the hub waits with what a worker says for as long as that took to tell all the last time.
+- A worker reads its clients again only after `pacing` seconds, the delay that saving a round is worth, less SAID times
+  the time that it took to read the latest messages. On a quiet server this time has long passed when somebody speaks.
+  If rounds come close together, they are spread out. If enough is said at once, the next round follows immediately.
+- If all who talk wait for each other's answers, as programs do, waiting adds nothing to a round. So a worker tries the
+  other kind of round now and then: one that does not wait if the others do, or one that waits if the others do not. As
+  long as rounds without waiting carry as many messages as those with waiting, only these trial rounds wait.
+- When a crowd talks, the hub holds a worker's talk for as long as the worker's last round of sends took.
 
-Costs are CPU time, so that a process which others keep from running does not take itself for a busy one. Clients are
-read at the same moments by all workers, by one clock, so that the hub can have one round for all of them.
+Costs are CPU time, so that a process that others keep from running does not seem busy. All workers read their clients
+at the same moments of one clock, so that the hub can have one round for all of them.
 """
 import math
 import select
 
-SAID = 8  # times what it takes a worker to read what was said, it takes all processes to handle it, about
-LIVELY = 4  # times as long as it took to tell all, until talk counts as talk after a quiet time again
-MOST_PATIENCE = 0.025  # seconds; more would be felt
-MOMENT = 0.125  # of the worth of a round: for so long clients may take to answer what they have been told
-OTHER_EVERY = 32  # rounds, of which one is of the other kind
-AS_MUCH = 0.98  # of what is said in a round that waits
-RECENT = {True: 0.125, False: 0.25}  # is the part of the latest round in the mean of those that wait, or do not
+SAID = 8  # to handle messages takes all processes about so many times as long as it takes one worker to read them
+LIVELY = 4  # after a pause of so many times the last round of sends, talk does not wait in the hub
+MOST_PATIENCE = 0.025  # seconds; users would notice more
+MOMENT = 0.125  # of `pacing`: how long clients may take to answer what they were sent
+OTHER_EVERY = 32  # one of so many rounds is of the other kind
+AS_MUCH = 0.98  # a round that does not wait carries "as much" if it has this share of the messages of one that waits
+RECENT = {True: 0.125, False: 0.25}  # weight of the latest round in the mean of those that wait, or do not
 FD_SETSIZE = 1024  # of select.h
 
 
@@ -34,13 +34,13 @@ class Beat:
     def __init__(self, now):
         self.next = self._told_at = now
         self._telling = 0.0
-        self._moment = 0.0  # for how long clients may answer what they are told, in a round that does not wait
+        self._moment = 0.0  # how long clients may take to answer, in a round that does not wait
         self._waits = True  # does this round wait for more?
-        self._said = {True: 0.0, False: 0.0}  # messages in a round that waits, or does not: a mean of the latest ones
+        self._said = {True: 0.0, False: 0.0}  # mean number of messages in a round that waits, or does not
         self._rounds = 0
 
     def read(self, now, pacing, reading, said):
-        """So many messages were read until now; the others: see `next_round`."""
+        """`said` messages have been read until now. The other arguments: see `next_round`."""
         self._said[self._waits] += RECENT[self._waits] * (said - self._said[self._waits])
         self._rounds += 1
         pays = self._said[False] <= AS_MUCH * self._said[True]
@@ -48,34 +48,34 @@ class Beat:
         self._moment = MOMENT * pacing
         self.next = next_round(now, pacing, reading)
         if self.next > now and not self._waits:
-            self.next = now + pacing  # or a moment after all have been told
+            self.next = now + pacing  # or sooner: see `told`
 
     def told(self, now, seconds):
-        """Clients were told talk until now, which took so many seconds of CPU time."""
+        """A round of sends has ended now, which took so many seconds of CPU time."""
         self._told_at, self._telling = now, seconds
         if self.next > now and not self._waits:
             self.next = now + self._moment
 
     def patience(self, now):
-        """For how many seconds what is said now may wait for more."""
+        """For how many seconds talk that is read now may wait in the hub for more."""
         return min(self._telling, MOST_PATIENCE) if now - self._told_at < LIVELY * self._telling else 0.0
 
 
 def next_round(now, pacing, reading):
-    """When a round may follow on one that has been read now: monotonic seconds.
+    """When the next round may begin, after one whose input has been read now: monotonic seconds.
 
-    pacing: seconds that it is worth not to have a round; 0 if nobody is to wait.
-    reading: seconds of CPU time that it took to read what was said.
+    pacing: the delay that saving a round is worth, in seconds; 0 if nothing is to wait.
+    reading: seconds of CPU time that it took to read the messages.
     """
     pause = pacing - SAID * reading
     if pause <= 0:
         return now
-    beat = math.ldexp(1.0, math.frexp(pause)[1])  # the next power of two, so that each longer beat is one of a shorter
+    beat = math.ldexp(1.0, math.frexp(pause)[1])  # the next power of two, so that beats of different lengths coincide
     return (now // beat + 1) * beat
 
 
 def wait_for(selector, seconds):
-    """Until there is something to do, or so many seconds have passed: epoll waits whole milliseconds, select less."""
+    """Wait for a ready file, at most so many seconds: with select if possible, as epoll waits whole milliseconds."""
     descriptor = getattr(selector, "fileno", lambda: FD_SETSIZE)()
     if descriptor < FD_SETSIZE:
         select.select([descriptor], [], [], seconds)

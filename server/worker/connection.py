@@ -1,4 +1,4 @@
-"""A client's socket: bytes to commands, text to the kernel, and a close that lets the last words arrive."""
+"""A client's connection: bytes to commands, output to the kernel, and a close that lets the last output arrive."""
 import binascii
 import logging
 import os
@@ -34,18 +34,18 @@ log = logging.getLogger(__name__)
 class Connection:
     """One client of this worker: it has a transport, and a session, whose `client` it is.
 
-    It is also what audiences, lookups and the hub's stream know a client as.
+    Audiences, lookups and the replica also know a client by this object.
 
-    number: this client's in its worker, never given twice.
+    number: of the session in its worker, never given twice.
     state, name: of the session, which sets them.
-    audience: those who hear in the same form.
+    audience: the `Audience` that it is in: clients that get the same encoding.
     decoder: of its protocol.
     transport: see `server.worker.transports`; None once closed.
     session: see `server.chat.session`.
-    pace: of a client that takes one recv for one frame (see `server.worker.paced`), else None.
-    outbox: None while the kernel takes everything.
+    pace: a `server.worker.paced.Pace` for a client that takes one recv for one frame, else None.
+    outbox: the unsent output; None while the kernel takes everything.
     heard_at: when the client last sent anything, monotonic seconds.
-    paid_until: how far ahead its messages have used up its rate, monotonic seconds (see `server.worker.throttle`).
+    paid_until: until when its messages have used up its rate, monotonic seconds (see `server.worker.throttle`).
     """
 
     __slots__ = (
@@ -87,7 +87,7 @@ class Connection:
     # ---- reading
 
     def on_ready(self, mask):
-        """The selector found the socket ready; or it is its turn to be sent more (WRITE), or heard on."""
+        """The selector found the socket ready; or it is its turn to send more (WRITE), or to handle more."""
         if mask == WRITE:
             if self._worker.puts_off(self):
                 self._watch()
@@ -125,7 +125,7 @@ class Connection:
                 self._worker.postpone(self, READ)  # there may be more
 
     def _take(self, data):
-        """Bytes have come. Of more than one turn's worth, which only TLS gives, the rest waits."""
+        """Bytes have come. If they are more than one turn's worth, which only happens with TLS, the rest waits."""
         worker = self._worker
         self.heard_at = worker.now
         if len(data) >= 1 << KIB_SHIFT:
@@ -143,17 +143,17 @@ class Connection:
             worker.began(self)
 
     def heed_form(self):
-        """It is answered in the form in which it writes."""
+        """Answer the client in the form in which it writes."""
         audience = self.audience
         if self.decoder.form != audience.form:
             audience.move(self, self._worker.audiences[audience.protocol, self.decoder.form, audience.home])
 
     def begin_with(self, data):
-        """These bytes have come along with what was before the connection."""
+        """These bytes came together with what preceded the connection, such as a handshake."""
         self._take(data)
 
     def hear(self, commands):
-        """Handle what has come: at once, or within its rate and a slice a turn, so that nobody else has to wait."""
+        """Handle commands: at once, or, within its rate, some in each turn, so that other clients need not wait."""
         worker = self._worker
         if not self._later and len(commands) <= _SLICE and worker.admits(self, len(commands)):
             self._handle(commands)
@@ -173,18 +173,18 @@ class Connection:
             self._worker.charge(self, -len(waiting))
 
     def hear_first(self, command):
-        """Handle this before what waits."""
+        """Handle this command before the backlog."""
         self._later = [command, *self._later]
 
     def catch_up(self):
-        """A question has been answered: what came behind it is handled in this connection's next turn."""
+        """A question has been answered: handle the commands after it in this connection's next turn."""
         if self._later or self._undecoded:
             self._worker.postpone(self)
         else:
             self.resume()
 
     def _go_through_backlog(self):
-        """A turn: some of the commands that wait, or the next bytes."""
+        """One turn: handle some of the backlog, or the next bytes."""
         worker = self._worker
         if self.state is WAITING or worker.throttle.holds(self):
             self.pause()
@@ -207,11 +207,11 @@ class Connection:
 
     @staticmethod
     def new_token():
-        """A text that nobody can guess: with it a client may come back, or knows that an answer is a new one."""
+        """A text that nobody can guess, to resume a session or as a nonce."""
         return binascii.hexlify(os.urandom(_TOKEN))
 
     def ages(self):
-        """For how many whole seconds it is here, and has said nothing."""
+        """How many whole seconds ago it connected, and last said anything."""
         now = self._worker.now
         return int(now - self._came_at()), int(now - self.session.said_at)
 
@@ -220,13 +220,13 @@ class Connection:
 
     @property
     def is_behind(self):
-        """Is there anything that it was told and the kernel has not taken?"""
+        """Is there output that the kernel has not taken?"""
         return (self.outbox is not None or self.audience.holds(self)
                 or self.pace is not None and self.pace.kept is not None)
 
     @property
     def unfinished(self):
-        """How many bytes have come of a command that has begun and not ended?"""
+        """How many bytes of an incomplete command have come?"""
         return self.decoder.unfinished
 
     @property
@@ -235,25 +235,25 @@ class Connection:
         return self.audience.traits.typed
 
     def heed(self, answer, *arguments):
-        """The hub has an answer for the session, or something to tell. A bug in what follows costs this connection."""
+        """Call a method of the session, for the hub. A bug in it costs this connection only."""
         try:
             getattr(self.session, answer)(*arguments)
         except Exception:
             self.crash()
 
     def answered(self):
-        """The session has its answer."""
+        """The session's question has been answered."""
         self.heard_at = self._worker.now  # its silence counts from here
         self._worker.lookups.answered(self)
 
     def refused(self, reason):
-        """Something that the client has asked is not done."""
+        """A command of the client was refused."""
         self._worker.stats.refusals[reason] += 1
         if log.isEnabledFor(logging.DEBUG):
             log.debug("command refused", dict(self.described(), reason=reason))
 
     def leave(self, *why):
-        """End the session, and this with it: see `Session.leave`."""
+        """End the session, and this connection with it: see `Session.leave`."""
         self.session.leave(*why)
 
     def crash(self):
@@ -274,12 +274,12 @@ class Connection:
         self._watch()
 
     def notice_reset(self):
-        """Close it if it was reset while held back, and so not read. After an orderly end its commands still count."""
+        """Close it if it was reset while it was not being read. After an orderly end its commands are still handled."""
         if self.transport is not None and self._hung_up() & _GONE:
             self._lose()
 
     def leave_if_gone(self):
-        """Who has a name depends on it: if the client has closed, handle what it has said, and leave."""
+        """Somebody wants its name: if the client has closed, handle its last commands, and leave."""
         if self.transport is not None and self._hung_up():
             for _ in range(_LAST_TURNS):
                 if self.state is GONE or self.state is WAITING:
@@ -289,13 +289,13 @@ class Connection:
             self.leave()
 
     def _hung_up(self):
-        """True, as poll has it, if the client sends nothing more, whatever is still unread."""
+        """Does poll say that the client sends nothing more, whatever is still unread?"""
         poll = select.poll()
         poll.register(self.transport, _HUNG_UP)
         return sum(events for _, events in poll.poll(0))
 
     def resume(self):
-        """Read again, if nothing else is in the way."""
+        """Read again, if nothing else prevents it."""
         worker = self._worker
         if self._reading is _PAUSED and self._may_read():
             self._reading = _READING
@@ -305,19 +305,19 @@ class Connection:
             self._watch()
 
     def _may_read(self):
-        """Is nothing in the way: no open question, nothing that was read before, no rate that is used up?"""
+        """May it be read: no open question, no backlog, rate not used up?"""
         return not (self.state is WAITING or self._later or self._undecoded
                     or self._worker.throttle.holds(self) or self._worker.stopping)
 
     def charge(self, cost):
-        """What was asked has cost as much as so many messages more."""
+        """Charge the client for so many messages more, for the work that a command caused."""
         if cost:
             self._worker.throttle.charge(self, cost, self._worker.now)
 
     # ---- writing
 
     def send(self, pieces, in_turn=False):
-        """Send bytes-like pieces, now if the kernel takes them and they are not too long for that, else in turns.
+        """Send bytes-like pieces: now, as far as the kernel takes them and they are not too long; the rest in turns.
 
         With a pace each of them has a turn of its own.
         """
@@ -393,7 +393,7 @@ class Connection:
     # ---- the end
 
     def give_up(self, reason):
-        """The client has taken too long. What it will never read is forgotten, but for a message begun."""
+        """The client has taken too long. Drop its output, except for the rest of a message that is partly sent."""
         if self.state is GONE:
             return
         if self.outbox:
@@ -403,7 +403,7 @@ class Connection:
         self.leave(reason)
 
     def part(self, reason):
-        """What was told goes out, then the connection ends."""
+        """Send the rest of the output, then end the connection."""
         self._later = ()
         level = self._level(reason)
         if log.isEnabledFor(level):
@@ -417,7 +417,7 @@ class Connection:
         self.finish()
 
     def _level(self, reason):
-        """How loudly the log tells of its end."""
+        """The log level of its end."""
         if self.name is not None:
             return logging.INFO
         if reason in (HANGUP, RESET):  # it may be a health check, or somebody who looks for open ports
@@ -425,7 +425,7 @@ class Connection:
         return self._worker.strangers.level("connection ended", self.address()[0], self._worker.now)
 
     def finish(self):
-        """Once all is sent: no more from us, and closed when the client has ended too.
+        """All is sent: shut down the sending side, and close when the client has closed too.
 
         Closing at once would make the kernel answer unread bytes with a reset, which can destroy our last words on
         their way.
@@ -443,7 +443,7 @@ class Connection:
                 self.close()
 
     def _lose(self):
-        """The kernel says that the connection is gone; the session ends at the end of the tick."""
+        """The kernel reports that the connection is lost; the session ends at the end of the tick."""
         self.close()
         self._worker.lost.append(self)
 
@@ -470,7 +470,7 @@ class Connection:
 
 
 def _origin(transport, now):
-    """When and whence a client came, in few bytes, as there is one for each; a reset makes the kernel forget it."""
+    """The time and the address of a new client, packed to save memory; after a reset the kernel has no address."""
     try:
         host, port = transport.getpeername()[:2]
     except OSError:

@@ -1,4 +1,4 @@
-"""How long a client may take: for its first command, for the end of a line, to read what it is sent, to leave."""
+"""Timeouts of clients: for the first command, for the rest of a command, for reading its output, for closing."""
 import collections
 
 from parley.server.protocols.events import Reason
@@ -8,9 +8,9 @@ HARD_LIMIT = 8  # times outbox_bytes: more than bursts that the rates of several
 
 
 class Deadlines:
-    """Who is awaited, and until when (monotonic seconds). Looked at about once a second.
+    """Which connections have a deadline, and when (monotonic seconds). Checked about once a second.
 
-    Most connections are in none of these tables: only those that are awaited at the moment.
+    Most connections are in none of these tables.
     """
 
     def __init__(self):
@@ -55,12 +55,12 @@ class Deadlines:
             self._unfinished[connection] = min(now + frame, latest), latest
 
     def behind(self, connection, now):
-        """It has been sent more than it takes. Is that over the hard limit, so that it gets no more time?"""
+        """It has unsent output. Is that over the hard limit, so that it has to be closed at once?"""
         self._reading.setdefault(connection, [now + self.limits["stall_seconds"], 0])
         return connection.outbox.size > HARD_LIMIT * self.limits["outbox_bytes"]
 
     def took_some(self, connection, size, now):
-        """It is behind, but reads. If it is behind by more than `outbox_bytes`, only reading that many is progress."""
+        """It lags behind, but reads. With more than `outbox_bytes` unread, only that many bytes are progress."""
         progress, soft_limit = self._reading.get(connection), self.limits["outbox_bytes"]
         if progress:
             progress[1] += size
@@ -72,14 +72,14 @@ class Deadlines:
         self._reading.pop(connection, None)
 
     def parted(self, connection, now):
-        """It is not a client any more; its socket closes soon."""
+        """Its session has ended; its socket closes soon."""
         self.completed(connection)
         self._reading.pop(connection, None)
         if connection.transport is not None:
             self._parting[connection] = now + LINGER
 
     def closed(self, connection):
-        """Nothing is awaited of it."""
+        """It has no deadlines any more."""
         self.completed(connection)
         self._reading.pop(connection, None)
         self._parting.pop(connection, None)
@@ -94,7 +94,7 @@ class Deadlines:
         return list(late.items())
 
     def _too_much_unfinished(self):
-        """Those who type, the longest lines first, at addresses from which more than `outbox_bytes` wait for an end."""
+        """Those with unfinished lines, longest first, at addresses that have more than `outbox_bytes` of them."""
         typing = collections.defaultdict(list)
         for connection in self._unfinished:
             if connection.is_typed:
@@ -108,5 +108,5 @@ class Deadlines:
                 yield connection
 
     def lingering(self, now):
-        """The connections that have had their time to take our last words."""
+        """The connections that have had their time to read our last output."""
         return [connection for connection, until in self._parting.items() if until <= now]

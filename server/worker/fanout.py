@@ -1,17 +1,17 @@
-"""The fan-out: what a tick has for one worker's clients, in the form in which each is sent it.
+"""The fan-out: sends a tick's events to one worker's clients, in the encoding (form) that each of them uses.
 
-What happens is rendered once for a form and kept as frames, in one list over all rooms, as the hub's order is one. At
-the end of the tick each member gets the frames of its rooms in one send. The rooms in which anything happened in the
-tick are its active ones. If there is one, all its members get the same bytes, joined once; if there are several, what
-each member hears is joined for it alone, unless the one before hears the same.
+An event is encoded once for each form, and kept as frames in one list over all rooms, in the hub's order. At the end of
+the tick each member gets the frames of its rooms in one send. The rooms in which anything happened in the tick are its
+active rooms. If there is one, all its members get the same bytes, joined once; if there are several, the bytes are
+joined for each member, unless the member before gets the same.
 
-Whoever hears less (not its own words, or only what follows its login) or more (an answer) gets the same frames with
-cuts. A cut is (start, stop, instead, rooms): the frames `instead` take the place of the frames from
-start to stop, and those before are heard as far as they are of `rooms`, in which the session was until then. The
-indices are into the one list, whichever rooms a session is in.
+A member that gets less than the others (not its own messages, or only what follows its login) or more (an answer) gets
+the same frames with cuts. A cut is (start, stop, instead, rooms): the frames `instead` replace the frames from start to
+stop; of the frames before, the session gets those of `rooms`, in which it was until then. The indices are into the one
+list, whichever rooms a session is in.
 
-`groups.py` has who hears the same; `audience_kinds.py` what is different for some protocols; `audiences.py` which
-audiences there are.
+`groups.py` groups members that get the same; `audience_kinds.py` has what is different for some protocols;
+`audiences.py` has all audiences of a worker.
 """
 import itertools
 import logging
@@ -34,11 +34,11 @@ log = logging.getLogger(__name__)
 
 
 class Audience:
-    """The members that hear in one form on this worker, and the tick's frames for them.
+    """The members on this worker that use one form, and the tick's frames for them.
 
     protocol: its name; traits: `server.protocols.traits`; encode: (happening, receiver's name) to frames.
     home, form: see `server.worker.audiences.audience`. encode_talk: see TALK in `server.protocols`; or None.
-    echo: do speakers hear themselves? motd: the message of the day, or empty. rules: what a `Greeted` tells of them.
+    echo: do senders get their own messages? motd: the message of the day, or empty. rules: those in a `Greeted`.
     clients: how many connections belong to it, of members and strangers.
     members: session -> the rooms it is in, a sorted tuple; an ordered mapping.
     rooms: room -> an ordered set of those members who are in it; no room is empty but for EVERYWHERE.
@@ -83,18 +83,18 @@ class Audience:
             self._runs = [(0, self._room)]
 
     def is_empty(self):
-        """Is nobody in it, who could hear anything?"""
+        """Has it no clients?"""
         return not (self.clients or self.members or self._cuts or self._tails or self._held or self._frames)
 
     def take_counts(self, other):
-        """Add up what another audience, which ends, has counted."""
+        """Add the counts of another audience, which is about to be dropped."""
         for count in ("deliveries", "commands", "said", "whispered"):
             setattr(self, count, getattr(self, count) + getattr(other, count))
 
     # ---- who hears
 
     def enter(self, session, room):
-        """From here on it hears what happens in the room; and everywhere, as all members do."""
+        """From here on the session gets what happens in the room; and in EVERYWHERE, as all members do."""
         self._join(session, (EVERYWHERE, room))
 
     def _join(self, session, rooms):
@@ -106,7 +106,7 @@ class Audience:
                 self.rooms.setdefault(room, {})[session] = None
 
     def leave(self, session, room=EVERYWHERE):
-        """From here on it hears nothing of the room. Who leaves everywhere is sent at once what it has heard so far."""
+        """From here on the session gets nothing of the room. If it leaves EVERYWHERE, send its output at once."""
         rooms = self.members.get(session, NOWHERE)
         if room == EVERYWHERE:
             self._send(session, self._pieces(session))
@@ -136,7 +136,7 @@ class Audience:
         return self._tuples.setdefault(rooms, rooms)
 
     def move(self, session, other):
-        """From here on it hears in another form, what happens in the same rooms."""
+        """Move the session, with its rooms, to the audience of another form."""
         rooms, unlisted = self.members.get(session, NOWHERE), session in self._unlisted
         self.leave(session)
         session.audience = other
@@ -148,12 +148,12 @@ class Audience:
             other.await_list(session)
 
     def await_list(self, session):
-        """Where lists of users are pushed it gets one of its own, `tell_list`, and none until then."""
+        """Where lists of users are pushed: the session gets none until it gets one of its own, by `tell_list`."""
         if self.traits.wants_users:
             self._unlisted.add(session)
 
     def tell_list(self, session, marked):
-        """Its own list of users, a Marked, which is charged for. From here on it gets the same as everybody."""
+        """Send the session its own list of users, a Marked, and charge for it. Then it gets the common lists."""
         self._unlisted.discard(session)
         frames = self._encode(marked, session.name)
         charge_for(session, frames, KIB_SHIFT)
@@ -162,7 +162,7 @@ class Audience:
     # ---- what they hear
 
     def hear(self, room, happening, origin=None):
-        """All who are in the room hear it, but for the session it comes from."""
+        """Send the event to all members of the room, except the session that it comes from."""
         if room != self._room:
             self._begin(room)
         start = len(self._frames)
@@ -177,7 +177,7 @@ class Audience:
                 self._cut(session, start, ())
 
     def hear_users(self, users, own):
-        """All hear the list of users, but for those who hear one of their `own`, {session: Users}."""
+        """Send the list of users to all, except those who get one of their `own`, {session: Users}."""
         start = len(self._frames)
         self.hear(EVERYWHERE, users)
         for session, instead in own.items():
@@ -185,7 +185,7 @@ class Audience:
                 self._cut(session, start, self._encode(instead, session.name))
 
     def hear_plainly(self, room, name, first, records, find, at=0):
-        """What `hear_talk` does, for most talk in most forms; false, with nothing done, where `hear_talk` has to.
+        """A fast path of `hear_talk`, for most talk in most forms; False, with nothing done, if it cannot be used.
 
         name: of the room. first: the number of the first message; at: when it got that, milliseconds.
         records: of talk, see `parley.server.ipc.queues`.
@@ -225,9 +225,9 @@ class Audience:
                 self._own.setdefault(speaker, []).append((self._runs[-1][0], start, stop))
 
     def hear_talk(self, room, talk):
-        """All who are in the room hear what was said there: (Said, the session it comes from, or None) each, in order.
+        """Send what was said in the room to its members: (Said, the session it comes from, or None) of each, in order.
 
-        Speakers hear themselves only if an echo is wanted.
+        Senders get their own messages only if `echo` is on.
         """
         if room != self._room:
             self._begin(room)
@@ -248,7 +248,7 @@ class Audience:
                         origin.crash()
 
     def _begin(self, room):
-        """The frames from here on are of another room."""
+        """The frames from here on belong to another room."""
         self._room = room
         start = len(self._frames)
         if self._runs[-1][0] == start:
@@ -257,13 +257,13 @@ class Audience:
             self._runs.append((start, room))
 
     def _skip(self, happening):
-        """Called in an exception handler: a bug in an encoder must not cost the members more than this one event."""
+        """Called in an exception handler: a bug in an encoder costs the members only this one event."""
         level = self._strangers.level("a bug", "", time.monotonic(), logging.ERROR)
         log.log(level, "a bug: an event of type %s is not heard in %s", type(happening).__name__, self.protocol,
                 exc_info=True)
 
     def tell(self, session, happening):
-        """One session hears it, in its place; a stranger hears nothing else."""
+        """Send one session the event, at its place among the frames. (A stranger gets nothing else.)"""
         self._tell(session, self._encode(self._to_tell(happening), session.name))
 
     def _to_tell(self, happening):
@@ -279,22 +279,22 @@ class Audience:
             self._tails[session][1].extend(frames)
 
     def tell_frames(self, session, frames):
-        """One session hears these frames, in their place."""
+        """Send one session these frames, at their place."""
         self._tell(session, frames)
 
     def answer(self, session, happening):
-        """One session hears it, as the answer to what it asked."""
+        """Send one session the event as the answer to its command."""
         self._tell(session, self._answer_frames(session, happening))
 
     def answer_all(self, session, answers):
-        """Likewise several: (its label, or None; what it hears) of each."""
+        """Send one session several answers: (label or None, event) of each."""
         for label, happening in answers:
             if label is not None:
                 self.label(session, label)
             self.answer(session, happening)
 
     def _answer_frames(self, session, happening):
-        """The frames of an answer; those that are the same for all who ask are made once. Long ones are charged for."""
+        """The frames of an answer; answers that are the same for all are encoded once. Long ones are charged for."""
         happening, kind = self._to_tell(happening), type(happening)
         if kind not in LONG:
             return self._encode(happening, session.name)
@@ -308,14 +308,14 @@ class Audience:
         return frames
 
     def hold(self, session):
-        """This is the place of what it has said, of which it will be told that it is stored."""
+        """Hold what follows for this session: its message, at this place, will be acknowledged once it is stored."""
 
     def holds(self, session):
-        """Is there anything that it is sent only once it has been answered?"""
+        """Is any output held for this session until it has been answered?"""
         return session in self._held
 
     def kept_waiting(self, most):
-        """The sessions for which more than `most` bytes are held until they have been answered."""
+        """The sessions for which more than `most` bytes are held."""
         return [session for session, held in self._held.items() if held.size > most]
 
     def _cut(self, session, start, instead):
@@ -324,7 +324,7 @@ class Audience:
         self._cuts.setdefault(session, []).append(cut)
 
     def _cut_out_own(self, session):
-        """What it is not to hear of its own words, and its tail, become cuts like any others."""
+        """Turn the session's own messages and its tail, which are kept in a cheaper form, into cuts."""
         if session in self._own or session in self._tails:
             rooms = self.members.get(session, NOWHERE)
             cuts = self._cuts[session] = [(start, stop, (), rooms) for _, start, stop in self._own.pop(session, ())]
@@ -339,7 +339,7 @@ class Audience:
     # ---- the groups
 
     def _regroup(self):
-        """There are more frames than those that there are groups for."""
+        """Frames were added: forget the groups, and note which runs of frames belong to which room."""
         self._groups = {}
         if len(self._runs) > 1:
             stops = [start for start, _ in self._runs[1:]] + [len(self._frames)]
@@ -352,7 +352,7 @@ class Audience:
         self._all = Group(self._frames)
 
     def _group(self, rooms):
-        """The group of those who are in these rooms. `_all` must have all frames (see `_regroup`)."""
+        """The group of members that are in these rooms. `_all` must have all frames (see `_regroup`)."""
         active = self._active
         if len(active) == 1:
             (room,) = active
@@ -375,7 +375,7 @@ class Audience:
     # ---- the end of the tick
 
     def flush(self):
-        """Send the tick's frames: in here a busy server spends its time."""
+        """Send the tick's frames. A busy server spends most of its time here."""
         failed = {}  # session -> the bug that kept it from being sent its frames
         if not self._frames:
             self._cut_out_all_own()
@@ -402,10 +402,10 @@ class Audience:
         return len(members) - (sum(map(members.__contains__, self._cuts)) if self._cuts else 0)
 
     def _send_by_rooms(self, failed):
-        """To each member but those who have cuts what it hears of several rooms.
+        """Send each member without cuts what happened in its rooms, if several rooms are active.
 
-        There are so many sets of rooms that hardly any two hear just the same, so texts are joined for each member,
-        unless they are those of the member before.
+        There are so many sets of rooms that few members get exactly the same, so the bytes are joined for each member,
+        unless the member before gets the same.
         """
         hearing = {}  # member -> texts, in order
         of_several = {}  # text -> of how many frames, by its identity
@@ -457,14 +457,14 @@ class Audience:
         return found
 
     def _add_others(self, texts, position, spans, stop):
-        """Of a stretch, from `position` to `stop`, what a member hears who has said what is in the spans."""
+        """Append the frames from `position` to `stop` without the member's own messages, which are the spans."""
         for start, behind in [*spans, (stop, stop)]:
             self.deliveries -= behind - start
             texts += self._frames[position:start]
             position = behind
 
     def _send_to_room(self, room, failed):
-        """To all members but those who have cuts: the same bytes; or what is around one's own words, and the tail."""
+        """Send all members without cuts the same bytes; without a member's own messages, and with its tail."""
         group, members = self._all, self.rooms.get(room, ())
         whole = [group.join()]
         self.deliveries += group.size * self._count_uncut(members)
@@ -483,7 +483,7 @@ class Audience:
                 failed[member] = error
 
     def _around(self, group, spans):
-        """Pieces of what a member hears who has said what is in the spans."""
+        """Pieces of the bytes for a member whose own messages are the spans."""
         offsets = group.offsets or group.measure()
         pieces, position = [], 0
         for _, start, stop in spans:
@@ -496,7 +496,7 @@ class Audience:
         return pieces
 
     def _pieces(self, session):
-        """What one session has heard in this tick."""
+        """The pieces that one session gets of this tick."""
         size = len(self._frames)
         if self._all.size != size:
             self._regroup()
@@ -516,7 +516,7 @@ class Audience:
         return pieces
 
     def _send_so_far(self, session):
-        """It is sent, or held for it, what it has heard in this tick, and hears nothing of that again."""
+        """Send the session, or hold for it, what this tick has for it so far, and exclude that from the flush."""
         self._send(session, self._pieces(session))
         self._cuts[session] = [(0, len(self._frames), (), NOWHERE)]
 
@@ -526,7 +526,7 @@ class Audience:
         return self._encode(happening, None)
 
     def _span(self, session, group, first, behind):
-        """Of the group's frames the first to that before `behind`, as they are sent to `session`: bytes-like pieces."""
+        """The group's frames from `first` up to, not including, `behind`, as bytes-like pieces for `session`."""
         offsets = group.offsets or group.measure()
         return [group.text[offsets[first]:offsets[behind]]]
 

@@ -1,14 +1,14 @@
-"""Groups of members that hear the same of a tick: see `server.worker.fanout`."""
+"""Groups of members that get the same frames of a tick: see `server.worker.fanout`."""
 import bisect
 import itertools
 
 
 class Group:
-    """Those of the tick's frames that are heard by all who are in the same of its active rooms.
+    """Those of the tick's frames that members get who are in the same set of its active rooms.
 
-    everything: the list of all frames. indices: of those in it that are heard; None if they all are.
-    size: how many are heard. When the list of all grows, it takes another group.
-    text: these joined; offsets: where each of them begins in it. Both are None until they are wanted.
+    everything: the list of all frames. indices: of the group's frames in it; None if these are all.
+    size: how many frames are the group's. When the list of all frames grows, a new group is needed.
+    text: the group's frames joined; offsets: where each of them begins in it. Both are None until they are needed.
     """
 
     __slots__ = ("everything", "indices", "size", "text", "offsets")
@@ -21,17 +21,17 @@ class Group:
 
     @property
     def frames(self):
-        """Those that are heard."""
+        """The group's frames."""
         return self.everything if self.indices is None else [*map(self.everything.__getitem__, self.indices)]
 
     def join(self):
-        """The one text that all who are in the group are sent, or parts of it."""
+        """Join the frames into `text`."""
         if self.text is None:
             self.text = memoryview(b"".join(self.frames))
         return self.text
 
     def measure(self):
-        """The offsets."""
+        """Compute the offsets."""
         self.join()
         self.offsets = [0, *itertools.accumulate(map(len, self.frames))]
         return self.offsets

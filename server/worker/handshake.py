@@ -1,4 +1,4 @@
-"""What comes before a client is admitted, where its transport has something to say first."""
+"""Handshakes, which precede the admission of a client on a TLS port."""
 import logging
 import selectors
 
@@ -41,7 +41,7 @@ class Handshake:
         self._admission.line_up(self)
 
     def go_on(self):
-        """Its turn has come."""
+        """Continue the handshake, as its turn has come."""
         worker = self._worker
         if worker.stopping:
             self._end("shutdown")
@@ -60,7 +60,7 @@ class Handshake:
                 self._admission.greet(self._transport, self._protocol, self._home)
 
     def give_up(self, reason):
-        """It has taken too long, unless it is we who let it wait."""
+        """It has taken too long. Close it, unless it is waiting for its turn."""
         if self._awaits:
             self._fail(reason, "it took too long")
 

@@ -1,4 +1,4 @@
-"""Where clients of one protocol arrive."""
+"""A listening socket of a worker."""
 import errno
 import socket
 
@@ -26,7 +26,7 @@ class Listener:
         self._enter = admission.entrance(protocol, tls)
 
     def on_ready(self, mask):
-        """Accept those who wait."""
+        """Accept the connections that wait."""
         for _ in range(_AT_ONCE):
             try:
                 sock, _ = self.sock.accept()
@@ -44,5 +44,5 @@ class Listener:
                 self._enter(transport, self._protocol, self._home)
 
     def crash(self):
-        """Called in an exception handler: whoever was arriving is lost, the listener goes on."""
+        """Called in an exception handler: the connection that was being accepted is lost, the listener goes on."""
         self._admission.lose_one()

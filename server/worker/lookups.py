@@ -1,4 +1,4 @@
-"""Requests with long answers (lists, histories, kept messages): few are open at a time, equal ones are asked once.
+"""Requests with long answers (lists, histories, kept messages): few are open at a time, equal ones are sent once.
 
 After a restart everybody asks for the same history at the same moment; a hostile client asks for many different ones
 and reads none. Neither may fill the memory of the hub, the journal or this worker.
@@ -23,7 +23,7 @@ class Request:
 
     key: equal for equal questions with the same answer. message: a `ToHub` whose `sessions` are filled in when it is
         asked.
-    until: when its askers should have taken the answer, monotonic seconds; None before it was put to the hub.
+    until: when its askers should have read the answer, monotonic seconds; None before it was sent to the hub.
     """
 
     def __init__(self, key):
@@ -40,8 +40,8 @@ class Request:
 class Lookups:
     """The requests of one worker, in turn by address.
 
-    ask: ask(message) puts one to the hub. names: how many names there are, which a pattern is matched against.
-    next: when to go on at the latest, monotonic seconds; endless if nothing waits for a time.
+    ask: ask(message) sends one to the hub. names: how many names there are, which a pattern is matched against.
+    next: when to call `go_on` at the latest, monotonic seconds; infinite if nothing waits for a time.
     """
 
     def __init__(self, ask):
@@ -75,7 +75,7 @@ class Lookups:
         self._asked.pop(session, None)
 
     def go_on(self, now):
-        """Put to the hub what may be asked now; `now` in monotonic seconds."""
+        """Send the hub the requests that may be open now; `now` in monotonic seconds."""
         if self._open or self._unread:
             self._look_through(now)
         if self._lagging:
@@ -97,7 +97,7 @@ class Lookups:
                 self._ask(request.message._replace(sessions=[session.number for session in request.askers]))
 
     def _next(self, now):
-        """Of the first address whose turn it may be; None if there is none."""
+        """The next request of the first address that may have a turn; None if there is none."""
         asked = [request for request in self._open if not self._is_answered(request)]
         for address, line in itertools.islice(self._lines.items(), MOST_PASSED_OVER):
             key = line[0]
@@ -115,7 +115,7 @@ class Lookups:
         return None
 
     def _is_wanted(self, key):
-        """Is anybody still here who asks this?"""
+        """Is any session that asked this still connected?"""
         request = self._waiting.get(key)
         return request is not None and any(session.state is not GONE for session in request.askers)
 
@@ -142,10 +142,10 @@ class Lookups:
 
 
 def _has_to_wait(key, request):
-    """Must this not be asked before the other one is answered?
+    """Must this request wait until the other one is answered?
 
-    Not the same once more: who wants that, too, is answered together with all others who do meanwhile. And one pattern
-    at a time, with a pause behind it: all names are matched against it, and nobody is served meanwhile.
+    Equal requests must: all sessions that ask meanwhile then share one answer. So must patterns, which are matched one
+    at a time with a pause after each: matching all names keeps everybody else waiting.
     """
     return key == request.key or _has_pattern(key[1]) and _has_pattern(request.message)
 

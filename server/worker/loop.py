@@ -27,8 +27,8 @@ from parley.server.worker.throttle import Throttle
 from parley.server.worker.uplink import Uplink
 from parley.server.worker.watching import Selector
 
-# Seconds in one tick for the hub, and again for the clients, until others have their turn: at least; for each second
-# that it takes to tell everybody what was said, as messages told together share their sends; and at most.
+# The time in one tick for reading from the hub, and again for the clients: the minimum in seconds; a factor of the time
+# that it takes to send everybody what was said, as messages that are sent together share their sends; the maximum.
 CLIENTS_TIME, TIME_FOR_EACH_TOLD, MOST_TIME = 0.005, 4, 0.05
 FLOODS_TIME = 0.002  # seconds at least, likewise, for those who have had a turn and have said more than that
 SENDING_TIME = 0.002  # seconds in one tick for those who are to be sent more than goes out at once
@@ -107,7 +107,7 @@ class Worker:
         self._hub_alone.register(up, WRITE)
 
     def run(self):
-        """Hear the hub, then the clients, then the clock; then speak to the hub, and last to the clients."""
+        """Read from the hub, then from the clients; check the timers; write to the hub, and last to the clients."""
         self.admission.accept(True)
         self.uplink.ask(ToHub.Ready())
         self._speak()
@@ -128,10 +128,10 @@ class Worker:
         log.info("worker done", {"connections_ended": self.stats.by_reason()})
 
     def _select(self):
-        """(source, mask) of who is ready; the hub is None.
+        """(source, mask) of each that is ready; the hub is None.
 
-        While the hub's queue is full no client is read: TCP pushes back on the senders. Where clients talk, they are
-        read only on the beat (`server.worker.beat`); the hub is heard at any time.
+        While the hub's queue is full no client is read: TCP flow control slows the senders down. When clients talk,
+        they are read only on the beat (`server.worker.beat`); the hub is read at any time.
         """
         wake = min(self._next_sweep, self._next_push, self.turns.next, self.throttle.next, self.lookups.next)
         now = time.monotonic()
@@ -149,12 +149,12 @@ class Worker:
         return [_FROM_HUB for _, mask in ready if mask & READ]
 
     def _serve_all(self, ready):
-        """The clients, and those at the door; not the hub. They have turns until all is done, or the time is over.
+        """Serve clients and listeners, but not the hub, in turns until all is done or the time is over.
 
-        Whoever has something new comes before those who have had a turn, so that one message does not wait for all of
-        those who send many; unless these have been passed over for PASSED_OVER. Last come those who are to be sent more
-        than goes out at once, with a time of their own: a history for each of many must not keep the others waiting. A
-        listener is among those who have had a turn: who comes in waits for those who are in.
+        Clients with new input come before those that have had a turn, so that one message does not wait for clients
+        that send many; unless the latter have been passed over for PASSED_OVER. Last come clients with more output than
+        goes out at once, with a time limit of their own: long histories must not delay the others. Listeners are among
+        those that have had a turn: new connections wait for existing ones.
         """
         if self._resting and self.now >= self._next_sending:
             self._sending.update(self._resting)
@@ -184,7 +184,7 @@ class Worker:
             self._send_more()
 
     def _send_more(self):
-        """To those who wait for that. For SENDING_SHARE - 1 times as long as it took they rest."""
+        """Send more to clients with a long output; then pause that for SENDING_SHARE - 1 times as long as it took."""
         began = time.monotonic()
         spent = time.process_time()
         while self._sending and self._serve_line(self._sending, began + SENDING_TIME):
@@ -193,7 +193,7 @@ class Worker:
         self._next_sending = max(self._next_sending, began + SENDING_SHARE * spent)
 
     def _serve_line(self, line, until):
-        """A turn for each who is in it now; false if the time is over."""
+        """Give each in the line one turn; False if the time is over."""
         now = self.now
         for source in list(line):
             mask = line.pop(source, None)
@@ -219,7 +219,7 @@ class Worker:
         line[connection] = line.get(connection, 0) | mask
 
     def puts_off(self, connection):
-        """Has it to wait until it is sent more, as enough was sent just now? Then it has a turn, and is not watched."""
+        """Must it wait with its output, as enough was sent just now? Then it gets a turn later, and is not watched."""
         if self.now < self._next_sending:
             self._resting[connection] = WRITE
             return True
@@ -241,7 +241,7 @@ class Worker:
         return any(source in line for line in (self._latest, self._postponed, self._sending, self._resting))
 
     def _speak(self):
-        """The end of a tick: what was asked goes to the hub, what was heard to the clients."""
+        """The end of a tick: write requests to the hub, and output to the clients."""
         self.lookups.go_on(self.now)
         self.uplink.flush()
         began = time.monotonic()
@@ -263,7 +263,7 @@ class Worker:
         self.uplink.flush()  # their names are free now, not at the next tick
 
     def _keep_beat(self, now, spent):
-        """How long may clients now wait? spent: CPU seconds at which this tick began to tell."""
+        """Set the beat by what this tick has cost. spent: the CPU clock, in seconds, when it began to send."""
         if self._has_told:
             self._beat.told(now, time.process_time() - spent)
         if self.uplink.said:
@@ -279,7 +279,7 @@ class Worker:
     # ---- the hub
 
     def _hear_hub(self):
-        """In order, until the time is over; the rest is heard in the next tick, before any more is read."""
+        """Handle what the hub sent, in order, until the time is over; the rest comes first in the next tick."""
         if not self._unheard:
             try:
                 self._unheard.extend(self._down.get())
@@ -311,18 +311,18 @@ class Worker:
         self.admission.close()  # while last words are on their way here, a new server may want the port
 
     def _live(self):
-        """The sign of life: the loop turns, however much there is to do."""
+        """Give the hub the sign of life: the loop turns, however much there is to do."""
         self.uplink.ask(ToHub.Alive(self._report()))
         self.stats.reported(self.now)
 
     def _report(self):
-        """What the hub shows of this worker."""
+        """The report that the hub shows of this worker."""
         return self.stats.report(
             self.now, self.audiences.everyone, behind=self.deadlines.lagging, held=len(self.throttle.held()),
             visitors=len(self.admission.visitors), unsent_bytes=self.uplink.unsent)
 
     def configure(self, settings):
-        """These are the settings from now on: `server.config.Settings.of_workers`."""
+        """Use these settings from now on: `server.config.Settings.of_workers`."""
         self._settings = settings
         self.admission.configure(settings)
         self.deadlines.limits = settings["limits"]
@@ -339,7 +339,7 @@ class Worker:
             self._file_bytes)
 
     def stop(self):
-        """Take nothing new; what was asked until now is still answered, even if it waits to be read on the beat."""
+        """Accept nothing new; what was asked until now is still answered, even if it waits to be read on the beat."""
         self.admission.accept(False)
         for _ in range(LAST_READS):
             ready = self.selector.select(0)
@@ -350,7 +350,7 @@ class Worker:
         self._each(self.admission.connections.values(), "pause")
 
     def end(self):
-        """Everybody has heard everything: say good-bye."""
+        """Everything has been delivered: send the clients the farewell."""
         self.admission.accept(False)
         self.stopping = self._done = self._ending = True
         for visitors in self.admission.all_visitors:
@@ -359,7 +359,7 @@ class Worker:
 
     @staticmethod
     def _each(connections, action, *arguments):
-        """Let each of them do it; a bug costs only the one in whose turn it shows."""
+        """Call an action for each of them; an exception ends only the one that it occurs for."""
         for connection in list(connections):
             try:
                 getattr(connection, action)(*arguments)
@@ -373,7 +373,7 @@ class Worker:
         self.admission.visitors.tell([*troubles, "the server is stopping"] if self.stopping else troubles)
 
     def status(self, status):
-        """The hub says what the metrics are made of."""
+        """The hub sends the data for the metrics."""
         self.admission.scrapers.tell(status)
 
     def evict(self, number, reason):
@@ -396,7 +396,7 @@ class Worker:
         return affords
 
     def allow(self, connection, most):
-        """Charge for as many messages as its rate allows, at most `most`; how many? With none it is held back."""
+        """Charge for as many messages as its rate allows, at most `most`. Returns how many; with 0 it is held back."""
         allowed = min(most, self.throttle.allowance(connection, self.now))
         if allowed:
             self.charge(connection, allowed)
@@ -414,13 +414,13 @@ class Worker:
         self.throttle.remember(address, until)
 
     def _hold(self, connection):
-        """It is not heard until it is in credit."""
+        """Do not read it until it is in credit."""
         self.throttle.hold(connection)
         connection.pause()
         self.remember_debt(connection, DEBT_STEP)
 
     def remember_debt(self, connection, step=0.0):
-        """Nor does reconnecting, to whatever worker, restore its rate."""
+        """Tell all workers of its debt, so that reconnecting does not restore its rate."""
         address = origin(connection.address()[0])
         if self.throttle.remember(address, connection.paid_until, step):
             self.uplink.ask(ToHub.Owes(address, connection.paid_until))
@@ -470,7 +470,7 @@ class Worker:
         return limit and self.now - session.heard_at >= limit and not self._is_ours_to_speak(session)
 
     def _look_for_the_silent(self):
-        """Who has been silent for a while is sent a heartbeat, and ended if it is silent for longer."""
+        """Send silent clients a heartbeat, and end those that stay silent."""
         before, self._last_heartbeats = self._last_heartbeats, self.now
         if not any(map(self.stats.present.get, _WITH_HEARTBEATS)):
             return
@@ -486,5 +486,5 @@ class Worker:
                 self._each([one], "send", [one.audience.traits.heartbeat])
 
     def _is_ours_to_speak(self, session):
-        """True if the client is silent because of us: an answer, its rate or its turn is still to come."""
+        """Is the client silent because of the server: does it wait for an answer, for its rate or for its turn?"""
         return session.state is WAITING or self.throttle.holds(session) or self._has_turn(session)

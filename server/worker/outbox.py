@@ -1,4 +1,4 @@
-"""What one client is to be sent later: because the kernel would not take it yet, or more than a turn allows."""
+"""A client's unsent output: what the kernel has not taken yet, or what exceeds one turn."""
 import collections
 import itertools
 
@@ -7,7 +7,7 @@ MOST_SENT = 1 << 17  # bytes in one turn: eighty who get a history of 2 MB must 
 
 
 class Outbox:
-    """References to shared bytes, so that many readers who lag behind the same talk cost its memory once.
+    """Holds references to shared bytes, so that many clients that lag behind the same talk cost its memory once.
 
     size: bytes still to send.
     """

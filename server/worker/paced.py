@@ -1,8 +1,8 @@
-"""Connections of clients that take one recv for one frame: the next one is sent when they should have read the last.
+"""Spaces out frames for clients that take one recv for one frame: the next waits until the last should be read.
 
-A send for each frame is not enough: the kernel joins what a client has not read yet, and what one tick has for it, such
-as that somebody joined and what he said, is sent within microseconds. TCP cannot tell what a program has read; so the
-program gets time to wake up and read.
+A send for each frame is not enough: the kernel joins what a client has not read yet, and the frames of one tick, such
+as that a user joined and what the user said, are sent within microseconds. TCP cannot tell what a program has read; so
+the program gets time to wake up and read.
 """
 import collections
 import time

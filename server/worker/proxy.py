@@ -1,4 +1,4 @@
-"""What a proxy says first of the client that it speaks for: the PROXY protocol, versions 1 and 2."""
+"""The PROXY protocol, versions 1 and 2: a header in which a proxy gives the address of its client."""
 import ipaddress
 import logging
 import selectors
@@ -20,11 +20,11 @@ log = logging.getLogger(__name__)
 
 
 class Garbled(ValueError):
-    """It is no such introduction."""
+    """These bytes are no PROXY header."""
 
 
 def wanted(head):
-    """How many bytes more are surely part of it, of which `head` has come; 0 if that is all. Garbled if it is none."""
+    """How many more bytes surely belong to the header that begins with `head`; 0 if it is complete. Or Garbled."""
     if not head:
         return _LEAST
     if head.startswith(_SIGNATURE[:len(head)]):
@@ -43,7 +43,7 @@ def wanted(head):
 
 
 def client(head):
-    """(host, port) that a whole introduction tells; None if the proxy speaks for itself. Garbled if it is none."""
+    """(host, port) of the client in a complete header; None if the proxy speaks for itself. Or Garbled."""
     return _client_v2(head) if head.startswith(_SIGNATURE) else _client_v1(head)
 
 
@@ -83,7 +83,7 @@ def _plain(host):
 
 
 class Introduction:
-    """A connection from a proxy whose introduction is not complete. Not a byte behind that is read."""
+    """A connection from a proxy whose header is not complete. Reads no byte after the header."""
 
     unfinished = True  # who is late at this is too slow, not idle
     is_typed = False

@@ -1,4 +1,4 @@
-"""What a worker counts, and tells the hub with its sign of life."""
+"""The counters of a worker, which it sends the hub with its sign of life."""
 import collections
 import os
 
@@ -7,7 +7,7 @@ from parley.server.protocols import PROTOCOLS
 
 
 class Stats:
-    """Plain counters, which are written where something happens; talk and deliveries are counted by the audiences.
+    """Plain counters, which other modules increment; the audiences count talk and deliveries.
 
     accepted: how many connections there have been.
     arrivals: the same by protocol.
@@ -38,7 +38,7 @@ class Stats:
         return reasons
 
     def report(self, now, audiences, **gauges):
-        """What there is now, and what there has been since this worker began: plain values for the hub.
+        """Current values, and totals since this worker began, as plain values for the hub.
 
         audiences: `server.worker.fanout.Audience`. counters: see `server.ipc.counts`.
         """
@@ -68,7 +68,7 @@ class Stats:
             messages_per_second=(self._messages - messages_before) / max(now - before, 1e-3))
 
     def reported(self, now):
-        """The hub has been told."""
+        """The report was sent to the hub."""
         self._reported = now, self._messages
 
 

@@ -1,4 +1,4 @@
-"""What the log says of strangers, who may cause the same line as often as they like."""
+"""Limits the log lines that clients without a name can cause."""
 import logging
 
 from parley.server.chat.origins import origin
@@ -11,7 +11,7 @@ log = logging.getLogger(__name__)
 
 
 class _Minute:
-    """The events of one kind in a minute. until: when its end is, and they are summed up, monotonic seconds."""
+    """The events of one kind in a minute. until: its end, when they are summed up, monotonic seconds."""
 
     def __init__(self, until):
         self.until = until

@@ -14,7 +14,7 @@ class Throttle:
     credit while that is less than BURST ahead. In credit, its next message is handled whatever it costs: an expensive
     one makes those after it wait.
 
-    next: when to look for those who may be read again, monotonic seconds; endless if none is held.
+    next: when to call `release`, monotonic seconds; infinite if no connection is held.
     """
 
     def __init__(self):
@@ -25,12 +25,12 @@ class Throttle:
         self._debts = collections.OrderedDict()  # address -> when the debt of those who left there is paid
 
     def charge(self, connection, cost, now):
-        """Count what a client has cost, in messages."""
+        """Charge a connection for so many messages."""
         if self.rate:
             connection.paid_until = max(connection.paid_until, now) + cost / self.rate
 
     def affords(self, connection, messages, now):
-        """Charge `messages` if the connection is in credit for all of them; was it?"""
+        """Charge `messages` if the connection is in credit for all of them. Returns whether it was."""
         if self.rate:
             until = (connection.paid_until if connection.paid_until > now else now) + messages / self.rate
             if until - now > BURST:
@@ -39,7 +39,7 @@ class Throttle:
         return True
 
     def allowance(self, connection, now):
-        """How many of its messages may be handled now; for an expensive one the credit need not suffice."""
+        """How many of its messages may be handled now; the last may cost more than the credit that is left."""
         if not self.rate:
             return float("inf")
         credit = BURST - (max(connection.paid_until, now) - now)
@@ -67,7 +67,7 @@ class Throttle:
             self.next = float("inf")
 
     def release(self, now):
-        """Those that may be read again."""
+        """Release the connections that may be read again, and return them."""
         if now < self.next:
             return []
         due = [connection for connection, until in self._held.items() if until <= now]
@@ -80,11 +80,11 @@ class Throttle:
     # ---- who comes back
 
     def is_debtor(self, connection, now):
-        """Has it used up so much that reconnecting must not restore it?"""
+        """Has it used up so much that its debt must be remembered when it disconnects?"""
         return connection.paid_until - now > BURST / 2
 
     def remember(self, address, until, step=0.0):
-        """Somebody there has used up the rate `until` (monotonic seconds). Is that news by more than `step` seconds?"""
+        """Note that an address has used up its rate `until` then. Is that news by more than `step` seconds?"""
         if until - self._debts.get(address, 0.0) <= step:
             return False
         self._debts[address] = until
@@ -94,6 +94,6 @@ class Throttle:
         return True
 
     def debt(self, address, now):
-        """What newcomers from there begin with as `paid_until`: they have the rate, but no burst."""
+        """The initial `paid_until` of new connections from an address in debt: they have the rate, but no burst."""
         until = self._debts.get(address, 0.0)
         return min(until, now + BURST) if until > now else 0.0

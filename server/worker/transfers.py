@@ -1,9 +1,9 @@
-"""Files over HTTP: what a visitor sends is passed on to those who keep files, and what it wants comes from the disk.
+"""Files over HTTP: uploads are passed on to the keeper, downloads are read from the disk.
 
     PUT /files/<id>           a part of a file, or all of it; Authorization: Bearer TOKEN, and Content-Range
     HEAD /files/<id>          how much of it is here; likewise with the token
     DELETE /files/<id>        away with it; likewise
-    GET /files/<id>/<name>    it is handed out to whoever knows the id, whatever name is asked for
+    GET /files/<id>/<name>    download it: for anyone who knows the id; the name is ignored
 """
 import base64
 import collections
@@ -51,7 +51,7 @@ _WORDS = {
 
 
 class Transfers:
-    """Those of one worker. site: `server.http.site.Site`, in whose form refusals are.
+    """The uploads and downloads of one worker. site: `server.http.site.Site`, which formats refusals.
 
     turn: when the next piece may be moved, monotonic seconds. Those who wait for it are one to `Worker.turns`, which is
     what this, pace, transport, take_turn and crash are for.
@@ -87,7 +87,7 @@ class Transfers:
             self._budget.spend(body.move, transport)
 
     def take_turn(self, _):
-        """Who has waited for longest has its turn; does anybody else wait?"""
+        """Move a piece of the body that has waited longest. Returns whether others wait."""
         if self._line:
             body, _ = self._line.popitem(last=False)
             body.waits = False
@@ -95,7 +95,7 @@ class Transfers:
         return bool(self._line)
 
     def forget(self, body):
-        """It is over."""
+        """The body is complete or given up."""
         self._line.pop(body, None)
 
     def crash(self):
@@ -103,7 +103,7 @@ class Transfers:
         self._worker.admission.lose_one()
 
     def begin(self, visitor, request, path):
-        """A visitor asks for something below /files/; `path`: what stands behind that, as a list."""
+        """Handle a visitor's request below /files/; `path`: the rest of its path, as a list."""
         if request.method not in (b"GET", b"HEAD", b"PUT", b"DELETE"):
             self._end(visitor, request, 405, "this is not done to files", [(b"Allow", METHODS)])
         elif not _ID.fullmatch(path[0]) or len(path) > 2:
@@ -133,7 +133,7 @@ class Transfers:
     # ---- answers
 
     def _end(self, visitor, request, status, text, headers=(), unread=None):
-        """Answer in one line. unread: bytes of its body that nobody reads any more; all of it if None."""
+        """Answer with one line. unread: how many bytes of the body will not be read; None for all."""
         closes = bool(request.length if unread is None else unread)
         visitor.end_body(request, self.site.text(status, text, headers, closes))
 
@@ -145,7 +145,7 @@ class Transfers:
         self._end(visitor, request, _STATUS.get(reason, 500), _WORDS.get(reason) or SENTENCES[reason], headers, unread)
 
     def _tell(self, visitor, request, status, answer, unread=None):
-        """How much of it is here, or why that is not told."""
+        """Answer with how much of the file has arrived, or with the error."""
         if answer.get("no") == ALREADY_WHOLE:
             answer, status = {"at": answer["at"], "size": answer["at"], "whole": True}, 200
         if "no" in answer:
@@ -186,7 +186,7 @@ class Transfers:
         upload.call.upload = upload
 
     def taken(self, upload, answer):
-        """What has become of it."""
+        """Answer with the result of an upload."""
         self.forget(upload)
         whole = answer.get("whole")
         self._tell(upload.visitor, upload.request, 201 if whole else 202, answer, upload.left)
@@ -238,9 +238,9 @@ class Bytes(Call):
 
 
 class Upload:
-    """What one visitor sends. left: bytes that have not come yet. waits: for its turn?
+    """The upload of one visitor. left: bytes that have not come yet. waits: for its turn?
 
-    It holds at most PIECE bytes, and while it does no more is read: TCP pushes back on the client.
+    It buffers at most PIECE bytes, and reads no more until these are passed on: TCP flow control slows the client down.
     """
 
     waits = False
@@ -259,7 +259,7 @@ class Upload:
         return READ if self.left and not self._held and not self.waits else 0
 
     def hear(self, answer):
-        """Of those who keep files: it may come, or what has become of it."""
+        """A message of the keeper: the upload may begin, or its result."""
         if "go" not in answer:
             self._held = b""
             self._transfers.taken(self, answer)
@@ -298,7 +298,7 @@ class Upload:
         self.send()
 
     def send(self):
-        """Pass on what it holds, as far as that is taken."""
+        """Pass on the buffered bytes, as far as the keeper takes them."""
         try:
             sent = self.call.sock.send(self._held)
         except BlockingIOError:
@@ -318,7 +318,7 @@ class Upload:
 
 
 class Download:
-    """What one visitor is sent: the bytes of a file from `begin` to `end`. waits: for its turn?"""
+    """The download of one visitor: the bytes of a file from `begin` to `end`. waits: for its turn?"""
 
     waits = False
 
@@ -381,7 +381,7 @@ def _disposition(name, is_picture):
 
 
 def _span(wanted, size):
-    """(begin, end) of a range; not more than there is."""
+    """(begin, end) of a range, within the size of the file."""
     first, last = wanted.groups()
     if not first:
         return max(0, size - int(last)), size

@@ -1,4 +1,4 @@
-"""The way from a worker to the hub: what its sessions say and ask, one write a tick."""
+"""A worker's outgoing queue to the hub: talk and requests of its sessions, with one write per tick."""
 import functools
 import time
 
@@ -13,7 +13,7 @@ class Uplink:
     """Collects a tick's requests in order; consecutive talk in one room becomes one frame.
 
     said: how many messages, since this was last cleared.
-    patience: seconds for which what is said may wait in the hub for more.
+    patience: seconds for which talk may wait in the hub for more talk.
     """
 
     def __init__(self, queue, worker, clock=lambda: int(time.time())):
@@ -46,13 +46,13 @@ class Uplink:
         self._put(b"")
 
     def close(self):
-        """The hub is gone: what is asked from now on is asked in vain."""
+        """The hub is gone: drop all further requests."""
         self._queue = None
 
     def say(self, room, number, sender, text, claimed_time, awaited, serial=0, count=1):
-        """Said in a room, now or when the client says it was.
+        """Add a message to a room, with the current time or the time that the client gives.
 
-        awaited: it wants to know when that is stored. serial: which of its words that is.
+        awaited: the session wants to know when it is stored. serial: its number among the session's messages.
         count: how many texts that are, see `record` in `parley.server.ipc.queues`.
         """
         if room != self._room:
@@ -82,19 +82,19 @@ class Uplink:
         self._frames.append(packed(message))
 
     def look_up(self, session, is_shared, request):
-        """Ask something whose answer may be long, when its turn comes (see `server.worker.lookups.Lookups`)."""
+        """Queue a request whose answer may be long (see `server.worker.lookups.Lookups`)."""
         self.lookups.add(session, is_shared, request)
 
     def ask_once_told(self, session, message):
-        """Ask when the session has been sent all that this tick tells it; never if it ends before."""
+        """Send the request once the session has been sent all of this tick's output; never if it ends before."""
         self._once_told.setdefault(session, []).append(functools.partial(self.ask, message))
 
     def hear_once_told(self, session, command):
-        """Let the session handle a command then, likewise."""
+        """Let the session handle a command at that moment, likewise."""
         self._once_told.setdefault(session, []).append(functools.partial(session.hear, [command]))
 
     def told(self):
-        """The tick's words have been sent, as far as the kernel takes them."""
+        """The tick's output has been sent, as far as the kernel takes it."""
         if not self._once_told:
             return
         for session in [session for session in self._once_told if session.state is GONE or not session.is_behind]:

@@ -1,4 +1,4 @@
-"""Who comes by HTTP: asks for pages, and perhaps becomes a client that speaks WebSocket."""
+"""HTTP connections (visitors): they request pages, and may become WebSocket clients."""
 import collections
 import contextlib
 import email.utils
@@ -33,7 +33,7 @@ log = logging.getLogger(__name__)
 
 
 class Visitors:
-    """Those of one worker.
+    """The visitors of one worker.
 
     site: `server.http.site.Site`, which answers them. question: what it asks the hub for, where it has to.
     most: of one address, 0 for no limit; what they become when they are clients is counted by the hub.
@@ -55,7 +55,7 @@ class Visitors:
         self._paid_until = collections.OrderedDict()
 
     def __len__(self):
-        """How many there are, but for those that have heard their last answer."""
+        """How many there are, without those that have been sent their last answer."""
         return len(self._counted)
 
     def visit(self, transport, protocol, home):
@@ -63,7 +63,7 @@ class Visitors:
         return Visitor(transport, protocol, home, self)
 
     def came(self, visitor):
-        """Here it is; is there room for it?"""
+        """Add a visitor. Returns whether there is room for it."""
         self._counted.add(visitor)
         self._addresses[visitor.origin] += 1
         self.await_(visitor, HEAD_SECONDS)
@@ -73,7 +73,7 @@ class Visitors:
         return not (self.admission.is_full or self.most and self._addresses[visitor.origin] > self.most)
 
     def admit_request(self, request, host):
-        """Charge for a request if its address has not asked for too much; has it not?
+        """Charge a request to its address. Returns whether the address is within its rate.
 
         What is said in chats is not charged to the same account: others behind the address may still come in.
         """
@@ -91,11 +91,11 @@ class Visitors:
         return True
 
     def await_(self, visitor, seconds):
-        """It has this long for what comes next."""
+        """Set the visitor's deadline for what comes next."""
         self._until[visitor] = self.worker.now + seconds
 
     def finished(self, visitor):
-        """It hears its last answer, or is a client."""
+        """The visitor is being sent its last answer, or has become a client."""
         if visitor in self._counted:
             self._counted.remove(visitor)
             self._addresses[visitor.origin] -= 1
@@ -103,12 +103,12 @@ class Visitors:
                 del self._addresses[visitor.origin]
 
     def left(self, visitor):
-        """It is none any more."""
+        """The visitor is gone."""
         self.finished(visitor)
         del self._until[visitor]
 
     def ask_hub(self, visitor, request, then):
-        """Its answer is what `then` makes of the hub's."""
+        """Ask the hub; `then` makes the visitor's answer of the hub's."""
         if not self._asking:
             self.worker.uplink.ask(self.question)
         self._asking.append((visitor, request, then))
@@ -121,7 +121,7 @@ class Visitors:
             self.guard(visitor, visitor.tell, request, then, answer)
 
     def sweep(self, now):
-        """Who has had its time?"""
+        """Close the visitors whose deadline has passed."""
         for visitor in [visitor for visitor, until in self._until.items() if until <= now]:
             self.guard(visitor, visitor.give_up)
         self._asking = [asking for asking in self._asking if asking[0] in self._until]
@@ -143,7 +143,7 @@ class Visitors:
 
 
 class Scrapers(Visitors):
-    """Those that ask for the metrics. They are few, and answered also where clients and pages are not any more."""
+    """The connections to the metrics port. They are few, and are served even when clients and pages no longer are."""
 
     question = ToHub.AskStatus()
 
@@ -249,7 +249,7 @@ class Visitor:
             self._become_client(answer)
 
     def tell(self, request, then, answer):
-        """The hub has said what this needs for its answer."""
+        """The hub's answer has come."""
         if self._transport is None:
             return
         self._asks = False
@@ -258,13 +258,13 @@ class Visitor:
     # ---- files
 
     def wait(self):
-        """Nothing is read of it until it is answered, or a body is to be passed on."""
+        """Read nothing until the request is answered, or its body is wanted."""
         self._asks = True
         self.await_more()
         self._watch()
 
     def pass_on(self, body):
-        """What comes now is the body of its request; gives what has come of it already."""
+        """From here on the input is the body of the request. Returns the bytes of it that have come already."""
         if self._transport is None:
             body.close()
             return b""
@@ -280,16 +280,16 @@ class Visitor:
         self._reader.rest = data
 
     def await_more(self, is_last=False):
-        """Something has been sent or taken, and it has some time for the next; more if only we are to speak."""
+        """There was progress: set a new deadline, a longer one if the server is to act next."""
         if self._transport is not None:
             self._visitors.await_(self, SETTLE_SECONDS if is_last else TAKE_SECONDS)
 
     def go_on_later(self):
-        """It has another turn soon, in case there is more."""
+        """Give it another turn soon, in case there is more to read."""
         self._visitors.worker.postpone(self, READ)
 
     def serve_body(self, action):
-        """Call action(transport), as it is the turn of its body; a bug costs only this visitor."""
+        """Call action(transport) for its body; a bug costs only this visitor."""
         try:
             action(self._transport)
             self.watch_body()
@@ -302,20 +302,20 @@ class Visitor:
             self._watch()
 
     def say_go_on(self):
-        """The client waits to be told that its body is wanted."""
+        """Send `100 Continue`: the client waits for that before it sends the body."""
         if self._transport is not None:
             with contextlib.suppress(OSError):
                 self._transport.write([b"HTTP/1.1 100 Continue\r\n\r\n"])
 
     def end_body(self, request, answer):
-        """All has come, or no more is taken: this is the answer."""
+        """The body is complete, or refused: send this answer."""
         if self._transport is not None:
             self._body = None
             self._asks = False
             self._answer(request, answer)
 
     def begin_body(self, request, answer, body):
-        """This is the answer, and behind its head comes the body."""
+        """Send the head of this answer; the body follows."""
         if self._transport is None:
             body.close()
             return
@@ -377,7 +377,7 @@ class Visitor:
         self.answered()
 
     def answered(self):
-        """All of the answer is sent."""
+        """All of the answer has been sent."""
         self._body = None
         if self._closing:
             self._visitors.await_(self, LINGER)
@@ -395,7 +395,7 @@ class Visitor:
     # ---- the end
 
     def give_up(self):
-        """It has had its time."""
+        """Its deadline has passed."""
         if self._body is not None:
             self.close()
         elif self._asks:

@@ -1,4 +1,4 @@
-"""What the kernel is to tell of the sockets of a worker, and to whom: the selector of its loop."""
+"""The selector of a worker's loop."""
 import select
 import selectors
 
@@ -10,8 +10,8 @@ class Epoll:
 
     watched: how many files are.
 
-    There are a key, a number and a place in a dictionary for each file in that one, which are 190 bytes. Here are 9, as
-    descriptors are small numbers: the least that are free.
+    For each file, that one has a key, a number and an entry in a dictionary: 190 bytes. This one needs 9 bytes, as
+    descriptors are small numbers.
     """
 
     def __init__(self):
@@ -57,7 +57,7 @@ class Epoll:
         self._epoll.close()
 
     def select(self, seconds):
-        """What is ready by then, at the latest. The end of a file, or an error, is whatever it is watched for."""
+        """What is ready within so many seconds. The end of a file, or an error, counts as what it is watched for."""
         sources, masks, ready = self._sources, self._masks, []
         for descriptor, events in self._epoll.poll(seconds, max(1, self.watched)):
             mask = masks[descriptor] & (

@@ -1,4 +1,4 @@
-"""Transports: what is between a connection and its client.
+"""Transports: the byte streams between connections and their clients.
 
 A plain one is the socket itself (`plain.py`); others lie over a transport (`tls.py`). None ever blocks. What a
 connection uses of it, and so does a transport that lies over it:
