@@ -1,4 +1,4 @@
-"""The hub's end of a process that works for it."""
+"""The hub's end of a helper process."""
 from typing import Any, Callable, Dict, List
 
 from parley.server.ipc.queues import Queue, called
@@ -7,7 +7,7 @@ POLITENESS = 5  # nice, of a process whose work may take long, to those that tal
 
 
 class Aide:
-    """Says something to the process, and hears what it says. It may die; then another one is attached.
+    """Sends messages to a helper process, and handles its messages. If the process dies, another one is attached.
 
     down, up: the queues to the process and from it, while there is one.
     waiting: does `down` have no room, so that the hub waits for it?
@@ -35,12 +35,12 @@ class Aide:
         return queues
 
     def flush(self) -> None:
-        """Send what there is to be sent, and what the queue had no room for before."""
+        """Send pending messages, and what the queue had no room for before."""
         if self.down is not None and self.down.backlog_size:
             self._put(b"")
 
     def hear(self) -> None:
-        """Heed what has come. EOFError if the process is gone."""
+        """Handle the messages that have come. EOFError if the process is gone."""
         frames = self.up.get()
         self._unanswered = 0
         for frame in frames:
@@ -48,9 +48,9 @@ class Aide:
             self._handlers[name](*arguments)
 
     def is_stuck(self) -> bool:
-        """Called at each look of the hub: has there been no answer for too many of them?
+        """Called at each periodic check of the hub: was there no answer for too many of these checks?
 
-        Looks are counted, not seconds, so that the process has time to answer after a standstill of the machine.
+        Checks are counted, not seconds, so that the process has time to answer after the machine was suspended.
         """
         raise NotImplementedError
 
@@ -59,7 +59,7 @@ class Aide:
         raise NotImplementedError
 
     def _put(self, frames: bytes) -> None:
-        """Send this, if there is a process."""
+        """Queue a frame, if there is a process."""
         if self.down is not None:
             try:
                 self.down.put(frames)

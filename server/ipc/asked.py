@@ -1,4 +1,4 @@
-"""What the hub needs of its store, wherever that is: in a process of its own, or in the hub's."""
+"""The interface of the store for the hub, whether the store is in a process of its own or in the hub's."""
 from typing import Any, Callable
 
 from parley.server.ipc.messages import Message

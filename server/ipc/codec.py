@@ -12,8 +12,8 @@ A value is a letter and what follows it. Counts of bytes or items are unsigned, 
     d n          a dictionary: n, and so many keys, each followed by its value, in its order
     o            a value of another kind, as the value that `reduce` makes of it
 
-A named tuple is read as a tuple, unless `reduce` makes something else of it, and every dictionary as a usual one. What
-is read can do nothing.
+A named tuple is read as a tuple, unless `reduce` makes something else of it, and every mapping as a plain dictionary.
+Reading runs no code.
 """
 import struct
 from typing import Any, Callable, Dict, List, Optional, Tuple

@@ -1,4 +1,4 @@
-"""Counters that processes tell each other, and that are added up."""
+"""Counters that processes send each other, and that are added up."""
 import bisect
 from typing import Any, Dict, Mapping, Sequence
 

@@ -1,1 +1,1 @@
-"""The parent process: the hub that gives everything its order, and the supervisor that keeps the workers alive."""
+"""The parent process: the hub, which puts everything into one order, and the supervisor, which keeps workers alive."""

@@ -1,7 +1,7 @@
-"""The hub of a node among others: it puts into their log what is asked here, and applies what all have put there.
+"""The hub of one node of a cluster: it appends its requests to a shared log, and applies the entries of all nodes.
 
-All nodes apply the same entries in the same order, and come to the same: who has which name, what was said, and which
-number it has. What a decision needs beside that is carried by the entries, or is a setting that is the same everywhere.
+All nodes apply the same entries in the same order, so they reach the same state: who has which name, what was said, and
+which number it has. Whatever else a decision needs is in the entries, or is a setting that is the same on all nodes.
 See docs/architecture.md, *Several machines*.
 """
 import functools
@@ -56,7 +56,7 @@ class Unusable(Exception):
 
 
 class Rejoin(Exception):
-    """The node has lost the others, and has to begin again from what they have come to; the text says why.
+    """The node has lost the others, and has to start again from their state; the text says why.
 
     reason: one of REJOINS.
     """
@@ -67,7 +67,7 @@ class Rejoin(Exception):
 
 
 class SharedPatience:
-    """Tells all nodes of wrong passwords, and right ones."""
+    """Reports wrong and right passwords to all nodes."""
 
     def __init__(self, patience, tell):
         self.wait = patience.wait
@@ -83,7 +83,7 @@ class SharedPatience:
 
 
 class ClusterHub(Hub):
-    """A hub whose order is that of all nodes.
+    """A hub whose order is the log of all nodes.
 
     place: `parley.server.order.place.Place`.
     settings: {name: value} of those that decide, beside the ones that `set_limits` and `found` are given.
@@ -133,7 +133,7 @@ class ClusterHub(Hub):
             self.register, self.register._accounts, self.census, self.store._store, self._numbers, self)
 
     def _rearrange(self):
-        """Questions are answered here, once what was asked here before is decided; some other things by all."""
+        """Have this node answer questions, once earlier requests of its sessions are decided; all nodes do the rest."""
         ordered, at_once = self._in_order, self._at_once
         for name in _ORDERED:
             ordered[name] = at_once.pop(name)
@@ -147,7 +147,7 @@ class ClusterHub(Hub):
         self._order.after_own(functools.partial(self._answer, action, worker, *arguments))
 
     def _answer(self, action, worker, asker, *arguments):
-        """Answer, unless whoever asks is gone: or its claim might follow its end, and nobody would have the name."""
+        """Answer, unless the asker is gone: its claim might follow its end in the log, and the name never be freed."""
         if worker in self.streams and not (isinstance(asker, int) and holder_of(worker, asker) in self._gone):
             self._do(worker, (asker,), action, worker, asker, *arguments)
 
@@ -174,7 +174,7 @@ class ClusterHub(Hub):
 
     @property
     def may_serve(self):
-        """Has this node come to what all have come to, with the same settings?"""
+        """Has this node the state of all, and the same settings?"""
         return self._settled_at is not None
 
     @property
@@ -275,7 +275,7 @@ class ClusterHub(Hub):
             log.critical("a bug: what was asked is done in part, on all nodes", exc_info=True)
 
     def _refuse(self, worker, what):
-        """Tell whoever asks that nothing comes of it, as the engine does not answer; False if nobody can be told."""
+        """Refuse a request, as the engine does not answer; False if nobody can be told."""
         if isinstance(what, bytes):
             self.worker(worker, ToWorker.Unsaid(words(what), Reason.NOT_STORED))
             return True
@@ -300,7 +300,7 @@ class ClusterHub(Hub):
         self._pieces.append(piece)
 
     def restore(self, applied):
-        """Begin with what the pieces say."""
+        """Begin with the state that the pieces contain."""
         pieces, self._pieces = self._pieces, []
         try:
             snapshot.restore(self._parts, b"".join(pieces))
@@ -321,7 +321,7 @@ class ClusterHub(Hub):
         log.info("joined %(name)s as node %(node)s", {"name": self._place.name, "node": self._place.node})
 
     def entries(self, entries):
-        """What comes next."""
+        """Apply the next entries of the log."""
         for id_, fields in entries:
             number, who = map(int, id_.split("-"))
             if number != self._at + 1:
@@ -350,7 +350,7 @@ class ClusterHub(Hub):
         self._keep_state()
 
     def _heed_version(self, version):
-        """All nodes write and decide as this version says, from here on."""
+        """From here on all nodes use this version of the log."""
         if not OLDEST <= version <= VERSION:
             raise Unusable("version %d of Parley's log is in force, and this server can read and write %d to %d" % (
                 version, OLDEST, VERSION))
@@ -390,14 +390,14 @@ class ClusterHub(Hub):
         self._trouble = why
 
     def fenced(self, replaced):
-        """This node counts as dead."""
+        """The other nodes have declared this node dead."""
         if replaced:
             raise Unusable("another process has joined %s as node %s; each node needs a name of its own"
                            " (storage.redis.node)" % (self._place.name, self._place.node))
         raise Rejoin(FENCED, "the others have taken this node for dead")
 
     def foreign(self, why):
-        """The log is another one."""
+        """The log is not the one that this node knows."""
         raise Rejoin(FOREIGN, why)
 
     def unusable(self, why):
@@ -410,13 +410,13 @@ class ClusterHub(Hub):
         self._order.tell(self.number << WORKER_BITS, entry(message))
 
     def beat(self, node, place, checksum):
-        """A node is alive; whose number is the least says what all should have come to."""
+        """A node is alive. The checksum of the node with the lowest number is the one that all should have."""
         if self.nodes and node == min(self.nodes):
             own = self._sums.get(place)
             if own is not None and own == checksum:
                 self._agreed = place
             elif own is not None:
-                raise Rejoin(DIFFERS, "what it has come to differs from what node %s has, at entry %d" % (
+                raise Rejoin(DIFFERS, "its state differs from that of node %s, at entry %d" % (
                     self.nodes[node], place))
             self._sums = {self._at: self._checksum()}
 
@@ -461,7 +461,7 @@ class ClusterHub(Hub):
         self._bytes = 0
 
     def _keep_state(self):
-        """If there is no snapshot of late, the node of the least number makes one."""
+        """If the last snapshot is old, the node with the lowest number makes one."""
         is_due = self._at - self.kept > ENTRIES_OF_SNAPSHOT or self._bytes > self._place.log_bytes // 4
         may_try = not self._is_keeping and self._at - self._tried > ENTRIES_OF_SNAPSHOT // 10
         if is_due and may_try and self.may_serve and self.number == min(self.nodes):
@@ -510,7 +510,7 @@ class ClusterHub(Hub):
             self._taking = snapshot.Taking(self._parts, self.applied, 0)
 
     def _refill(self):
-        """Begin a new log here. The other nodes join it anew, or are found dead: they may not have come to the same."""
+        """Begin a new log with this node's state. The others rejoin it, or are found dead: their state may differ."""
         return ToEngine.Refill(self._taking.applied, self.store.identity, self.version, [
             (number, name, *((self.token, self._order.through) if number == self.number else ("", 0)))
             for number, name in sorted(self.nodes.items())])
@@ -551,7 +551,7 @@ class ClusterHub(Hub):
             self._look_for_silence(passed)
 
     def _look_for_silence(self, passed):
-        """Who says nothing, while others are heard?"""
+        """Bury nodes that have been silent while others were heard."""
         for node in self.nodes:
             if node != self.number:
                 self._silence[node] = self._silence.get(node, 0.0) + passed
@@ -562,7 +562,7 @@ class ClusterHub(Hub):
                     self.engine.tell(ToEngine.Bury(node))
 
     def _settle_in(self, now, passed):
-        """On the way in: when may this node serve?"""
+        """While joining: find out when this node may serve."""
         if self._caught_up_at is None:
             if not self.has_served and now - self._began_at > STARTS_WITHIN and self._trouble:
                 raise Unusable("the engine at %s does not answer: %s" % (self._place.shown, self._trouble))

@@ -1,4 +1,4 @@
-"""The queue of password checks: in which order they are done, who has to wait, and who is refused."""
+"""The queue of password checks: their order, and who has to wait or is refused."""
 import collections
 import logging
 
@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 class Job:
-    """What one session waits for.
+    """A password check or hashing that a session waits for.
 
     host: where it comes from; origin: what counts as one address.
     name: the account whose password it gives; None if it gives nobody's.
@@ -72,7 +72,7 @@ class Door(Passwords):
         self._admit(Job(holder, host, None, lambda done: self._secrets.hash(password, done), then))
 
     def leave(self, holder):
-        """The session is gone, and with it what it waited for. If that has begun already, it still counts."""
+        """The session is gone: drop its job. A check that has begun still counts as a try."""
         job = self._jobs.pop(holder, None)
         if job is None:
             return
@@ -89,7 +89,7 @@ class Door(Passwords):
         return list(self._jobs)
 
     def close(self):
-        """The server stops: nobody is kept waiting any more."""
+        """The server stops: refuse all waiting jobs."""
         self._closed = True
         self._lines.clear()
         self._delayed.clear()
@@ -107,7 +107,7 @@ class Door(Passwords):
         return self._delayed[0].due if self._delayed else float("inf")
 
     def look_at_clock(self):
-        """Let those in whose time has come."""
+        """Queue the delayed jobs that are due."""
         while self._delayed and self._delayed[0].due <= self._clock():
             self._line_up(self._delayed.pop(0))
 
@@ -178,7 +178,7 @@ class Door(Passwords):
     # ---- what the operator sees
 
     def report(self, host, name, reason):
-        """Something was refused to somebody at `host`; `name` is the account in question, or None."""
+        """Log and count a refusal to a client at `host`; `name` is the account in question, or None."""
         self.refusals[reason] += 1
         now = self._clock()
         if now - self._told.get(reason, -LINE_EVERY) >= LINE_EVERY:

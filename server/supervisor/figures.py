@@ -1,4 +1,4 @@
-"""What there is to tell of the whole server beyond what is so now: what has been since its start, in all processes."""
+"""Totals of the whole server since its start, over all processes, dead ones included."""
 import collections
 import os
 import platform
@@ -14,7 +14,7 @@ _UTIME, _STIME, _RSS = (number - _SINCE_STAT_STATE for number in (14, 15, 24))
 
 
 class Figures:
-    """Keeps what a worker has counted when it is gone, so that no sum ever falls.
+    """Keeps the counters of workers that have died, so that no total ever decreases.
 
     serving: (protocol, with TLS?) of each port.
     restarts: of workers, by reason.
@@ -30,11 +30,11 @@ class Figures:
         self._used = {}  # name of a process -> (pid, its CPU seconds, those of its predecessors), as last told
 
     def lose(self, report):
-        """A worker is gone, which has told this last."""
+        """A worker is gone; this was its last report."""
         self._past = total([self._past, report.get("counters", {})])
 
     def told(self, reports):
-        """Plain values, where the workers have told these reports."""
+        """The totals as plain values, given the workers' latest reports."""
         return {
             "version": __version__,
             "python": platform.python_version(),

@@ -1,8 +1,8 @@
-"""The hub: everything that happens, in one order, to every worker.
+"""The hub: puts everything that happens into one order, and sends it to the workers.
 
-It reads what the workers sent, puts it into the order (`server.order`), decides what is asked
-(`server.chat.register`), and writes the same stream to every worker, the origin's too. Talk passes verbatim: the hub
-reads the heads of its frames and gives them their numbers, and never reads its messages.
+It reads what the workers sent, puts it into the order (`server.order`), decides the requests (`server.chat.register`),
+and writes the results to the workers' streams, that of the origin included. Talk passes verbatim: the hub reads the
+heads of its frames and numbers them, but in general does not parse their messages.
 """
 import collections
 import contextlib
@@ -30,7 +30,7 @@ from parley.server.worker.beat import wait_for
 from parley.server.worker.strangers import Strangers
 
 LOOK_EVERY = 1.5  # seconds between two looks at who still gives signs of life
-GATHERING = 0.5  # of the worth of a round, which is how long one worker's talk waits for that of the others
+GATHERING = 0.5  # of `pacing`: how long one worker's talk waits for that of the others
 FEW = 4  # who enter rooms; so many may do so without making others wait
 # Where many enter rooms, seconds until more are let in: for each member told of each newcomer, and at most.
 TELLING, ARRIVALS_EVERY = 4e-6, 0.02
@@ -52,11 +52,11 @@ log = logging.getLogger(__name__)
 
 
 class Torn(Exception):
-    """A bug has shown in the middle of a change, so that names or accounts may be wrong: the server has to end."""
+    """An exception in the middle of a change: names or accounts may be inconsistent, so the server has to end."""
 
 
 class Stream:
-    """What goes to one worker and comes from it, and what is known of it."""
+    """The queues to and from one worker, and what is known of it."""
 
     def __init__(self, down, up):
         self.down = down
@@ -74,19 +74,19 @@ class Stream:
         return self.missed > MISSED_IF_WELL
 
     def is_pressed(self):
-        """Is it far behind, but alive? Then it is waited for."""
+        """Is it far behind, but alive? Then the hub waits for it."""
         return self.down.backlog_size > ENOUGH_PENDING and self.missed <= 1
 
 
 class Hub(Post):
     """Names, order, and the queues of all workers, by worker number.
 
-    pacing: seconds that it is worth not to have a round (see `server.worker.beat`); 0 if no talk waits for other talk.
+    pacing: the delay that saving a round is worth, in seconds (see `server.worker.beat`); 0 if talk never waits.
     accounts: `server.chat.accounts.Accounts`. store: `server.storage.journal.Journal`, or InProcess.
     failed_logins_per_minute, accounts_per_address: see `server.chat.patience.Patience`.
 
-    aides: {slot: a process that works for the hub}. first_worker: the least number of a worker.
-    may_serve: may there be workers? has_served: did this server serve before, with another hub?
+    aides: {slot: the hub's end of a helper process}. first_worker: the least number of a worker.
+    may_serve: may workers be started? has_served: has this server served before, with another hub?
     """
 
     first_worker = 1
@@ -114,26 +114,26 @@ class Hub(Post):
         self.figures = Figures()
         self._asked = Asked(self._order)
         self.reply = self._asked.reply
-        self._aides = {}  # number of a process that works for the hub -> our end of it: the verifier, the journal
+        self._aides = {}  # number of a helper process -> the hub's end of it: the verifier, the journal
         self.requests_of_operators = {
             name: functools.partial(self._attempt, answer)
             for name, answer in Operators(self.register, accounts, store, self._asked.submit).requests().items()}
         self.requests_of_operators["refill"] = self.refill
-        self._changed = False  # has what is being done changed names or accounts already?
-        self._arrivals = []  # (worker, request) of those who want to be in rooms
+        self._changed = False  # has the current request changed names or accounts already?
+        self._arrivals = []  # (worker, request) of those who want to enter rooms
         self._questions = collections.deque()  # (worker, name, arguments) of those that wait for another round
-        self._answer_bytes = 0  # told to single workers in this round
-        self._stored = None  # ((worker, first number, time), words) that are stored, and of which it is not told yet
+        self._answer_bytes = 0  # sent to single workers in this round
+        self._stored = None  # ((worker, first number, time), words) that are stored, but not acknowledged yet
         self._next_look = self._next_arrivals = time.monotonic()
         self._talked, self._talked_before = set(), set()  # workers, in this round and in the last in which any did
-        self._talk_waits = 0.0  # for how many seconds may the talk of this round wait for more?
-        self._hurries = False  # is there anything else in this round that should not wait?
+        self._talk_waits = 0.0  # for how many seconds the talk of this round may wait for more
+        self._hurries = False  # is there anything else in this round, which must not wait?
 
     def _make_order(self):
         return AtHand(self._deliver, time.time)
 
     def _patient_clock(self):
-        """By which wrong passwords are forgotten, in seconds."""
+        """The clock, in seconds, by which wrong passwords are forgotten."""
         return time.monotonic
 
     def _heeded(self, patience):
@@ -152,22 +152,22 @@ class Hub(Post):
 
     @property
     def depth(self):
-        """How much of what was asked is not answered yet."""
+        """How many requests are not answered yet."""
         return self.store.depth
 
     def set_limits(self, rooms, operators, connections_per_address):
-        """What the hub heeds of the settings: see `server.chat.gate.Gate`, and `server.chat.census.Census`."""
+        """Apply the settings that concern the hub: see `server.chat.gate.Gate`, and `server.chat.census.Census`."""
         self.census.most = connections_per_address
         self.register.gate.limits = rooms
         self.register.gate.operators = operators
 
     def found(self, rooms):
-        """These rooms have ports of their own."""
+        """Create the rooms that have ports of their own."""
         self.register.entering.found(rooms)
 
     @staticmethod
     def refill(reply):
-        """An operator wants Redis, which has lost the log of several nodes, to go on with what this one has come to."""
+        """For an operator: restore the cluster's log, which Redis has lost, from the state of this node."""
         reply({"error": "this server has no log in Redis"})
 
     def turn(self, wait):
@@ -191,14 +191,14 @@ class Hub(Post):
         self.speak()
 
     def _answer_questions(self):
-        """Those that have waited, one after the other. What has been said meanwhile is on its way already."""
+        """Answer waiting questions, one after the other. Talk of this round has been written before."""
         while self._questions and self._answer_bytes < LONG_ANSWERS:
             worker, name, arguments = self._questions.popleft()
             if worker in self.streams:
                 self._do(worker, arguments[:1], self._at_once[name], worker, *arguments)
 
     def _hear_all(self, wait):
-        """Read what has come; from workers only if none of them is so far behind that it would have to be kept."""
+        """Read all queues; those of workers only if no worker is so far behind that the hub has to wait for it."""
         pressed = any(stream.waiting and stream.is_pressed() for stream in self.streams.values())
         if pressed:
             time.sleep(PRESSED)
@@ -211,9 +211,8 @@ class Hub(Post):
                 self._hurries = True
 
     def _gather(self):
-        """There is talk. Wait for more: for as long as the workers would have it wait (see `server.worker.beat`), and a
-        moment for those workers that had some in the last round too. Who asks for anything does not wait for that, nor
-        who is let in.
+        """There is talk: wait for more, for as long as the workers allow (see `server.worker.beat`), and a moment for
+        workers that had some in the last round too. Requests and arrivals in rooms end the wait.
         """
         expected, now = self._talked_before, time.monotonic()
         soon, patient = now + self.pacing * GATHERING, now + self._talk_waits
@@ -225,7 +224,7 @@ class Hub(Post):
             self._hear_all(0)
 
     def _let_in(self):
-        """Let all in together who want to be in rooms: what that costs is to tell a room who has come."""
+        """Let all in together who want to enter rooms: most of the cost is to tell the members who has come."""
         arrivals, self._arrivals = self._arrivals, []
         told = self.register.entering.told_of_newcomers
         for worker, request in arrivals:
@@ -235,7 +234,7 @@ class Hub(Post):
             self._next_arrivals = time.monotonic() + min(ARRIVALS_EVERY, told * TELLING)
 
     def _hear(self, number):
-        """A child's queue: a worker's, or that of a process which works for the hub."""
+        """Read a child's queue: that of a worker or of a helper process."""
         if number in self.streams:
             self._hear_worker(number)
         elif number in self._aides:
@@ -261,7 +260,7 @@ class Hub(Post):
             self._talk_waits = max(self._talk_waits, patience(talk))
 
     def _ask(self, worker, name, arguments):
-        """A worker says something that is not talk."""
+        """Handle a worker's message that is not talk."""
         self._hurries = True
         if name == "enter":
             self._arrivals.append((worker, (name, arguments)))
@@ -273,7 +272,7 @@ class Hub(Post):
             self._do(worker, arguments[:1], self._at_once[name], worker, *arguments)
 
     def _deliver(self, worker, what):
-        """The next entry of the order: decide, or tell everybody and the store what was said."""
+        """Deliver the next entry of the order: decide it, or pass on talk."""
         if isinstance(what, bytes):
             self._say(worker, what)
         else:
@@ -284,7 +283,7 @@ class Hub(Post):
                 self._attempt(self._in_order[name], worker, *fields)
 
     def _say(self, worker, frame):
-        """Talk gets its numbers and the time, and goes to the workers with members in the room, and to the store."""
+        """Give talk its numbers and time, and send it to the workers with members in the room, and to the store."""
         kind, room, _, _, count, _, _ = HEAD.unpack_from(frame)
         fit, interest = self.register.moderation.heard(worker, room, frame)
         if fit is None:
@@ -317,7 +316,7 @@ class Hub(Post):
     # ---- bugs
 
     def _do(self, worker, askers, action, *arguments):
-        """Do what sessions asked for. A bug costs these sessions, or, once something has been changed, the server.
+        """Do what sessions asked for. An exception ends these sessions, or, if something was changed, the server.
 
         askers: the first argument of the request, in a sequence: the number of a session of this worker, or several in
             a list, or a holder of a name, on whatever worker (see `server.chat.register`).
@@ -333,7 +332,7 @@ class Hub(Post):
                 self.worker(asker >> 32 or worker, ToWorker.Evict(asker & 0xFFFFFFFF, Reason.BUG))
 
     def _attempt(self, action, *arguments, **named):
-        """Do what may fail by a bug; Torn, if it has changed something before."""
+        """Call an action; raises Torn if it fails after it has changed something."""
         before, self._changed = self._changed, False
         try:
             action(*arguments, **named)
@@ -347,15 +346,15 @@ class Hub(Post):
             self._changed = self._changed or before
 
     def change(self):
-        """From here on names and accounts change: what has to be checked has been."""
+        """Called when all checks are done, before names or accounts change."""
         self._changed = True
 
     def guarded(self, worker, asker, then):
-        """`then` in a form in which a bug in it costs the session, or the list of sessions, that it is for."""
+        """Wrap the callback `then`: a bug in it ends only the session, or the sessions, that it is for."""
         return functools.partial(self._do, worker, [asker], then)
 
     def _settle(self, worker, kind, frame, stored):
-        """Talk is stored, or not: tell those who want to know."""
+        """Talk is stored, or could not be: tell the sessions that asked for an acknowledgement."""
         if not stored:
             self.worker(worker, ToWorker.Unsaid(words(frame), Reason.NOT_STORED))
         elif kind not in NOT_AWAITED:
@@ -367,7 +366,7 @@ class Hub(Post):
                 self._stored = (worker, first, when), words(frame)
 
     def _tell_stored(self):
-        """What the clients of one worker have said is stored: they are told together, as that costs most."""
+        """Acknowledge stored talk: all of one worker's in one message, which saves most of the cost."""
         if self._stored is not None:
             ((worker, first, when), said), self._stored = self._stored, None
             self.worker(worker, ToWorker.Stored(said, first, when // 1000, when))
@@ -381,7 +380,7 @@ class Hub(Post):
             self.failed[number] = "is gone"
 
     def _look_around(self):
-        """Now and then: who gives no sign of life, and what has been kept for too long?"""
+        """Check periodically which processes give no sign of life, and what has been kept for too long."""
         now = time.monotonic()
         if now < self._next_look:
             return
@@ -397,7 +396,7 @@ class Hub(Post):
                 self.failed[number] = "does not answer"
 
     def speak(self):
-        """Write what there is to be written, as far as the queues take it."""
+        """Write the streams, as far as the queues take them."""
         self._tell_stored()
         for worker, stream in self.streams.items():
             if not stream.frames and not stream.waiting:
@@ -471,7 +470,7 @@ class Hub(Post):
         log.info("audit", {name: _in_one_line(value) or None for name, value in fields.items()})
 
     def place_of(self, worker):
-        """Where a worker is, for operators: its slot; None if it has just died."""
+        """The slot of a worker, by which operators know it; None if it has just died."""
         return self.slot_of(worker)
 
     def report(self, host, name, reason):
@@ -479,7 +478,7 @@ class Hub(Post):
         self.door.report(host, name, reason)
 
     def status(self):
-        """How the server is, in plain values. A worker's report is as old as its last answer to a ping."""
+        """The server's status, in plain values. A worker's report is as old as its last sign of life."""
         workers = {
             self.slot_of(worker): {
                 "ready": stream.ready, "silent": stream.is_silent, "missed_signs_of_life": stream.missed,
@@ -505,13 +504,13 @@ class Hub(Post):
         aide.attach(down, up)
 
     def take_leave(self):
-        """Nothing is heard any more: all processes are told to end."""
+        """Stop reading from the workers, and tell all processes to end."""
         self.everyone(ToWorker.End())
         self.speak()
         self.dismiss_aides()
 
     def dismiss_aides(self):
-        """Nothing is asked of them any more: at the end of their queues these processes leave."""
+        """Close the queues to the helper processes, which then exit."""
         self._numbers.close()
         for aide in self._aides.values():
             aide.flush()
@@ -546,7 +545,7 @@ class Hub(Post):
             queue.close()
 
     def let_go(self):
-        """In a forked child: none of this is its own."""
+        """In a forked child: close what belongs to the parent."""
         self.selector.close()
         for aide in self._aides.values():
             for queue in aide.detach():
@@ -562,15 +561,15 @@ class Hub(Post):
         self.everyone(ToWorker.Owes(address, until))
 
     def ready(self, worker):
-        """The worker serves."""
+        """The worker has begun to serve."""
         self.streams[worker].ready = True
 
     def ask_health(self, worker):
-        """It wants to know how the server is."""
+        """The worker asks for the server's health."""
         self.worker(worker, ToWorker.Health(self._troubles()))
 
     def ask_status(self, worker):
-        """It wants to know what there is to tell of the server."""
+        """The worker asks for the server's status."""
         self.worker(worker, ToWorker.Status(self.status()))
 
     def _troubles(self):
@@ -600,5 +599,5 @@ def _each(askers):
 
 
 def _in_one_line(text):
-    """Text for the log, without anything in it that ends a line or controls a terminal."""
+    """Text for the log, without line ends and control characters."""
     return one_line(canonical(text)).replace(b"\t", b" ").decode()

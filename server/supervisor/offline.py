@@ -1,4 +1,4 @@
-"""What operators ask while no server runs: decided as a server would, and written into its database at once."""
+"""Operators' commands while no server runs: decided as a server would, and written into its database at once."""
 import time
 
 from parley.server.chat.accounts import Account, Accounts
@@ -60,7 +60,7 @@ class Offline(Post):
 
 
 class _Nobody:
-    """In the place of those who hear what workers say of themselves."""
+    """Stands in for the receivers of what workers say of themselves."""
 
     def arrived(self, *fields):
         """No worker is there to say anything."""

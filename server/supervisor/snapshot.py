@@ -1,7 +1,7 @@
-"""What a node has come to, as bytes, for nodes that join: the state of the register and of the store in memory.
+"""Snapshots: the state of a node as bytes, for nodes that join. It is that of the register and of the store in memory.
 
-`parts` says of which objects which attributes are that; the others are settings, or other objects. KINDS are the
-objects that these contain.
+`parts` lists the objects and those of their attributes that are state; all others are settings, or other objects.
+KINDS lists the classes of the objects in these attributes.
 """
 import collections
 import contextlib
@@ -96,7 +96,7 @@ def taken(parts):
 
 
 class Taking:
-    """The bytes of all that as it is now, from a copy of this process: the hub goes on while they are written.
+    """A snapshot of the current state, written by a forked copy of this process: the hub goes on meanwhile.
 
     applied, floor: see `parley.server.ipc.messages.ToEngine.Keep`. has_begun: has any of it been passed on?
     """
@@ -161,7 +161,7 @@ def _write(parts, reader, writer):
 
 
 def restore(parts, data):
-    """Let all that be as the bytes say; Malformed if they are not of this version."""
+    """Restore the state from the bytes; Malformed if they are not of this version."""
     known = {}  # number -> object
 
     def build(value):

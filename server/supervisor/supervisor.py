@@ -62,7 +62,7 @@ class Supervisor:
     directory: `parley.server.storage.directory.Directory`, or None if nothing is stored.
     open_control: a function of requests and a selector that returns a `parley.server.supervisor.control.Control`, or
         None.
-    make_hub: makes the hub, of what `Hub` is made of.
+    make_hub: a function that returns the hub; it takes the arguments of `Hub`.
     keeper: `server.files.keeper.Keeper`, or None if no files are kept.
     """
 
@@ -131,7 +131,7 @@ class Supervisor:
 
     @property
     def is_told_to_stop(self):
-        """Has a signal said so?"""
+        """Has a signal told the server to stop?"""
         return bool(self._stop_requested_at) or any(number in STOP_SIGNALS for number in self._signals)
 
     def _serve(self, on_start):
@@ -246,7 +246,7 @@ class Supervisor:
         self._hub.everyone(ToWorker.Configure(settings.of_workers()))
 
     def _set_limits(self):
-        """What the hub itself heeds of the settings."""
+        """Apply the settings that concern the hub itself."""
         self._hub.set_limits(self._settings.rooms, frozenset(name for name, _ in self._settings.operators),
                              self._settings.limits["connections_per_address"])
 

@@ -443,7 +443,7 @@ def test_an_operator_is_told_if_the_log_cannot_be_made_anew(both, run, refill, m
 def test_who_has_come_to_something_else_joins_anew(both, run):
     a, b = both
     b.hub.register.members.names[7] = b"nobody else's"
-    with pytest.raises(Rejoin, match="differs from what node a has"):
+    with pytest.raises(Rejoin, match="its state differs from that of node a"):
         run(both, 3)
 
 

@@ -1,8 +1,8 @@
-"""Everything that the processes of the server say to each other, or put into the order, but for talk.
+"""All messages between the processes of the server, and all entries of the order, except talk.
 
-A message is a named tuple, in a class that says who hears it. Whoever hears it has a method of the message's name in
-lower case that takes the fields in order; from a worker, the hub's methods are given the worker's number before them:
-see `handlers`. Talk has frames of its own: `parley.server.ipc.queues`.
+A message is a named tuple, in a class that is named after its receiver. The receiver has a method with the message's
+name in snake case, which takes the fields in order; for messages of workers the hub's methods get the worker's number
+first: see `handlers`. Talk has a frame format of its own: `parley.server.ipc.queues`.
 
 Types of fields:
 

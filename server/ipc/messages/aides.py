@@ -1,4 +1,4 @@
-"""What the hub says to its other helper processes, and what these answer."""
+"""Messages between the hub and its other helper processes."""
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
 

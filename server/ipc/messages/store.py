@@ -1,4 +1,4 @@
-"""What the hub says to its store, in its own process or the journal's, and what that answers."""
+"""Messages between the hub and its store, which is in the hub's process or the journal's."""
 from typing import Any, List, NamedTuple, Optional, Tuple, Union
 
 
@@ -9,12 +9,12 @@ class ToStore:
     """
 
     class Reserve(NamedTuple):
-        """Numbers up to this one may be given."""
+        """Reserve all numbers up to this one."""
 
         through: int
 
     class Release(NamedTuple):
-        """Numbers behind this one have not been given."""
+        """Give back the reserved numbers after this one, which were not used."""
 
         last: int
 
@@ -64,7 +64,7 @@ class ToStore:
         number: int
 
     class Keep(NamedTuple):
-        """Said by one to another before, and not told: kept."""
+        """Keep a direct message that is stored already, as it was not delivered."""
 
         time: int
         sender: bytes
@@ -73,14 +73,14 @@ class ToStore:
         source: str
 
     class Taken(NamedTuple):
-        """What is kept up to an id, of one sender or (None) of all, has been told."""
+        """The kept messages up to an id, of one sender or (None) of all, have been delivered."""
 
         name: bytes
         last: int
         sender: Optional[bytes] = None
 
     class Expire(NamedTuple):
-        """What was kept before then is forgotten; in seconds."""
+        """Delete what was kept before this time, in seconds."""
 
         name: bytes
         before: int

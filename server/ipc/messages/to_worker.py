@@ -275,7 +275,7 @@ class ToWorker:
         rounds: int
 
     class Who(NamedTuple):
-        """The place in the order at which it is answered from what the worker knows."""
+        """At this place in the order the worker answers the question from its replica."""
 
         sessions: Sequence[int]
 
