@@ -1,1 +1,1 @@
-"""The chat: who is here, what happens, who hears it. No socket, no wire format."""
+"""The chat: who is online, what happens, who hears of it. No sockets, no wire formats."""

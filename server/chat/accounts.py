@@ -1,7 +1,8 @@
-"""Accounts: names that exist whether or not somebody uses them, and what is kept for whom.
+"""Accounts: names that exist whether or not somebody is online under them, and the messages kept for them.
 
-What is kept for one account is its box. What comes from one address may take as much of a box, and of all boxes, as it
-leaves free: the first at most half, the next one half of the rest. Another name or another account makes that no more.
+The messages kept for an account are its box. Messages from one address may take as much of a box, and of all boxes, as
+they leave free: those from the first address at most half, from the next one half of the rest. Other names or accounts
+give an address no more.
 Sizes are those in memory (`server.chat.sizes`).
 """
 import functools
@@ -82,12 +83,12 @@ class _Share:
 
 
 class Accounts:
-    """All accounts, in the order of their creation. What changes is told to the store.
+    """All accounts, in the order of their creation. Changes are sent to the store.
 
-    What the store answers comes back as an entry of the order, a `Settled`, and changes something only then: by the
+    The store's answer comes back as an entry of the order, a `Settled`. Only then does the change take effect, by the
     methods `settle_...`, which take the fields of these.
 
-    order: has to be set before anything is asked for; there is no other clock.
+    order: has to be set before any request; it is the only clock.
     register: may clients make accounts?
     guests: may names without an account be used?
     most_of_boxes: bytes of memory.
@@ -120,7 +121,7 @@ class Accounts:
         return self.order.now // 1000
 
     def _ask(self, request: Message, settled: Callable[..., Message], *fields: Any) -> None:
-        """Ask the store; the answer is the last field of an entry in the order."""
+        """Send the store a request; its answer becomes the last field of an entry in the order."""
         self._store.ask(functools.partial(self._settle, settled, fields), request)
 
     def _settle(self, settled: Callable[..., Message], fields: Message, answer: Any) -> None:
@@ -182,7 +183,7 @@ class Accounts:
         return bool(stored)
 
     def use(self, name: bytes) -> None:
-        """Somebody comes under this name. If it is that of an account, the store is told, once a day."""
+        """Somebody logs in with this name. If it is an account's, note that in the store, once a day."""
         account, today = self.accounts.get(name), self.seconds // DAY
         if account is not None and account.used_on != today:
             account.used_on = today
@@ -218,7 +219,7 @@ class Accounts:
         self._occupied.remove(name, account.occupied)
 
     def _is_still(self, name: bytes, serial: int) -> bool:
-        """Is it still that account, neither deleted nor made anew?"""
+        """Does this account still exist, neither deleted nor created again?"""
         return name in self.accounts and self.accounts[name].serial == serial
 
     def with_serial(self, name: bytes, serial: int) -> Optional[Account]:
@@ -279,7 +280,7 @@ class Accounts:
                       Settled.Kept, 0, name, serial, source, kept_size(sender, text), 0, 0, b"", b"")
 
     def forgo(self, held: Held) -> None:
-        """Give back the room that `reserve` held: the message need not be kept."""
+        """Release the space that `reserve` held: the message need not be kept."""
         name, serial, source, sender, text, _ = held
         self.settle_kept(name, serial, source, kept_size(sender, text), False)
 
@@ -306,7 +307,7 @@ class Accounts:
             self._count(account, source, -1, -size)
 
     def _count(self, account: Account, source: str, messages: int, size: int) -> None:
-        """There is more from an address in a box, or (negative) less."""
+        """Add to an address's share of a box; negative values subtract."""
         if account.shares is None:
             account.shares = {}
         share = account.shares.get(source)
@@ -336,12 +337,12 @@ class Accounts:
         self._look_into(name)
 
     def empty(self, name: bytes, token: int) -> None:
-        """Throw away all that is kept for the account. Leads to a `Settled.Emptied`."""
+        """Delete all that is kept for the account. Leads to a `Settled.Emptied`."""
         self._ask(ToStore.Taken(name, LAST_ID), Settled.Emptied, 0, token)
         self._look_into(name)
 
     def tidy(self, name: Optional[bytes] = None) -> None:
-        """Throw away what has been kept for too long: for the account `name`, and once a minute for others too."""
+        """Delete what has been kept for too long: for the account `name`, and once a minute for others too."""
         if not self._keep_days:
             return
         now = self.order.now / 1000

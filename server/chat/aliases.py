@@ -1,4 +1,4 @@
-"""Who is shown by which alias in protocols whose field for a name is shorter than some names. In the hub."""
+"""The aliases under which protocols with a short name field show longer names. Part of the hub."""
 from typing import Any, Dict, Iterable, List, Optional
 
 from parley.server.protocols import LONGEST_FOR_ALL

@@ -1,4 +1,4 @@
-"""How many connections each address has, over all workers: counted in the hub, which alone knows all."""
+"""Counts the connections of each address over all workers, in the hub."""
 import collections
 from typing import Counter, DefaultDict, Dict
 
@@ -9,7 +9,7 @@ from parley.server.protocols.events import Reason
 
 
 class Census:
-    """Tells a worker to end the connection that is one too many, which is not counted.
+    """Tells a worker to end a connection that exceeds the limit; such a connection is not counted.
 
     most: connections of one address; 0 is no limit. A change applies to those who come from then on.
     """

@@ -1,4 +1,4 @@
-"""Who may have which name: decided in the order of the requests, and by nothing else (see `server.order.at_hand`)."""
+"""Decides who gets which name, in the order of the entries and by nothing else (see `server.order.at_hand`)."""
 from typing import Callable, Collection, Dict, List, Optional, Tuple, Union
 
 from parley.server.chat.accounts import Accounts
@@ -15,12 +15,12 @@ Claim = Union[ToHub.ClaimUnproven, Proven.ClaimName, Proven.OpenAccount, ToHub.R
 class Claims:
     """Claims of names, and their end. The methods handle messages: see `parley.server.ipc.messages`.
 
-    Whoever has just closed its connection may still have its name, as its worker has not reported that yet. So before a
-    name is refused as taken the worker of its holder is asked, and the claim is decided again: a name is refused only
-    if its holder is there. What is too much like an account's name is taken in any case.
+    A client that has just closed its connection may still hold its name, as its worker has not reported that yet. So
+    before a claim is refused because the name is taken, the worker of the holder is asked whether the client is still
+    connected, and the claim is decided again. A name that looks like an account's counts as taken in any case.
 
-    deciders: {name of a message: what decides it}, of those that may be decided again.
-    on_grant: what is called with a holder that has its first name. on_release: with one that is gone.
+    deciders: {name of a message: the method that decides it}, for claims that may be decided again.
+    on_grant: functions called with a holder that gets its first name. on_release: with one that is gone.
     on_rename: with a holder, its old name and its new one.
     """
 
@@ -43,7 +43,7 @@ class Claims:
             given: bool = False, host: str = "", alive: Optional[int] = None) -> None:
         """Login, SignIn and Post, where nothing is proven: give the name to the session, or say why not.
 
-        alive: the holder of the name, if its worker has just said that it is there.
+        alive: the holder of the name, if its worker has just confirmed that it is connected.
         """
         holder = holder_of(worker, session)
         no_account = command == "SignIn" and name not in self._accounts.accounts
@@ -66,14 +66,14 @@ class Claims:
                 self.grant(holder, name, occupied, host)
 
     def _why_not(self, name: bytes, given: bool) -> Optional[str]:
-        """Why the name is not given to somebody who has proven nothing. given: was there a password?"""
+        """Why the name is refused to somebody without a verified password. given: was there a password?"""
         if self._gate.is_protected(name):
             return Reason.PASSWORD_REQUIRED
         return Reason.NO_PASSWORD if given else None
 
     def claim_name(self, worker: int, session: int, name: bytes, command: str, serial: int,
                    renewed: Optional[str], host: str = "", alive: Optional[int] = None) -> None:
-        """A claim with the right password, which takes the name away from whoever has it, except for SignIn."""
+        """A claim with the right password: it takes the name over from its holder, except for SignIn."""
         holder, account = holder_of(worker, session), self._accounts.with_serial(name, serial)
         if account is None:
             self._post.refuse(holder, Reason.NO_ACCOUNT)  # it was deleted meanwhile
@@ -97,7 +97,7 @@ class Claims:
             self.grant(holder, name, account.occupied, host)
 
     def _evict_namesake(self, name: bytes, holder: int) -> None:
-        """One name has one connection: the older one is told and ended."""
+        """Tell and end the older connection, as a name has one connection."""
         ghost = self._members.called(name)
         if ghost is not None and ghost != holder:
             self.evict(ghost, Reason.REPLACED)
@@ -125,7 +125,7 @@ class Claims:
             self.grant(holder, name, occupied, host)
 
     def grant(self, holder: int, name: bytes, occupied: Collection[bytes], host: str) -> None:
-        """Make the holder a member of this name, as the gate lets it, and tell everybody."""
+        """Make the holder a member with this name, if the gate allows it, and tell everybody."""
         worker, session = split(holder)
         self._post.change()
         self._probing.pop(holder, None)
@@ -140,7 +140,7 @@ class Claims:
 
     def rename(self, worker: int, session: int, name: bytes, occupied: Collection[bytes],
                alive: Optional[int] = None) -> None:
-        """Give the member another name, at one moment for everybody."""
+        """Give the member another name, at one place in the order for everybody."""
         holder = holder_of(worker, session)
         trouble = self._gate.why_no_other_name(name, holder)
         if trouble:
@@ -182,9 +182,9 @@ class Claims:
     # ---- who has a name, and is really there
 
     def is_taken(self, holder: int, name: bytes, occupied: Collection[bytes], alive: Optional[int]) -> Optional[bool]:
-        """Has somebody else than the holder the name, who is really there? None if that has to be found out: `probe`.
+        """Does another connected client hold the name, or one that looks like it? None if that needs a `probe`.
 
-        alive: the holder whose worker has just said that it is there, or None.
+        alive: the holder whose worker has just confirmed that it is connected, or None.
         """
         if self._accounts.is_closing(name) or self._members.is_like_an_account(name, occupied):
             return True
@@ -194,7 +194,7 @@ class Claims:
         return True if rival == alive else None
 
     def probe(self, holder: int, claim: Claim, name: bytes, occupied: Collection[bytes]) -> None:
-        """Have a worker check who has the name that the holder wants; then the claim is decided again.
+        """Have the worker of the name's present holder check its connection; then the claim is decided again.
 
         claim: the message that is being decided.
         """
@@ -203,7 +203,7 @@ class Claims:
             self.check(rival, holder, claim)
 
     def check(self, checked: int, holder: int, claim: Claim) -> None:
-        """Have a worker check whether somebody is there; then the claim of the holder is decided again."""
+        """Have a worker check whether a client is connected; then the claim of the holder is decided again."""
         self._probing[holder] = checked, split(holder)[0], claim
         self._post.worker(split(checked)[0], ToWorker.Probe(split(checked)[1], holder))
 

@@ -1,4 +1,4 @@
-"""What the parts of the register need of those around them, in the hub or in a test."""
+"""The interfaces that the parts of the register need: implemented by the hub, and by tests."""
 from typing import Any, Callable, Iterable, List, Optional, Sequence, Tuple, TypeVar, Union
 
 from parley.server.chat.accounts import Account
@@ -18,7 +18,7 @@ def changes_nothing(handler: _Handler) -> _Handler:
 
 
 class Post:
-    """Delivers what is decided to those who are to know it. Messages are of `ToWorker`, reasons of `Reason`."""
+    """Sends decisions to the workers concerned. Messages are of `ToWorker`, reasons of `Reason`."""
 
     def everyone(self, message: Message) -> None:
         """Tell all workers, in the same order."""
@@ -37,7 +37,7 @@ class Post:
         self.worker(worker, ToWorker.Answer(sessions, type(event).__name__, tuple(event)))
 
     def tell(self, holder: int, event: Tuple[Any, ...]) -> None:
-        """Tell the session what happens to it alone; likewise."""
+        """Send the session an event that concerns it alone; likewise."""
         worker, session = split(holder)
         self.worker(worker, ToWorker.Tell(session, type(event).__name__, tuple(event)))
 
@@ -53,7 +53,7 @@ class Post:
 
     def confirm(self, holder: int, stored: Optional[bool], number: int = 0, time: int = 0, serial: int = 0,
                 at: int = 0) -> None:
-        """What the session has asked is done, if it is stored.
+        """Confirm what the session has asked, if it is stored.
 
         number, time: of what it has said, if it has. serial: which of its words that is, if several may be under way.
         at: the time in milliseconds.
@@ -77,7 +77,7 @@ class Post:
         raise NotImplementedError
 
     def spread(self, frame: bytes, workers: Optional[Iterable[int]]) -> None:
-        """Let these workers, or all, hear talk that has its place already."""
+        """Send these workers, or all, talk that has its number and time already."""
         raise NotImplementedError
 
     def audit(self, who: bytes, holder: int, act: str, room: bytes, about: bytes, text: bytes) -> None:

@@ -1,7 +1,7 @@
-"""The lists of accounts' devices, for those who seal what they say: decided in the order of the requests.
+"""The device lists of accounts, for end-to-end encryption. Decided in the order of the entries.
 
-They are signed by those devices and for the other clients to check; here they are handed on, and none is replaced by an
-older one. See docs/sealing.md.
+The devices sign these lists, and other clients verify them. The server only passes them on, and never replaces one by
+an older one. See docs/sealing.md.
 """
 from typing import Optional
 

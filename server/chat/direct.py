@@ -1,4 +1,4 @@
-"""What is said to one alone: told at once, or kept until its reader comes. Decided in the order of the requests."""
+"""Direct messages: delivered at once, or kept until the receiver logs in. Decided in the order of the entries."""
 from typing import Dict, List, Optional, Sequence
 
 from parley.server.chat.accounts import Accounts, Held
@@ -64,9 +64,9 @@ class DirectMessages:
             self._store.ask(answer, ToStore.Whisper(number, now, sender, to, text, False, source, key, tag, extra))
 
     def _is_settled(self, asker: int, tag: bytes) -> bool:
-        """Is there nothing to do about what was said by a tag?
+        """Is there nothing to do about a message with this tag?
 
-        If its session has another connection by now, that may have said it already, or says it again.
+        If its session has another connection by now, that may have sent it already, or sends it again.
         """
         return asker not in self._members or self._sessions.was_said(asker, tag)
 
@@ -89,7 +89,7 @@ class DirectMessages:
         return None if self._accounts.has_room(to, sender, text, source) else Reason.BOX_FULL
 
     def _mark(self, holder: int, to: bytes, sender: bytes, text: bytes, source: str) -> None:
-        """Hold room in the box for what a member is being told, until the worker says that it has been sent."""
+        """Reserve space in the box for a message to a member, until the worker says that it has been sent."""
         held = self._accounts.reserve(to, sender, text, source)
         if held is not None:
             self._last_mark += 1
@@ -98,7 +98,7 @@ class DirectMessages:
             self._post.worker(worker, ToWorker.Mark(session, self._last_mark))
 
     def told(self, worker: int, session: int, mark: int) -> None:
-        """The member has been sent what was said to it alone before this mark."""
+        """The member has been sent all direct messages before this mark."""
         holder = holder_of(worker, session)
         marks = self._untold.get(holder, {})
         if mark in marks:
@@ -109,7 +109,7 @@ class DirectMessages:
     # ---- what is taken back
 
     def redact(self, worker: int, session: int, to: bytes, number: bytes, text: bytes) -> None:
-        """Have removed what the member has said to one alone; that is told once it is done."""
+        """Remove a direct message of the member; the answer comes once that is stored."""
         asker = holder_of(worker, session)
         if asker not in self._members:
             return  # its name was taken over meanwhile
@@ -140,7 +140,7 @@ class DirectMessages:
     # ---- what is kept
 
     def deliver(self, worker: int, sessions: Sequence[int], name: bytes, in_portions: bool) -> None:
-        """Hand over what is kept, to the same member only once; it is kept on until it has been sent (`taken`).
+        """Send a member what is kept for it, once; it is kept until it has been sent (`taken`).
 
         in_portions: to a client that takes a frame at a time, and loses what comes in a flood.
         """
@@ -184,7 +184,7 @@ class DirectMessages:
 
 
 def _portion(messages: List[Listed]) -> List[Listed]:
-    """The first of these messages, as many as a client can take that takes a frame at a time."""
+    """As many of the first messages as can be sent at once to a client that takes a frame at a time."""
     most, left = 0, FRAMES_OF_PORTION
     for _, _, text, _ in messages:
         left -= 1 + len(text) // BYTES_OF_FRAME

@@ -1,4 +1,4 @@
-"""Accounts are made, get other passwords and are deleted: decided in the order of the requests."""
+"""Creates and deletes accounts, and changes passwords. Decided in the order of the entries."""
 from typing import Callable, Collection, List, Optional
 
 from parley.server.chat.accounts import MOST_ACCOUNTS, Accounts, Box
@@ -15,8 +15,8 @@ from parley.server.protocols.events import Reason
 class Enrollment:
     """What sessions and operators ask about accounts. The methods handle messages: see `parley.server.ipc.messages`.
 
-    on_close: what is called with the name of an account that is gone. on_open: with that of a new one.
-    on_protect: with the name of one that has got another password, and the member who wanted that, or 0.
+    on_close: functions called with the name of a deleted account. on_open: with that of a new one.
+    on_protect: with the name of one whose password was changed, and the member who changed it, or 0.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""Members enter rooms and leave them, and which rooms there are. Decided in the order of the requests."""
+"""Entering and leaving rooms, creating and closing them. Decided in the order of the entries."""
 from typing import Callable, Collection, Dict, Iterable, List, Optional, Sequence, Tuple
 
 from parley.server.chat.accounts import Accounts
@@ -21,8 +21,8 @@ MILLISECONDS = 1000
 class Entering:
     """Who is in which room. The methods handle messages: see `parley.server.ipc.messages`.
 
-    told_of_newcomers: how many members have been told that somebody has come, each counted for each newcomer.
-    on_enter: what is called with a room and the holder who has come there; of the lobby only if it has asked for that.
+    told_of_newcomers: how many times a member has been told of a newcomer, in all.
+    on_enter: functions called with a room and the holder that has entered it; for the lobby only if it asked to enter.
     """
 
     def __init__(self, post: Post, members: Members, accounts: Accounts, rooms: Rooms, gate: Gate,
@@ -61,7 +61,7 @@ class Entering:
 
     def keep(self, room: Room, then: Optional[Callable[[Optional[bool]], None]] = None, worker: int = 0,
               session: int = 0) -> None:
-        """Store the room if it lasts, or that there is none any more; then answer."""
+        """Store the room if it lasts, or store that it is gone; then answer."""
         answer = ignore if then is None else self._post.guarded(worker, session or (), then)
         if room.members:
             room.left_at = self._accounts.seconds  # if the server should end now
@@ -88,7 +88,7 @@ class Entering:
                 self.keep(room)
 
     def account_closed(self, name: bytes) -> None:
-        """The account is gone: the next who has its name is somebody else, and inherits nothing."""
+        """The account is gone: the next owner of its name is somebody else, and inherits nothing."""
         for room in self._rooms.by_number.values():
             room.invited.pop(name, None)
             if name in room.roles or name in room.since:
@@ -99,7 +99,7 @@ class Entering:
     # ---- by a room's own port
 
     def came_by(self, worker: int, session: int, room_name: bytes, host: Optional[str] = None) -> None:
-        """The session has come by a room's own port. host: if it hears at once what happens there."""
+        """The session has connected to a room's own port. host: its address, if it hears the room without a name."""
         holder = holder_of(worker, session)
         self._rooms.homes[holder] = room_name
         if not room_name:
@@ -110,7 +110,7 @@ class Entering:
             self._post.worker(worker, ToWorker.Listening(session, room.number, room.name, True))
 
     def turn_away(self) -> None:
-        """Those who may hear no more what happens in a room, without a name, hear nothing from here on."""
+        """Stop sending a room's events to clients without a name that may no longer hear it."""
         for name in self._rooms.with_ports:
             room = self._rooms.by_name[name]
             for holder, host in [*room.listeners.items()]:
@@ -120,7 +120,7 @@ class Entering:
                     self._post.worker(worker, ToWorker.Listening(session, room.number, room.name, False))
 
     def come_home(self, holder: int) -> None:
-        """A member has its first name: if it has come by a room's port, it is in that room."""
+        """A member has its first name: if it has connected to a room's port, it enters that room."""
         home = self._rooms.homes.get(holder)
         if home:
             name, alias, _ = self._members.introduction(self._members.names[holder])
@@ -134,7 +134,7 @@ class Entering:
 
     def enter(self, worker: int, session: int, room_name: bytes, occupied: Collection[bytes],
               key: Optional[bytes], converses: bool = False, seals: bool = False) -> None:
-        """Let the member into the room, which is made if there is none of this name; one that lasts is stored first."""
+        """Let the member into the room, which is created if it does not exist; one that lasts is stored first."""
         holder = holder_of(worker, session)
         if seals and holder in self._members:
             self._rooms.sealing.add(holder)
@@ -174,7 +174,7 @@ class Entering:
 
     def let_in(self, holder: int, room_name: bytes, occupied: Collection[bytes], key: Optional[bytes],
                alias: Optional[bytes] = None, was_inside: bool = False, looks: bool = False) -> Optional[str]:
-        """Let the member into the room, which is not the lobby; why not, or None if it is in.
+        """Let the member into the room, which is not the lobby. Returns the reason why not, or None if it is in.
 
         alias: of the member, if the workers are told of it next. was_inside: was it in the room when its connection
             ended? Then it needs no key, and no invitation. looks: is it told who is there, unless the room has to be
@@ -212,9 +212,9 @@ class Entering:
         return room
 
     def room_opened(self, worker: int, asker: int, number: int, stored: Optional[bool]) -> None:
-        """The store's answer to a new room: who has made it may be in it.
+        """The store's answer to a new room: its creator may enter it.
 
-        If it is not stored, there is none, or only as long as those are in it who have entered it meanwhile.
+        If it could not be stored, it is removed, or lasts only until those who have entered it meanwhile have left.
         """
         self._post.change()
         room = self._rooms.by_number.get(number)
@@ -259,9 +259,9 @@ class Entering:
             follow(room, holder)
 
     def begin_past(self, room: Room, holder: int, name: bytes, number: int) -> bool:
-        """In a room that is not open, a member's past begins behind this message, or earlier if it was there before.
+        """In a room that is not open, a member's history begins after this message, or earlier if it was there before.
 
-        Is there anything new that has to be stored?
+        Returns whether there is anything new to be stored.
         """
         name = self._members.identities.get(holder, name)
         if not self._gate.is_protected(name):
@@ -275,7 +275,7 @@ class Entering:
         return False
 
     def past_of(self, room: Room, holder: int) -> int:
-        """The number of the message behind which the past of the room begins for the holder."""
+        """The number of the message after which the room's history begins for the holder."""
         if room.is_open:
             return 0
         of_guest = self._rooms.since_of_guests.get(holder, {})
@@ -303,7 +303,7 @@ class Entering:
             self._post.confirm(holder, True)
 
     def _leave_lobby(self, worker: int, session: int, holder: int, why: bytes) -> None:
-        """A member that has entered the lobby by itself leaves it."""
+        """A member that has entered the lobby by request leaves it."""
         if not self._rooms.homes[holder]:
             self._post.refuse(holder, Reason.NOT_INSIDE)
             return
@@ -313,7 +313,7 @@ class Entering:
         self._post.confirm(holder, True)
 
     def take_out(self, room: Room, holder: int) -> None:
-        """The holder is in the room no more. If nobody is, that has to be stored."""
+        """Remove the holder from the room. If the room is empty now, that has to be stored."""
         self._rooms.leave(room, holder, split(holder)[0])
         if not room.members:
             room.left_at = self._accounts.seconds
@@ -354,7 +354,7 @@ class Entering:
         self._tell(room, ToWorker.Exited(room.number, worker, sessions, names, True, why))
 
     def renamed(self, holder: int, old: bytes, new: bytes) -> None:
-        """A member has another name, which has no password. A role of its own goes along, an account's stays there."""
+        """A member has another name, which has no password. Its own role goes along, an account's stays behind."""
         worker, session = split(holder)
         rooms = self._rooms.joined(holder)
         for room in rooms:
@@ -370,7 +370,7 @@ class Entering:
             self._tell(room, ToWorker.RenamedIn(room.number, worker, session, old, new, alias))
 
     def note_if_barred(self, room: Room, holder: int) -> None:
-        """Remember whether a mask keeps the member from speaking, so that nobody looks at masks when it does."""
+        """Remember whether a mask keeps the member from speaking, so that speaking needs no matching of masks."""
         reason = self._gate.why_barred(room, holder) if room.banned or room.muted else None
         room.barred.pop(holder, None)
         if reason:

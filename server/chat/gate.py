@@ -1,7 +1,7 @@
-"""The gate: may this be done, by this one, now? What it says no to gets a Reason, and changes nothing.
+"""The gate (authorization): may this user do this now? A refusal is a Reason, and changes nothing.
 
-It is asked before each command that takes effect on others, in the order of the entries, and knows nothing but the
-state that these have led to, and the settings.
+It is asked before each command that affects others, in the order of the entries. It depends only on the state that
+these have led to, and on the settings.
 """
 from typing import (
     Any,
@@ -53,13 +53,13 @@ _NO_NUMBER = (1 << 63) - 1  # of a message
 
 
 class _Act(NamedTuple):
-    """What it takes to do something.
+    """The preconditions of an act.
 
-    role: that one needs at least; `Gate._why_not_with_role` has the exceptions.
+    role: the lowest role that may do it; `Gate._why_not_with_role` has the exceptions.
     about_user, about_member: is it about somebody who has to be on the server, or in the room?
-    outranks: may the role of whom it is about not be above one's own, nor that of an owner or operator equal to it?
-    in_lobby: can it be done there?
-    gives_role: does it change the best role? An owner stays one, or there were no limit to rooms that last.
+    outranks: must the role of its target be at most one's own, and lower if the target is an owner or operator?
+    in_lobby: can it be done in the lobby?
+    gives_role: does it change the target's best role? An owner stays one; else the limit of owned rooms would fail.
     """
 
     role: int
@@ -105,9 +105,9 @@ class Gate:
     operators: the names that may do all of it in every room, as long as they are those of accounts with passwords.
     limits: {name: number}, see LIMITS.
     now: gives milliseconds since the epoch, those of the entry.
-    keys: how many wrong keys of rooms are borne; it has the same clock.
+    keys: the `Patience` for wrong keys of rooms; it has the same clock.
     opered: {holder: account} of those who have given the password of an operator's account to act as one.
-    user_of: gives what the holder says to be called at home, or nothing.
+    user_of: a function that returns the user name that the holder's client has sent, or nothing.
     """
 
     def __init__(self, members: Members, accounts: Accounts, rooms: Rooms, now: Callable[[], int],
@@ -133,7 +133,7 @@ class Gate:
     # ---- roles
 
     def role(self, room: Room, holder: int) -> int:
-        """What the holder is in a room."""
+        """The holder's role in a room."""
         if self.is_operator_here(holder):
             return OPERATOR
         if room is self._rooms.lobby:
@@ -141,14 +141,14 @@ class Gate:
         return room.members.get(holder, NOBODY)
 
     def roles(self, room: Room) -> Iterator[Tuple[int, int]]:
-        """(holder, what it is there) of each who is in a room, but for the lobby."""
+        """(holder, role) of each member of a room, which is not the lobby."""
         here = {self._members.called(name) for name in self.operators if self.is_protected(name)}
         for holder, role in room.members.items():
             is_operator = self.operators and (holder in here or self._is_operator_by_account(holder))
             yield holder, OPERATOR if is_operator else role
 
     def is_operator(self, name: Optional[bytes]) -> bool:
-        """Is this an operator's name? Not while it has no account with a password, so that nobody else is one."""
+        """Is this an operator's name? Not while it has no account with a password, as anybody could take it then."""
         return name is not None and name in self.operators and self.is_protected(name)
 
     def is_operator_here(self, holder: int) -> bool:
@@ -164,24 +164,24 @@ class Gate:
         return identity or (name if name is not None and self.is_protected(name) else None)
 
     def role_of_account(self, room: Room, holder: int, name: bytes) -> int:
-        """What the holder, who is to have this name, is in a room that it enters."""
+        """The role of the holder, who is to have this name, on entering a room: by the name or by its account."""
         role, identity = self.first_role(room, name), self._members.identities.get(holder)
         return role if identity is None else max(role, self.first_role(room, identity))
 
     def first_role(self, room: Room, name: bytes) -> int:
-        """What somebody of this name is who enters."""
+        """The role that a user of this name has on entering."""
         return room.roles.get(name, MEMBER) if self.is_protected(name) else MEMBER
 
     def role_as_another(self, room: Room, holder: int) -> int:
-        """What the holder is in a room with another name, which has no password: an account's role stays with that."""
+        """The holder's role in a room under another name, which has no password: an account's role stays with that."""
         return MEMBER if self.keeps_behind(room, holder, self._members.names[holder]) else room.members[holder]
 
     def keeps_behind(self, room: Room, holder: int, name: bytes) -> bool:
-        """Is the role that the holder has by this name that of an account, which it has no more by another name?"""
+        """Is the holder's role under this name that of an account, so that it loses it with another name?"""
         return name in room.roles and self._members.identities.get(holder) != name
 
     def _standing(self, room: Room, name: bytes) -> int:
-        """What somebody of this name, who is not in the room, would be there."""
+        """The role that a user of this name, who is not in the room, would have there."""
         return OPERATOR if self.is_operator(name) else self.first_role(room, name)
 
     def is_protected(self, name: bytes) -> bool:
@@ -190,11 +190,11 @@ class Gate:
         return account is not None and account.secret is not None
 
     def knows(self, room: Room, holder: int) -> bool:
-        """May the holder know that there is such a room?"""
+        """May the holder know that the room exists?"""
         return not room.private or self.role(room, holder) != NOBODY
 
     def why_not_look(self, room: Optional[Room], holder: int) -> Optional[str]:
-        """Why the holder may not look who is in the room, or what was said there; None if there is no reason."""
+        """Why the holder may not see the room's members or history; None if it may."""
         if room is None or not self.knows(room, holder):
             return Reason.NO_ROOM
         return Reason.NOT_INSIDE if self.role(room, holder) == NOBODY else None
@@ -202,11 +202,11 @@ class Gate:
     # ---- names and accounts
 
     def is_in_lobby(self, holder: int) -> bool:
-        """Is the holder in the lobby, as all are but those who have come by a room's own port?"""
+        """Is the holder in the lobby, as all are who have not connected to a room's own port?"""
         return self._rooms.homes.get(holder, LOBBY_NAME) == LOBBY_NAME
 
     def why_not_come(self, holder: int, name: bytes) -> Optional[str]:
-        """Why the holder, who is to have this name, may not come to the room by whose port it has come."""
+        """Why the holder, who is to have this name, may not enter the room whose port it has connected to."""
         home = self._rooms.homes.get(holder)
         room = self._rooms.by_name.get(home) if home else None
         if room is None or room is self._rooms.lobby or holder in room.members:
@@ -214,12 +214,12 @@ class Gate:
         return self._why_kept_out(room, holder, name, None)
 
     def may_listen(self, room: Room, host: str) -> bool:
-        """May somebody from this address, who has no name yet, hear what happens in the room by whose port it came?"""
+        """May a client without a name, from this address, hear the room whose port it has connected to?"""
         return (room.is_open and not room.sealed and not _is_reached(room.limit, len(room.members))
                 and not self._rooms.lobby.bans(b"", host))
 
     def kicked(self, name: bytes, host: str) -> None:
-        """Somebody was kicked from the lobby: for a while the name is not given to the same address again."""
+        """A user was kicked from the lobby: for a while the same address does not get the name again."""
         now = self._now()
         self._kicked = [one for one in self._kicked if one[2] > now]
         if host:
@@ -256,7 +256,7 @@ class Gate:
 
     @staticmethod
     def is_of_rooms(name: bytes) -> bool:
-        """Does the name begin as those of rooms do, or look so?"""
+        """Does the name begin like that of a room, or look as if it did?"""
         return name[0] in _FIRST_WITHOUT_NAME or name[0] > 0x7F and any(
             claim[0] in _FIRST_WITHOUT_NAME for claim in claims(name) if claim)
 
@@ -276,7 +276,7 @@ class Gate:
         return holder in self._rooms.sealing and account is not None and bool(account.devices)
 
     def is_banned(self, room: Room, holder: int) -> bool:
-        """Has a member of the room, or in the lobby anybody, to leave it because of a ban?"""
+        """Must a member of the room leave it because of a ban?"""
         host, account = self._members.host(holder), self.account_of(holder) or b""
         return self.role(room, holder) < OP and any(
             room.bans(name, host, account, self.user_of(holder)) for name in self._members.names_of(holder))
@@ -316,7 +316,7 @@ class Gate:
         return origin(self._members.host(holder))
 
     def _has_no_room_left(self, source: Origin) -> bool:
-        """Are there as many rooms as there may be, or has one address made as many as are left for all?"""
+        """Are there as many rooms as there may be, or has this address made as many as can still be made?"""
         most, rooms = self.limits["most"], self._rooms.by_name.values()
         left = most - (len(rooms) - 1)  # without the lobby
         return bool(most) and (left <= 0 or bool(source) and sum(room.source == source for room in rooms) >= left)
@@ -360,7 +360,7 @@ class Gate:
         return self.is_operator_here(holder) or self.role_of_account(room, holder, name) >= OP
 
     def _why_not_with_key(self, room: Room, holder: int, key: Optional[bytes]) -> Optional[str]:
-        """Who has given wrong ones has to wait, as with passwords."""
+        """Why the key is refused. After wrong ones further tries are refused for a while, as with passwords."""
         if key is None:
             return Reason.WRONG_KEY
         host = self._members.host(holder)
@@ -373,7 +373,7 @@ class Gate:
         return None
 
     def why_no_more_joins(self, holder: int) -> Optional[str]:
-        """Why the holder may not enter another room, whichever; if it may, that counts."""
+        """Why the holder may not enter another room, whichever; if it may, that counts against its rate."""
         if _is_reached(self.limits["joined"], len(self._rooms.joined(holder))):
             return Reason.TOO_MANY_JOINED
         rate, now = self.limits["joins_per_second"], self._now()
@@ -387,7 +387,7 @@ class Gate:
     # ---- speaking
 
     def why_not_say(self, room: Room, holder: int, text: bytes) -> Optional[str]:
-        """Why the holder may not say this in the room; if it may, that counts where the room is slow."""
+        """Why the holder may not say this in the room; if it may, and the room is slow, note the time."""
         role = room.members.get(holder) if room is not self._rooms.lobby else MEMBER
         if role is None:
             return Reason.NOT_INSIDE
@@ -408,7 +408,7 @@ class Gate:
         return self._why_too_soon(room, holder)
 
     def why_not_say_outside(self, room: Optional[Room], holder: int) -> Optional[str]:
-        """Why a member may say nothing in a room that it is not in; if it may, that counts where the room is slow."""
+        """Why the holder may not speak in a room that it is not in; if it may, and the room is slow, note the time."""
         if room is None or not self.knows(room, holder):
             return Reason.NO_ROOM
         if not (room.open_talk and room.is_open) or room.sealed or room is self._rooms.lobby:
@@ -507,7 +507,7 @@ class Gate:
         return None
 
     def _why_not_seal(self, room: Room) -> Optional[str]:
-        """Why there cannot be sealed messages only; so that nobody is there by mistake who cannot read them."""
+        """Why the room cannot be set to sealed messages only: every member must be able to read them."""
         if room.name in self._rooms.with_ports:
             return Reason.IS_LOBBY
         if not all(self._can_seal(holder, self._members.names[holder]) for holder in room.members):
@@ -535,7 +535,7 @@ class Gate:
         return ((name,) if self.is_protected(name) else self._members.names_of(holder)), self.since_of_messages(holder)
 
     def since_of_messages(self, holder: int) -> int:
-        """Behind this number the holder has said what is said by its name: all, if the name is its account's."""
+        """Messages after this number under the holder's name are its own: all, if the name is its account's."""
         since = 0 if self.is_protected(self._members.names[holder]) else self._members.since(holder)
         return _NO_NUMBER if since is None else since
 

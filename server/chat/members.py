@@ -1,4 +1,4 @@
-"""Who is here under which name, and what else is held: the state that the decisions about names are made from."""
+"""Who is online under which name, and which names are reserved: the state on which decisions about names are based."""
 import functools
 import sys
 from typing import Any, Collection, Dict, List, Optional, Tuple
@@ -26,8 +26,8 @@ def split(holder: int) -> Tuple[int, int]:
 class Members:
     """Names and their holders.
 
-    A name occupies more than itself (`server.chat.names.claims`): no look-alike may be here with it, nor have an
-    account beside it, unless both are accounts from before they were known to look alike.
+    A name occupies its look-alikes too (`server.chat.names.claims`): none of these may be online at the same time, or
+    have an account, unless both are accounts from before they were known to look alike.
 
     names: {holder: name} of the members, in the order of their logins.
     former: {holder: the last names that it had before}, of the members that have had others.
@@ -62,7 +62,7 @@ class Members:
         self._hold(holder, name, occupied, host)
 
     def give_back(self, holder: int) -> Optional[str]:
-        """End what `reserve` did. Gives the address of the holder, or None if nothing was reserved for it."""
+        """Undo `reserve`. Returns the address of the holder, or None if nothing was reserved for it."""
         name = self._reserved.pop(holder, None)
         return None if name is None else self._vacate(name)
 
@@ -107,7 +107,7 @@ class Members:
         self._aliases.hold(name)
 
     def _vacate(self, name: bytes) -> str:
-        """Nobody has the name any more. Gives the address of who had it."""
+        """Free the name. Returns the address of its former holder."""
         _, host, _, _, *occupied = self._held.pop(name)
         self._occupied.remove(name, occupied)
         self._aliases.free(name)
@@ -177,7 +177,7 @@ class Members:
         return False
 
     def _may_not_stand_beside(self, name: bytes, other: bytes) -> bool:
-        """Of two names that look alike: are they different, and not both those of accounts?"""
+        """Are these two look-alikes different names, and not both names of accounts?"""
         return other != name and not (name in self._accounts.accounts and other in self._accounts.accounts)
 
     def introduction(self, name: bytes) -> Tuple[bytes, Optional[bytes], int]:

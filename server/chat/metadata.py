@@ -1,7 +1,7 @@
-"""Metadata: what people tell of themselves by key, such as "avatar", and ops of their rooms. Decided in order.
+"""Metadata: key-value pairs that users set for themselves, such as "avatar", and ops for their rooms. Decided in order.
 
-What somebody with an account tells is the account's, in all its sessions, until the account is deleted; what others
-tell is forgotten with their session. What is told of a room is stored with the room.
+The values of a user with an account belong to the account, in all its sessions, until it is deleted; those of others
+end with their session. The values of a room are stored with the room.
 """
 import functools
 import json
@@ -57,7 +57,7 @@ class Metadata:
 
     def set_metadata(self, worker: int, session: int, room_name: bytes, name: bytes, key: bytes,
                      value: Optional[bytes]) -> None:
-        """The member sets a key of a room, or (if that is not empty) of somebody; None: takes it back; no key: all."""
+        """The member sets a key of a room, or (if that is not empty) of a user. None removes it; no key means all."""
         holder = holder_of(worker, session)
         if holder not in self._members:
             return  # its name was taken over meanwhile
@@ -158,7 +158,7 @@ class Metadata:
             self._followed[holder] = tuple(keys[:events.MOST_FOLLOWED])
 
     def _tell(self, rows: Sequence[Row], room: Optional[Room], holder: int) -> None:
-        """Tell those who follow of the room, or (None) of the holder, who knows it already."""
+        """Tell the followers of a room's value, or (None) of the holder's, except the holder itself."""
         for follower, keys in self._followed.items():
             if any(key in keys for _, key, _ in rows) and follower != holder and (
                     self._is_in(room, follower) if room is not None else self._sees(follower, holder)):
@@ -192,7 +192,7 @@ class Metadata:
     @changes_nothing
     def read_metadata(self, worker: int, session: int, room_name: bytes, name: bytes,
                       keys: Optional[Sequence[bytes]], everybody: bool) -> None:
-        """What is told of a room, or (if that is not empty) of somebody? None: by all keys.
+        """The values of a room, or (if that is not empty) of a user. None: those of all keys.
 
         everybody: also of those who are in the room; so the asker has to be in it.
         """

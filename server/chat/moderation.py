@@ -1,4 +1,4 @@
-"""Keeping order in rooms: who may speak, and what is done there. Decided in the order of the requests."""
+"""Moderation of rooms: who may speak, and acts such as kick and ban. Decided in the order of the entries."""
 import functools
 from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
 
@@ -57,9 +57,9 @@ class Moderation:
     # ---- speaking
 
     def heard(self, worker: int, number: int, frame: bytes) -> Tuple[Optional[bytes], Optional[Dict[int, int]]]:
-        """(frame, interest): what may be said of this talk, and which workers are to hear it; None is all of them.
+        """(frame, interest): the part of this talk that may be said, and the workers that get it; None for all workers.
 
-        Those who may not speak are told. The frame is None if nothing is left.
+        Senders who may not speak are told. The frame is None if nothing is left.
         """
         room = self._rooms.by_number.get(number)
         if room is not None and not room.is_restricted:
@@ -108,7 +108,7 @@ class Moderation:
 
     def manage_room(self, worker: int, asker: int, token: int, room_name: bytes, act: str, about: bytes,
                     text: bytes) -> None:
-        """Who runs the server does something to the room, or to somebody in it."""
+        """The administrator does something to the room, or to somebody in it, by the control socket."""
         room = self._rooms.by_name.get(room_name)
         about = self._meant(room, act, spelled(about))
         trouble = Reason.NO_ROOM if room is None else self._gate.why_not_with(OPERATOR, room, 0, act, about, text)
@@ -122,15 +122,15 @@ class Moderation:
         self._entering.keep(room, lambda stored: self._post.reply(token, None if stored else Reason.NOT_STORED))
 
     def announce(self, worker: int, asker: int, token: int, text: bytes) -> None:
-        """Who runs the server says something in the lobby."""
+        """The administrator says something in the lobby."""
         self._post.change()
         frame = talk(LOBBY, 0, [record(0, SERVER, text, self._accounts.seconds)], AWAITED)
         self._post.announce(frame, lambda stored: self._post.reply(token, None if stored else Reason.NOT_STORED))
 
     def _meant(self, room: Optional[Room], act: str, about: bytes) -> bytes:
-        """What an act is about, as it is kept: a network, or the name of whoever is here and has this name or alias.
+        """The target of an act, as it is stored: a network, or the name of the user who has this name or alias.
 
-        What is taken back is that of a former name, if there is none of this.
+        If the act removes a ban or a mute, and there is none of this name, the target is a former name that has one.
         """
         if room is self._rooms.lobby and act in ("ban", "unban"):
             network = network_of(about.decode(errors="replace"))
@@ -151,7 +151,7 @@ class Moderation:
 
     def _remove(self, room: Room, by: bytes, asker: int, token: int, number: int, why: bytes, names: Sequence[bytes],
                 since: int) -> None:
-        """Have a message removed, by one of these names and behind the number `since`; that is told once it is done."""
+        """Remove a message, if it is by one of these names and after `since`; the answer comes once that is stored."""
         removed = b"(removed by %b)" % by
         self._post.change()
         self._store.ask(
@@ -176,7 +176,7 @@ class Moderation:
     # ---- acts
 
     def _do(self, room: Room, by: bytes, holder: int, act: str, about: bytes, text: bytes) -> None:
-        """Do what the gate has let through, and tell the room. holder: of `by`, see `Post.audit`."""
+        """Do what the gate has allowed, and tell the room. holder: of `by`, see `Post.audit`."""
         self._post.change()
         told = b"" if act == "set" and about == b"key" else text  # which is a secret
         self._post.audit(by, holder, act, room.name, about, told)
@@ -203,7 +203,7 @@ class Moderation:
             self._post.everyone(ToWorker.Barred(self._entering.barred()))
 
     def _note(self, room: Room, act: str, by: bytes, about: bytes, text: bytes) -> Tuple[int, ...]:
-        """Keep an act among what was said in the room: (number, milliseconds), or nothing."""
+        """Add an act to the room's history. Returns its (number, milliseconds), or nothing."""
         number, now = self._numbers.take(), self._accounts.order.now
         if number is None:
             return ()

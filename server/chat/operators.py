@@ -1,4 +1,4 @@
-"""What operators ask, of a running server or of a database that no server works with."""
+"""Operators' commands, to a running server or on the database of a stopped one."""
 import heapq
 import itertools
 from typing import Any, Callable, Dict, Iterable, List, Optional, Tuple
@@ -38,7 +38,7 @@ _WORDS_OF_PORT = "%s has a port of its own; take that out of the configuration f
 
 
 class Asked:
-    """Puts what operators ask for into the order, and tells what has come of it."""
+    """Submits operators' requests to the order, and passes their results back."""
 
     def __init__(self, order: Order) -> None:
         self._order = order
@@ -110,7 +110,7 @@ class Operators:
                        ReadStore.Outside(name.encode(), after, PAGE))
 
     def empty(self, reply: Reply, name: Any) -> None:
-        """Throw away what is kept for an account."""
+        """Delete what is kept for an account."""
         if self._is_there(name, reply):
             self._change("empty", name, Operated.EmptyBox, (name.encode(),), reply)
 
@@ -208,7 +208,7 @@ class Operators:
     # ---- keeping order
 
     def manage(self, reply: Reply, room: str, act: str, about: str, text: str) -> None:
-        """Do one of ACTS to a room, as whoever may do everything there."""
+        """Do one of ACTS to a room, as an operator."""
 
         def done(error: Optional[str]) -> None:
             reply({"error": self._why(error, room, act, about)} if error else {"done": True})

@@ -15,7 +15,7 @@ def as_people_write_it(host: str) -> str:
 
 
 def origin(host: str) -> Origin:
-    """An IPv4 address as text; of an IPv6 address the first 8 bytes, as whoever has one has all with these."""
+    """An IPv4 address as text; of an IPv6 address the first 8 bytes, as a site usually has a whole /64."""
     host = as_people_write_it(host)
     if ":" not in host:
         return host

@@ -1,4 +1,4 @@
-"""What was said, by its numbers: pages of it, and what a client that comes back has missed. Questions, to the store."""
+"""History by message numbers: pages, and what a client that resumes its session has missed. Questions to the store."""
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from parley.server.chat.contract import Post
@@ -15,7 +15,7 @@ from parley.server.protocols.events import Reason
 
 
 class Past:
-    """Pages of the past, for members. The methods handle messages: see `parley.server.ipc.messages`."""
+    """Pages of history, for members. The methods handle messages: see `parley.server.ipc.messages`."""
 
     def __init__(self, post: Post, members: Members, rooms: Rooms, gate: Gate, entering: Entering,
                  sessions: Sessions, store: AskedStore) -> None:

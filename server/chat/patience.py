@@ -1,4 +1,4 @@
-"""How many wrong passwords and new accounts are tolerated from one address, and for one account."""
+"""Login throttling: how many wrong passwords and new accounts are allowed for one address, and for one account."""
 import collections
 from typing import Callable, Counter, Dict, MutableMapping, NamedTuple, Optional
 
@@ -25,7 +25,7 @@ class _Failures(NamedTuple):
 
 
 class Patience:
-    """Tolerates so many failures a minute for an account, ten times as many from an address; further ones have to wait.
+    """Allows so many failures a minute for an account, ten times as many for an address; further tries are delayed.
 
     That somebody guesses at an account must not keep its owner out. So whoever comes from an address without failures
     in the last ten minutes does not wait for others who have guessed: only one try of each further address is free.
@@ -48,7 +48,7 @@ class Patience:
         self._openers: Dict[bytes, Origin] = {}  # name of an account -> address
 
     def for_others(self, clock: Callable[[], float]) -> "Patience":
-        """One that bears as many failures, of another kind; its clock may go back."""
+        """A `Patience` with the same limit for failures of another kind; its clock may go back."""
         return Patience(self._failed_logins_per_minute, self._accounts_per_address, clock)
 
     def wait(self, host: str, name: bytes) -> float:

@@ -1,4 +1,4 @@
-"""Shell patterns over names, matched in a time that no pattern can drive up."""
+"""Shell patterns over names, matched without backtracking, so that no pattern takes long."""
 import re
 from typing import Callable
 

@@ -1,4 +1,4 @@
-"""What is known of people beside their names: whose account is theirs, what they are called in full, are they away.
+"""User metadata beside the name: account, real name, away status, flags.
 
 Of most there is nothing to tell. Decided in the order of the requests, and told to all workers.
 """

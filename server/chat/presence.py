@@ -1,4 +1,4 @@
-"""Who is here, away or gone, for those who want to know; and who is typing. Decided in the order of the requests."""
+"""Presence (here, away or gone) for subscribers, and typing notifications. Decided in the order of the entries."""
 from typing import Dict, Sequence, Tuple, Union
 
 from parley.server.chat.contract import Post
@@ -28,7 +28,7 @@ class Presence:
         self._watchers = people.watchers
 
     def watch(self, worker: int, session: int, names: Sequence[bytes], any_case: bool = False) -> None:
-        """Tell the member how it is with these names, now and at each change, and with no others any more."""
+        """Subscribe the member to the presence of exactly these names, and tell it their present state."""
         holder = holder_of(worker, session)
         if holder not in self._members:
             return  # its name was taken over meanwhile

@@ -1,4 +1,4 @@
-"""Passwords are checked before the request that they come with gets its place in the order; they never enter it."""
+"""Checks passwords before the requests that contain them get a place in the order; passwords never enter it."""
 from typing import Any, Callable, Collection, Dict, Optional, Tuple
 
 from parley.server.chat.accounts import Accounts
@@ -9,7 +9,7 @@ from parley.server.protocols.events import Reason
 
 
 class Prover:
-    """What sessions ask for that may come with a password. The methods handle messages."""
+    """The requests that may come with a password. The methods handle messages."""
 
     def __init__(self, post: Post, accounts: Accounts, door: Passwords) -> None:
         self._post = post

@@ -1,4 +1,4 @@
-"""Questions, which change nothing: the store answers, or another worker, or the asker's at this place in the order."""
+"""Questions, which change nothing. The store answers them, or another worker, or the asker's own at this place."""
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from parley.server.chat.contract import Post

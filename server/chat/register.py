@@ -1,8 +1,7 @@
-"""The one authority, in the hub: its parts, each with one job, and which of them hears which message.
+"""The register: the authority on names, accounts, rooms and kept messages, in the hub. It dispatches to its parts.
 
-What changes who has which name, which accounts there are and what is kept is decided in the order of the entries
-(`server.order.at_hand`) and by nothing else: two registers that are given the same entries are equal. Passwords are
-looked at before that; questions change nothing.
+It is a state machine: all changes are decided by the entries in their order (`server.order.at_hand`) and by nothing
+else, so two registers that get the same entries are equal. Passwords are checked before that; questions change nothing.
 """
 from typing import Any, Callable, Dict, Iterable, Tuple
 

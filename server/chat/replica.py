@@ -1,7 +1,8 @@
-"""What the hub's stream means to one worker: its sessions get their answers, its rooms hear what happened.
+"""A worker's copy of what the hub knows: applies the hub's stream, and passes answers and events to sessions and rooms.
 
-The stream is the same for every worker but for answers and whispers, which go only where they are awaited. Each
-method handles one kind of message in it, in the hub's order: see `ToWorker` in `parley.server.ipc.messages`.
+Answers and direct messages go only to the worker of their session, events in a room to the workers with members there,
+all else to every worker. Each method handles one kind of message, in the hub's order: see `ToWorker` in
+`parley.server.ipc.messages`.
 """
 import itertools
 import operator

@@ -1,4 +1,4 @@
-"""Everybody the chat knows of: who is here, and which accounts there are. One replica in each worker."""
+"""The roster: who is online, and which accounts there are. Each worker has a replica."""
 from parley.server.chat.patterns import matcher
 from parley.server.protocols.text import folded
 

@@ -1,4 +1,4 @@
-"""Rooms as one worker sees them: which of its clients hear what happens there."""
+"""Rooms in a worker: which of its clients are members."""
 from parley.server.chat.origins import address
 from parley.server.ipc.queues import texts
 from parley.server.protocols import events

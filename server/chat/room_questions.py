@@ -1,4 +1,4 @@
-"""Questions about rooms, which change nothing: who is there, how they are set, which there are."""
+"""Questions about rooms, which change nothing: members, settings, and the list of rooms."""
 from typing import Callable, Iterable, List, Optional, Sequence, Tuple
 
 from parley.server.chat.contract import Post, changes_nothing

@@ -1,7 +1,7 @@
-"""Rooms: who is in them, with which role, and how they are set. The state that `parley.server.chat.gate` decides by.
+"""Rooms in the hub: members, roles and settings. The state on which the decisions of `parley.server.chat.gate` depend.
 
-The lobby is room 0. Everybody is in it who has not come in by a room's own port, so of the lobby no members are kept
-here. Nobody owns it: only operators may do anything to it.
+The lobby is room 0. Everybody who has not connected to a room's own port is in it, so no members of the lobby are kept
+here. Nobody owns it: only operators may moderate it.
 """
 import json
 from typing import Any, Collection, Dict, FrozenSet, Iterable, List, Optional, Set, Tuple

@@ -1,10 +1,9 @@
-"""Sessions that outlive their connections, and what was said in them by a tag, so that it is said once.
+"""Resumable sessions, tags (idempotency keys) of messages, and read markers. Decided in the order of the entries.
 
-Whoever logs in by a protocol with the trait `resumes` brings a key: the hash of a random token, which only its client
-has. Whoever brings the key again within RESUMED_FOR has the name again, without a password, and is in its rooms again.
-What a client says by a tag, and sends again because it has had no answer, is answered with the number that it got the
-first time. Up to where a client has read is kept by the store: for as long as there is the account, or the session if
-that has none. Decided in the order of the requests.
+A login by a protocol with the trait `resumes` comes with a key: the hash of a random token, which only the client has.
+Whoever presents the key again within RESUMED_FOR gets the name again, without a password, and is in its rooms again. A
+message with a tag that a client sends again, because it got no answer, is answered with the number that it got the
+first time. The store keeps read markers: as long as the account exists, or the session if there is no account.
 """
 import binascii
 import collections

@@ -1,8 +1,8 @@
-"""One client's way through the chat: stranger, member, gone.
+"""A client's session: its state is stranger (not logged in), member or gone.
 
-What a client may do depends on its state, and is a table (HANDLERS). Whatever depends on who else is here is a question
-to the hub, because only the hub's order is everybody's order. While a question is open the client's later commands
-wait, so that answers keep the order of the commands.
+What a client may do depends on its state, by a table (HANDLERS). Whatever depends on who else is online is a question
+to the hub, because only the hub has the one order. While a question is open the client's later commands wait, so that
+answers keep the order of the commands.
 
 A session has parts, each with the commands of one subject: a part is a class that is derived from `Base`, or from
 another part that it uses, and knows nothing of the others. What concerns several is here.
@@ -80,7 +80,7 @@ class Session(Talk, Logins, Questions, Personal, Files):
 
     @handles(events.Post, of=(STRANGER, MEMBER))
     def _post(self, post):
-        """The name comes with the message: it is claimed first, and the text said under it (see `_go_on`)."""
+        """A message that contains its sender's name: claim the name, then say the text under it (see `_go_on`)."""
         if is_blank(post.text):
             self._reply(events.Done(post))
         elif post.name is None and self.client.name is None:

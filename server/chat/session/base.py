@@ -1,4 +1,4 @@
-"""What all parts of a session know: its client, its question, and the words for rooms and people."""
+"""The base of all parts of a session: its client, its open question, and the lookup of rooms and users."""
 import itertools
 
 from parley.server.chat.names import spelled
@@ -15,7 +15,7 @@ _NEVER = float("-inf")
 
 
 class Base:
-    """What all parts of a session know.
+    """The base of all parts of a session.
 
     client: the connection, which passes on what the client asks (`hear`) and what the hub answers. Of it this uses
 
@@ -60,7 +60,7 @@ class Base:
         return self.client.audience.traits
 
     def tell(self, happening):
-        """Let the client know, in its place among what it hears."""
+        """Send the client an event, at its place among all others."""
         self.client.audience.tell(self.client, happening)
 
     def _reply(self, happening):
@@ -71,7 +71,7 @@ class Base:
         self._reply(events.Refused(reason, asked))
 
     def leave(self, farewell=None, by=HANGUP, why=b""):
-        """Be gone: free the name, say good-bye if there is a reason to give, and end the connection.
+        """End the session: free the name, send a farewell if there is a reason to give, and end the connection.
 
         why: in its words, for the others.
         """
@@ -112,7 +112,7 @@ class Base:
         return question
 
     def _go_on(self, *answers, then=None):
-        """A question is answered: say what it was asked for, if anything, and handle what waited for that."""
+        """A question is answered: do what it was asked for, if anything, and handle the commands that waited."""
         self.client.answered()
         for answer in answers:
             self._reply(answer)
@@ -127,7 +127,7 @@ class Base:
     # ---- what the hub answers to any of them
 
     def refuse(self, reason, serial=0):
-        """What was asked is not done. serial: see `confirm_said`."""
+        """The request is refused. serial: see `confirm_said`."""
         self.client.refused(reason)
         if serial:
             word = self._question[serial]
@@ -137,7 +137,7 @@ class Base:
             self._go_on(events.Refused(reason, self._answered()))
 
     def confirm(self, number=0, time=0, at=0):
-        """What was asked is done; if it was to say something, that has this number and time; at: in milliseconds."""
+        """The request is done; if it was a message, that has this number and time; at: in milliseconds."""
         question = self._answered()
         if type(question) is events.LogOut:
             self._reply(events.Done(question))
@@ -220,7 +220,7 @@ class Base:
         self.client.charge(text.count(b"\n") // LINES_A_MESSAGE)
 
     def _charge_for_all(self):
-        """Each of those who are here costs something, and others may not wait for who does this again and again."""
+        """Charge for the work per member of a command, so that repeating it does not delay others."""
         self.client.charge(len(self.client.rooms.roll) // PEOPLE_A_MESSAGE)
 
 

@@ -1,4 +1,4 @@
-"""The states of a client, and the table of what it may ask in each."""
+"""The states of a client, and the table of the commands that it may use in each."""
 STRANGER, MEMBER, WAITING, GONE = "stranger", "member", "waiting", "gone"
 HANGUP, QUIT, RESET = "hangup", "quit", "reset"  # how a client leaves by itself; for all other ends there is a Reason
 
@@ -7,7 +7,7 @@ HANDLERS = {STRANGER: {}, MEMBER: {}, GONE: {}}
 
 
 def handles(*commands, of=(MEMBER,)):
-    """The method handles these commands of a client that is in one of these states."""
+    """Decorator: the method handles these commands of a client that is in one of these states."""
 
     def note(method):
         for state in of:

@@ -1,4 +1,4 @@
-"""What a client says, and what it is told of that."""
+"""Sending messages, and their acknowledgements."""
 from parley.server.chat.names import spelled
 from parley.server.chat.room import LOBBY
 from parley.server.chat.session.base import unlabelled
