@@ -1,4 +1,4 @@
-"""Getting acquainted with a foreign server: what it does in small experiments, each with guests of its own.
+"""Profiling a foreign server (the acquaintance): small experiments, each with clients of its own, the guests.
 
 The experiments of a protocol are in `conformance/probes/`. They find out how the server talks (a `profile.Profile`),
 and what that breaks (a `profile.Finding` for each requirement).
@@ -32,7 +32,7 @@ class Refused(Exception):
 
 
 class Guest:
-    """A client of an experiment. `lines` are what has come and was not taken, read in the manner of the server."""
+    """A client of an experiment. `lines` are the messages that have come and were not taken, read by the profile."""
 
     def __init__(self, visit, ident, name):
         self.visit = visit
@@ -145,7 +145,7 @@ class Guest:
 
 
 class Visit:
-    """The acquaintance with the server at one address. `profile` grows with each experiment."""
+    """The profiling of the server at one address. `profile` grows with each experiment."""
 
     def __init__(self, codec, address, is_reply=None, manner=None, time_scale=1.0):
         self.codec = codec
@@ -162,18 +162,18 @@ class Visit:
         self.transcript = Transcript(time.monotonic)
 
     def note(self, guest, direction, text):
-        """Add a line to the transcript, which shows none of the suite's own."""
+        """Add a line to the transcript, but none of the suite's own traffic."""
         if direction not in (OWN_SENT, OWN_RECEIVED):
             self.transcript.add(guest.ident, direction, text)
 
     def newcomer(self, ident):
-        """A guest who is connected, and not logged in."""
+        """A guest who is connected, but not logged in."""
         name = random_name()
         self._names.add(name)
         return Guest(self, ident, name).connect()
 
     def read_until(self, satisfied, seconds=ANSWER_SECONDS):
-        """Read until `satisfied()` is true; returns False if it is not in time, which a slow machine has more of."""
+        """Read until `satisfied()` is true; returns False if it is not in time. The time scale multiplies that time."""
         return self.selector.read_until(satisfied, time.monotonic() + seconds * self.time_scale)
 
     def listen(self, seconds):
@@ -181,7 +181,7 @@ class Visit:
         self.selector.read_until(lambda: False, time.monotonic() + seconds)
 
     def learn(self, **known):
-        """Put into the profile what is known now; tuples are added to those that are there."""
+        """Add this to the profile; tuples are appended to the present ones."""
         for key, value in known.items():
             old = getattr(self.profile, key)
             if isinstance(old, tuple):
@@ -191,7 +191,7 @@ class Visit:
             guest.reader.profile = self.profile
 
     def find(self, ident, fits, wanted="", got="", hinders=False):
-        """Note what has come of a requirement; a failure counts more than a success. Returns `fits`."""
+        """Record the result for a requirement; a failure overrides a success. Returns `fits`."""
         old = self.findings.get(ident)
         if not fits and (old is None or old.verdict != "fail"):
             note = "wanted %s, got %s" % (wanted or "(nothing)", _in_words(got))
@@ -213,7 +213,7 @@ class Visit:
         return self.transcript.render(actors)
 
     def start_transcript(self):
-        """What follows is evidence of its own: what is said of guests who have left is no part of it."""
+        """Begin a new transcript for what follows, without messages about guests who have left."""
         self.transcript = Transcript(time.monotonic)
         self.gone.update(self._names - {guest.name for guest in self.guests})
 

@@ -9,7 +9,7 @@ _NOTHING = "(nothing)"
 
 
 def charge(failed, run, known, serves=True, earlier=None):
-    """{requirement: verdict, or the id of the broken requirement that is in the way}, for a failed run.
+    """{requirement: verdict, or the id of the broken requirement that prevents one}, for a failed run.
 
     earlier: the requirement that has failed before in this run, which went on; None if there is none.
 
@@ -48,18 +48,18 @@ class _Case:
         return found
 
     def verdicts_after(self, earlier):
-        """What fails behind another failure may be a consequence, unless the server says what there is not."""
+        """A failure after another one may be a consequence of it, unless the server says what it does not support."""
         asked = list(self.failed.step.req)
         found = self.verdicts(True) if self._absent() or self._known_cause() in asked else {}
         return found or dict.fromkeys(asked, earlier)
 
     def _absent(self):
-        """The requirement that is broken because the server has not what was asked for, as it says itself."""
+        """The requirement that is broken because the server says that it does not support the command."""
         found = [self.probes.absent(one, self.failed.step) for one in self.failed.messages[:1]]
         return next((ident for ident in found if ident in self.known), None)
 
     def _has_cut_off(self):
-        """Whether the run has reset a connection by now, and a requirement says that it does no harm."""
+        """Whether the run has reset a connection, and there is a requirement that this does no harm."""
         return self.probes.CUT_OFF in self.known and any(
             getattr(step, "disconnect", None) == "rst" for step in self._steps())
 
@@ -72,7 +72,7 @@ class _Case:
         for ident in self._suspects():
             if ident in self.broken:
                 return ident
-        if self._was_shown_the_door():
+        if self._was_closed_as_profiled():
             return next((ident for ident in self.probes.CLOSED if ident in self.broken), None)
         for wanted in [] if self._has_acted() else self.failed.wanted:
             if self.profile and self.probes.kind(wanted) in self.profile.unanswered:
@@ -83,13 +83,13 @@ class _Case:
         return next((ident for ident, one in self.broken.items() if one.hinders and ident in used), None)
 
     def _has_acted(self):
-        """Whether the server has answered as if it had been asked for something else: then it is not just silent."""
+        """Whether the server has reacted to the step in another way than wanted, instead of being silent."""
         if self.actor is None or self.actor.codec.STRUCTURED:
             return False
         return any(not got.startswith("(") and self.probes.is_answer(got) for got in self.failed.got[:1])
 
-    def _was_shown_the_door(self):
-        """Whether nothing came, and the server has closed a connection where the acquaintance says that it does."""
+    def _was_closed_as_profiled(self):
+        """Whether nothing came because the server has closed a connection where its profile says that it does."""
         if any(not got.startswith("(") for got in self.failed.got[:1]):
             return False
         return bool(self.profile) and any(
@@ -101,7 +101,7 @@ class _Case:
         yield from self.failed.step.req
 
     def _unexpected(self):
-        """The requirement that what came breaks by coming at all."""
+        """The requirement that forbids the message that came."""
         for got in self.failed.got[:1]:
             if not self.failed.wanted or self.probes.kind(got) not in map(self.probes.kind, self.failed.wanted):
                 return self.probes.blame(got, self.actor)
@@ -135,6 +135,6 @@ class _Case:
         return [ident for ident in grounds if ident] or model.requirement_ids(self.run.scenario)[:1]
 
     def _cut(self):
-        """The requirement that segments do not matter, if the scenario has passed uncut and is not about extensions."""
+        """The requirement that segmentation does not matter, if the scenario has passed whole, without extensions."""
         levels = {self.known[ident].level for ident in self.failed.step.req if ident in self.known}
         return self.probes.CUT.get(self.run.variant.segmentation) if not levels & {"may", "survive"} else None

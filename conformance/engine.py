@@ -200,7 +200,7 @@ class Engine:
         return "%s %d" % (HOST, self.servers[number].port)
 
     def _start_sentinels(self, count):
-        """They are told of each other, as finding out takes seconds."""
+        """Start the Sentinels, and tell them of each other, as discovery takes seconds."""
         ports = [free_port() for _ in range(count)]
         about = [("monitor", "%s %d" % (self._address_of(0), count // 2 + 1)),
                  ("down-after-milliseconds", DOWN_AFTER_MS), ("failover-timeout", FAILOVER_TIMEOUT_MS),
@@ -251,7 +251,7 @@ class Engine:
             return None
 
     def is_whole(self):
-        """Does the replica follow the master, and do all Sentinels say so?"""
+        """Does the replica replicate from the master, and do all Sentinels know it?"""
         master = self.master()
         try:
             if master is None or master.replication()["role"] != "master":
@@ -276,11 +276,11 @@ class Engine:
     # ---- what can be done to it
 
     def cut_replication(self):
-        """The replica follows nobody: the master does not learn of it. In some seconds Sentinel mends this."""
+        """Make the replica stop replicating, without telling the master. Sentinel repairs this within seconds."""
         self.replica().ask("REPLICAOF", HOST, NOWHERE)
 
     def mend(self):
-        """All that is dead or frozen comes back, as a replica if another one is the master now; waits for that.
+        """Restart or resume all dead or frozen servers, as replicas if another one is the master now; waits for that.
 
         Sentinel would make a replica of it too, but after up to 20 s.
         """

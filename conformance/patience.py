@@ -1,9 +1,9 @@
-"""How long somebody else's server is waited for: for long once, and shortly for what did not come the last time."""
+"""Timeouts for a foreign server: long at first, and short for what did not come the last time."""
 from collections import Counter
 
 
 class Patience:
-    """What was waited for in vain; all fixtures of one server share it, as a failed scenario takes its fixture along.
+    """Remembers what was waited for in vain. All fixtures of one server share it, as each failure discards a fixture.
 
     in_full: how often each thing was waited for in vain when it had come before, or was not known yet.
     """

@@ -134,16 +134,16 @@ def _names_scenarios(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave for the end what somebody else's server may not survive, so that little is lost with it."""
+    """Run last what a foreign server may not survive, so that few results are lost if it crashes."""
     if config.parley.foreign:
         items.sort(key=_danger)
 
 
 def _danger(item):
-    """How likely the item is to end a server that is not made for the worst; the higher, the likelier.
+    """How likely the item is to crash a server that is not robust; the higher, the likelier.
 
-    Connections that are reset end more servers than bad input does, and what is about nothing else than bad input more
-    than what has some among others.
+    Reset connections crash more servers than bad input does, and scenarios that consist of bad input more than those
+    that contain some.
     """
     if not isinstance(item, ScenarioItem):
         return 0
@@ -236,7 +236,7 @@ class Suite:
                 protocol, "it breaks %s" % ", ".join(failed) if failed else "nothing to be noted"))
 
     def _scale_for_guests(self, protocol):
-        """The time scale of the acquaintance, in which nobody may wait until he is idle."""
+        """The time scale for profiling, limited so that no guest becomes idle."""
         idle_limit = self.foreign.idle_limits.get(protocol, math.inf)
         return min(self.time_scale, idle_limit / (2 * ANSWER_SECONDS))
 
@@ -399,7 +399,7 @@ class Broken(Exception):
 
 
 def _told(error):
-    """What there is to say of an exception whose traceback tells nothing; None for all others."""
+    """The report of an exception whose traceback would not help; None for all others."""
     if isinstance(error, StepFailed):
         return error.text
     quiet = (Broken, DidNotStart, NotUsable, pytest.xfail.Exception, pytest.skip.Exception)
@@ -437,7 +437,7 @@ class ScenarioItem(pytest.Item):
         return None
 
     def _lose(self, why):
-        """The server of somebody else does not answer any more: nothing is reached."""
+        """The foreign server does not answer any more: everything is not reached."""
         note = "not reached: the server lets nobody in any more: " + why
         self._record([(ident, report.NOT_REACHED, note) for ident in model.requirement_ids(self.scenario)], None)
         if self.suite.lost == _LOST:
@@ -470,7 +470,7 @@ class ScenarioItem(pytest.Item):
                     self._record(_verdicts(run.passed), fixture.barrier.kind)
 
     def _skip_in_vain(self):
-        """Skip a cut variant if the first one has failed, or if it can tell no more than the acquaintance did.
+        """Skip a cut variant if the whole one has failed, or if it can show no more than profiling did.
 
         And all of them if the server has been lost.
         """
@@ -586,7 +586,7 @@ class ScenarioItem(pytest.Item):
             pytest.xfail(", ".join(transcripts) or "explained by what is known")
 
     def _in_the_way(self, charged, failed):
-        """The requirement that may be behind what fails later, of a run that went on; None if nothing depends on it."""
+        """The failed requirement that may cause later failures of the same run; None if nothing depends on it."""
         if failed.step is None or not PROBES[self.scenario.protocols[0]].GOES_ON:
             return None
         profile = self.suite.profiles.get(self.scenario.protocols[0])

@@ -55,7 +55,7 @@ def _problem(codec, address, time_scale):
 
 
 class _Visitor(Actor):
-    """Somebody who tries to log in."""
+    """A client that tries to log in."""
 
     def __init__(self, codec, selector):
         super().__init__("visitor", codec, selector, no_record, lambda name: False)
@@ -66,7 +66,7 @@ class _Visitor(Actor):
         self.send_own(self.login or self.codec.probe())
 
     def knows(self):
-        """Whether what has come says anything about the server."""
+        """Whether the bytes that have come identify the server."""
         return self.name or self.closed_by_peer or self.inbox or not self.login and self.replies
 
     def is_in(self):

@@ -1,7 +1,7 @@
-"""How a foreign server talks, as the acquaintance has learnt it, and the reading of what it says.
+"""The profile of a foreign server, and the translation of its messages into those of the document.
 
-A server may say what its document asks for in other words, or more than that. That breaks one requirement each, which
-the acquaintance reports. A scenario is then read as if the server kept to the document in this point.
+A server may use other words than its document, or say more. Each such deviation breaks one requirement, which profiling
+reports. The scenarios are then run as if the server followed the document in this point.
 """
 import json
 import re
@@ -30,7 +30,7 @@ class Finding(NamedTuple):
 
 
 class Profile(NamedTuple):
-    """What is known of one server and protocol. Patterns are regular expressions for a whole message.
+    """The profile of one server in one protocol. Patterns are regular expressions for a whole message.
 
     greeting: of the lines that greet a connection. mark: a byte order mark stands in front of the first line. prompt:
     what stands in front of lines. carriage_return: lines end in CR LF. colours: they have some. small_names: names are
@@ -85,7 +85,7 @@ class Profile(NamedTuple):
             for one in patterns)
 
     def acknowledgement(self, message):
-        """The pattern of what speakers are told that the message has; None if it is something else."""
+        """The pattern of acknowledgements that the message matches; None if it is no acknowledgement."""
         return next((one for one in self.acknowledgements if re.fullmatch(one, message, re.DOTALL)), None)
 
     def closes_after(self, message):
@@ -154,7 +154,7 @@ class Reader:
         self._acknowledged = Counter()
 
     def read(self, message):
-        """The messages for which this one stands: none if it is set aside."""
+        """The document's messages that correspond to this one: none if it is ignored."""
         found = self._manner.read(message, self.profile.manners) if self._manner else [message]
         if not isinstance(message, str):
             return [one for one in found if not any(
@@ -182,7 +182,7 @@ class Reader:
         return message
 
     def is_prompt(self, text):
-        """Whether there is nothing in the text but prompts."""
+        """Whether the text consists of prompts only."""
         return not self._without_prompts(plain(text) if self.profile.colours else text)
 
     def _without_prompts(self, line):
@@ -209,7 +209,7 @@ class Reader:
         return profile.asides + profile.to_members + unasked
 
     def _is_acknowledgement(self, text):
-        """Whether a speaker is told that he was heard: who takes his leave, no more often than he has spoken."""
+        """Whether this acknowledges a message; a client that is leaving gets at most one for each that it has sent."""
         profile, state = self.profile, self.state
         pattern = profile.acknowledgement(text)
         if pattern is None or not state.name or getattr(state, "awaits_login", False):

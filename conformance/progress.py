@@ -1,4 +1,4 @@
-"""One line at the bottom of a terminal that tells how far a run on somebody else's server is."""
+"""One line at the bottom of a terminal that shows the progress of a run on a foreign server."""
 import shutil
 import time
 

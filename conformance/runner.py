@@ -92,7 +92,7 @@ class Run:
         return names + str([send for send in sends if send.kind != "message"])
 
     def _manner(self, codec):
-        """How messages of a foreign server are read, for an `Actor`; None where they are as they are."""
+        """The `Manner` that translates a foreign server's messages for an `Actor`; None if there is none."""
         probes = PROBES[codec.NAME]
         if probes.Manner is None or not self.fixture.profile_of(codec):
             return None
@@ -143,7 +143,7 @@ class Run:
             self.played.append(step)
 
     def _do(self, step):
-        """Do a step; once more where a foreign server had closed the connection behind what it had refused before."""
+        """Do a step; try again if a foreign server had closed the connection after an earlier refusal."""
         do = getattr(self, "_do_" + type(step).__name__.lower())
         try:
             do(step)
@@ -165,12 +165,12 @@ class Run:
                     and not failed.messages and PROBES[actor.codec.NAME].CLOSED)
 
     def _lacking(self, step, failed):
-        """The requirements of a failed step of which the server says that there is nothing of the kind."""
+        """The requirements of a failed step for features that the server says it does not have."""
         absent = PROBES[self.actors[step.actor].codec.NAME].absent
         return set(step.req) if failed.messages and absent(failed.messages[0], step) else set()
 
     def _hidden_by(self, step, failed):
-        """The requirements of a failed step for which what comes later is no evidence: something else came."""
+        """The requirements of a failed step for which later messages are no evidence, as something else came."""
         if not failed.messages or failed.lacks:
             return set()
         return set(step.req) - {ident for ident, _ in self.passed}
@@ -183,7 +183,7 @@ class Run:
             ident in one.step.req for one in self.other_words if PROBES[self.scenario.protocols[0]].GOES_ON)
 
     def _can_go_on_without(self, step, failed):
-        """Whether the run can go on behind a step that a foreign server has not met, with what came because of it gone.
+        """Whether the run can continue after a step that a foreign server has failed, without the messages it caused.
 
         So it is where each command has an answer of its own. What fails later may be a consequence.
         """
@@ -212,7 +212,7 @@ class Run:
         self._flush_others(actor)
         if step.connect:
             self._connect(actor, step.connect == model.BARE)
-        elif self._was_shown_the_door(actor):
+        elif self._was_closed_as_profiled(actor):
             self._connect(actor)
         elif step.actor in self._dropped:
             self._connect(actor, self._dropped.pop(step.actor))
@@ -245,7 +245,7 @@ class Run:
         address = self.fixture.address(actor.codec.NAME, self._worker_of(actor))
         actor.connect(address, self.fixture.reply_seconds, bare)
 
-    def _was_shown_the_door(self, actor):
+    def _was_closed_as_profiled(self, actor):
         """Whether a foreign server has closed a stranger's connection where the acquaintance says that it does.
 
         The scenario goes on with another one.
@@ -365,7 +365,7 @@ class Run:
             self.other_words.append(failed)
 
     def _catch_up(self, actor):
-        """Set aside what a foreign server tells somebody who has just logged in of what was said before."""
+        """Ignore the history that a foreign server replays to a client that has just logged in."""
         if actor.has_caught_up or actor.name is None or not (actor.profile and actor.profile.replays):
             return
         actor.has_caught_up = True
@@ -381,7 +381,7 @@ class Run:
             self.passed.append((ground, "ok"))
 
     def _is_farewell(self, step, actor, matcher):
-        """Whether only a server that says why it closes would say this, and the step wants the close."""
+        """Whether this is a farewell, and the step expects the close."""
         wanted = matcher.literal(self.values) if isinstance(matcher, matching.Fields) else None
         return bool(step.expect_close and wanted and PROBES[actor.codec.NAME].is_farewell(Message(wanted)))
 
@@ -415,7 +415,7 @@ class Run:
                     PROBES[actor.codec.NAME].kind(matcher.describe({})) in actor.profile.unanswered)
 
     def _pass_over(self, step, actor, matcher, later):
-        """Go on without a message that never comes, or take it if it comes after all; another answer is a failure."""
+        """Continue without a message that never comes, or take it if it does come; another answer is a failure."""
         if self.waiting.is_provable(actor):
             self.waiting.prove_silence(actor)
         else:
@@ -616,7 +616,7 @@ class Run:
             set_news_aside(actor)
             if actor.inbox:
                 raise StepFailed(end, actor.ident, "at the end, nothing more", ["(nothing)"], list(actor.inbox))
-            if actor.closed_by_peer and not actor.half_closed and not self._was_shown_the_door(actor):
+            if actor.closed_by_peer and not actor.half_closed and not self._was_closed_as_profiled(actor):
                 raise StepFailed(end, actor.ident, "at the end, still open", ["(open)"], ["(closed by the server)"])
 
     def _read_to_eof(self, end, actor):

@@ -1,4 +1,4 @@
-"""Servers to judge: ours, started here and always ended here, or anybody's at an address."""
+"""Servers to test: ours, which are started and stopped here, or a foreign one at an address."""
 import contextlib
 import ctypes
 import json
@@ -148,7 +148,7 @@ class Launched:
 
 
 class Foreign:
-    """A server that somebody else started. Nothing is known of it but an address for each protocol, and idle limits.
+    """A server that is not started here. Only an address for each protocol, and idle limits, are known.
 
     Several addresses are taken for those of one server with one room.
     """

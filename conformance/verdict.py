@@ -1,4 +1,4 @@
-"""What a run says of a foreign server: a verdict in a sentence, and its faults in the order in which to mend them."""
+"""The verdict on a foreign server: one sentence, and its faults in the order in which to fix them."""
 from typing import NamedTuple
 
 from parley.conformance import report

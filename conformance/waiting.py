@@ -1,7 +1,7 @@
-"""How long a run waits: for a message, for the proof that none comes, and for the end of a connection.
+"""Waiting: for a message, for the proof that none comes, and for the end of a connection.
 
-Our own server has its reply timeout for each. Somebody else's is waited for only as long as it may still answer; see
-`conformance.patience` for what has not come before.
+Our own server has the reply timeout for each. For a foreign server the suite waits only as long as an answer may still
+come; see `conformance.patience` for what has not come before.
 """
 import collections
 import contextlib
@@ -131,7 +131,7 @@ class Waiting:
                 self._read_for(actor, max(_DISAPPOINTED_SECONDS, _STRANGERS_TIMES * (time.monotonic() - start)))
 
     def prove(self, actors):
-        """A barrier for these actors of a foreign server; raises BarrierFailed, or OSError, if there is none."""
+        """Make a barrier for these actors of a foreign server; raises BarrierFailed, or OSError, if that fails."""
         self.barrier(actors, self._proof_deadline())
 
     def barrier(self, actors, deadline=None):
