@@ -1,4 +1,4 @@
-"""A client of all protocols, for programs and for people.
+"""A client for all protocols but IRC: a library for programs, and user interfaces.
 
     from parley import Said, connect
 

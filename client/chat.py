@@ -316,7 +316,7 @@ class Chat(Following):
         open_in_thread(self.address, self._trust, self._on_thread_done)
 
     def flush(self) -> None:
-        """Send what there is to send, and cannot be waited for."""
+        """Send pending bytes without waiting."""
         if self._protocol:
             self._flush()
 

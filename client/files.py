@@ -1,12 +1,12 @@
-"""Files over `web`: they are sent and saved by HTTP, beside the chat's connection, each in a thread of its own.
+"""Files over `web`: sent and saved by HTTP, beside the chat's connection, each in a thread of its own.
 
-A file is read once for its hash, offered, sent, and shared. Whatever breaks meanwhile, the chat's connection or the
-file's, it goes on where it stopped. What is saved is the file only if its hash is the one that the server tells.
+A file is read once for its hash, then offered, uploaded, and shared. If the chat's connection or the file's breaks
+meanwhile, the transfer resumes where it stopped. A download is accepted only with the hash that the server gives.
 
-Where talk is sealed, what is sent is a sealed copy, made once, in a file without a name, and only if a message could be
-sealed for all who are there. So nothing is sealed twice by one key, whatever becomes of the file meanwhile and wherever
-the server wants to go on. What is saved is opened as it comes, and is the file only if it is the one that the sealed
-message tells of.
+In a sealed (end-to-end encrypted) conversation an encrypted copy is uploaded. It is made once, in a file without a
+name, and only if a message could be encrypted for all members. So no key encrypts two different contents, even if the
+file changes meanwhile or the server asks for a part again. A download is decrypted as it comes, and accepted only if
+it matches the sealed message.
 """
 import base64
 import binascii
@@ -40,11 +40,11 @@ _SEALED_NAME = "sealed"  # for the server
 
 
 class Rejected(Exception):
-    """It is not done, and trying again would not help; the text is a sentence that says why."""
+    """The transfer failed, and a retry would not help; the text is a sentence that says why."""
 
 
 class Told(NamedTuple):
-    """A file of which a message tells. size: as people write it, "1.2 MB". path: of its URL, relative to the page's."""
+    """A file that a message announces. size: as people write it, "1.2 MB". path: of its URL, relative to the page's."""
 
     name: str
     size: str
@@ -52,7 +52,7 @@ class Told(NamedTuple):
 
 
 def told_in(text: str) -> Optional[Told]:
-    """The file that a message tells of, or None."""
+    """The file that a message announces, or None."""
     if isinstance(text, SealedFile):
         return Told(text.name, size_of(text.size), "/files/%s/%s" % (text.file, _SEALED_NAME))
     found = LINE.fullmatch(text)
@@ -248,7 +248,7 @@ class Files:
         return bool(self._sendings or self._savings)
 
     def stop(self) -> None:
-        """The chat is closed."""
+        """Stop all transfers, as the chat is closed."""
         for sending in self._sendings.values():
             sending.close()
         for saving in self._savings:
@@ -321,7 +321,7 @@ class Files:
         return then
 
     def come_back(self) -> List[events.Event]:
-        """There is a new connection, so what was asked and has no answer is asked again."""
+        """There is a new connection: repeat the requests that have no answer."""
         for sending in self._sendings.values():
             sending.is_asked = False
         return self._go_on()
@@ -349,7 +349,7 @@ class Files:
             sending.wants = None  # it is on its way as any text is
 
     def offered(self, event: events.Offered) -> List[events.Event]:
-        """The server takes the file: send its bytes."""
+        """The server accepts the file: upload it."""
         sending = self._sendings.get(event.request.about or "")
         if sending is not None:
             sending.file, sending.token, sending.wants, sending.is_asked = event.file, event.token, None, False
@@ -367,7 +367,7 @@ class Files:
         return [events.Done(sending.request)]
 
     def told(self, file: SealedFile, why_not: Optional[str] = None) -> List[events.Event]:
-        """The sealed message that tells of a file has arrived; or it has not, and `why_not` says why."""
+        """The sealed message that announces a file has arrived; or it has not, and `why_not` says why."""
         sending = next((one for one in self._sendings.values() if one.file == file.file), None)
         if sending is None:
             return []
@@ -377,7 +377,7 @@ class Files:
         return [events.Done(sending.request)]
 
     def refused(self, event: events.Refused) -> List[events.Event]:
-        """A request was refused: the server does not take the file, or nobody is told of it."""
+        """A request was refused: the server does not accept the file, or the message that announces it."""
         sending = self._sendings.get(event.request.about or "")
         return [] if sending is None else self._fail(sending, event.why)
 
@@ -398,7 +398,7 @@ class Files:
         return then
 
     def _send_rest(self, sending: _Sending) -> Optional[float]:
-        """Send what is not there yet. None if all is, or the seconds after which to go on."""
+        """Upload the rest. Returns None if the file is complete, or the seconds after which to continue."""
         path = "%s/files/%s" % (self._address.path, sending.file)
         shown = {"Authorization": "Bearer " + sending.token}
         connection = self._connection()
@@ -505,7 +505,7 @@ class Files:
         raise Rejected("It was stopped.")
 
     def _fetch_rest(self, saving: _Transfer, told: Told, coming: Any) -> Optional[float]:
-        """Get what is not here yet. None if all is, or the seconds after which to go on."""
+        """Download the rest. Returns None if the file is complete, or the seconds after which to continue."""
         headers = {"Range": "bytes=%d-" % coming.at, "If-Range": coming.tag} if coming.at else {}
         connection = self._connection()
         try:

@@ -1,4 +1,4 @@
-"""What a chat learns from what comes: who is here, in which rooms it is, and how to log in again."""
+"""The state that a chat derives from events: who is online, its rooms, and how to log in again."""
 import collections
 import time
 from typing import Any, Callable, Deque, Dict, Iterable, List, Optional, Set, Union
@@ -166,7 +166,7 @@ class Following(Requests):
         return [event]
 
     def _put_out(self, room: str) -> None:
-        """We are no more in this room."""
+        """We are no longer in this room."""
         self.inside.pop(room, None)
         for text in self._position.forget(room):
             self._events.append(events.Unsure(events.Request("say", room, text)))
@@ -178,7 +178,7 @@ class Following(Requests):
         return [event]
 
     def _on_listed(self, event: events.Listed) -> List[Event]:
-        """Of a room that one has left something may come yet, but no list of users has it from then on."""
+        """Messages of a room that was left may still come, but the list of users no longer contains it."""
         for room in self._listed.difference(event.rooms):
             self._put_out(room)
         self._listed = set(event.rooms)

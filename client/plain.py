@@ -46,7 +46,7 @@ class Plain:
         self.error(showing.error("Only on a terminal, and with prompt_toolkit, there is something to search."))
 
     def ring(self):
-        """Nobody hears it in a script."""
+        """No bell in a script."""
 
     def ask_password(self, prompt, callback):
         if not sys.stdin.isatty():

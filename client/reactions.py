@@ -1,4 +1,4 @@
-"""What a bot does when it is spoken to, and from time to time."""
+"""Commands and timers of bots."""
 import time
 from typing import Any, Callable, Dict, List, Optional, Union
 
@@ -40,7 +40,7 @@ class Reactions:
         return [timer.function for timer in due]
 
     def answer_to(self, said: Union[events.Said, events.Whispered]) -> Optional[str]:
-        """What the command says to a message that begins with it; None if it is none, or says nothing."""
+        """The command's answer to a message that begins with it; None if it is no command, or has no answer."""
         word, _, rest = said.text.partition(" ")
         command = self.commands.get(word)
         return command(said, rest.strip()) if command else None

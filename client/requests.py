@@ -14,7 +14,7 @@ LOGINS = ("join", "login", "create")
 
 
 class Requests(RoomRequests):
-    """The requests of a `Chat` that are not about rooms; each method says which event is its result."""
+    """The requests of a `Chat`, except those about rooms; each method says which event is its result."""
 
     def __init__(self, address: Address) -> None:
         self.address = address

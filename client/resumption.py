@@ -1,4 +1,4 @@
-"""What a client of `web` keeps of its session, to come back to it after the connection is lost."""
+"""The state with which a client of `web` resumes its session after the connection is lost."""
 import collections
 from typing import Any, Deque, Dict, List, Optional, Set
 
@@ -26,7 +26,7 @@ class Post:
 
 
 class Resumption:
-    """The session, how far each room was heard, and what is on its way to the server. It outlives a connection.
+    """The session, the last number seen in each room, and own messages without an answer. It outlives a connection.
 
     session: what the server gave to come back with, or None. name, password: with which one is in it.
     run: whose numbers these are. marks: {room, or ALONE: everything up to this number was heard there}.
@@ -46,7 +46,7 @@ class Resumption:
         self._restart("")
 
     def _restart(self, run: str) -> None:
-        """Numbers are those of another run, of which nothing was heard."""
+        """Start over: the numbers are those of another run, of which nothing was received."""
         self.run = run
         self.marks = dict.fromkeys(self.marks, 0)
         self.top = 0  # the greatest number heard of
@@ -70,7 +70,7 @@ class Resumption:
         return {"run": self.run, **dict(marks[:_MOST_MARKS - 1])} if self.run else {}
 
     def greeted(self, run: str) -> None:
-        """The server counts in this run."""
+        """The server has named the run of its numbers."""
         if run != self.run:
             self._restart(run)
 
@@ -101,7 +101,7 @@ class Resumption:
         return True
 
     def heard_all(self, number: int) -> None:
-        """Everything up to this number has come."""
+        """Everything up to this number has been received."""
         self.base = max(self.base, number)
         for room, mark in self.marks.items():
             if mark < number:
@@ -128,12 +128,12 @@ class Resumption:
     # ---- own messages
 
     def post(self, post: Post) -> None:
-        """A message is to be sent."""
+        """Queue a message."""
         self._posts[post.tag] = post
         self._waiting.append(post)
 
     def take(self) -> List[Post]:
-        """The messages to be sent now: not so many are without an answer that the server would forget their tags."""
+        """The messages to send now: few enough without an answer that the server remembers all their tags."""
         free = _IN_FLIGHT - (len(self._posts) - len(self._waiting))
         taken = [self._waiting.popleft() for _ in range(min(free, len(self._waiting)))]
         for post in taken:

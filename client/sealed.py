@@ -1,4 +1,4 @@
-"""Texts that are sealed, as they go through a client; `client.seal.talk`, if it is there, opens and seals them."""
+"""Sealed (end-to-end encrypted) texts in a client; `client.seal.talk`, if available, decrypts and encrypts them."""
 from parley.client import events
 from parley.server.files.shown import MARK, size_of
 from parley.server.protocols import sealed
@@ -69,10 +69,10 @@ def heard(fields, place, number=None):
 
 
 def is_to_open(event):
-    """Has this event a text that is to be opened?"""
+    """Does this event contain a text to be decrypted?"""
     return isinstance(event, _WITH_TEXT) and isinstance(event.text, Envelope)
 
 
 def unopened(found):
-    """The events where nothing can be opened."""
+    """The events as they are shown if nothing can be decrypted."""
     return [event._replace(text=NOTE) if is_to_open(event) else event for event in found]

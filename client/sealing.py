@@ -1,4 +1,4 @@
-"""What /seal and /verify do in the clients for people, and the sentences that they answer with."""
+"""The commands /seal and /verify of the terminal and the desktop client."""
 import os
 from urllib.parse import quote
 

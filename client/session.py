@@ -129,7 +129,7 @@ class Session:
 
     @property
     def moving(self):
-        """What is on its way, and how much of it: texts such as "plan.pdf 45 %"."""
+        """The progress of file transfers: texts such as "plan.pdf 45 %"."""
         return ["%s %d %%" % (showing.visible(request.text), 100 * moved.done // max(1, moved.total))
                 for request, moved in self.moved.items()]
 
@@ -441,7 +441,7 @@ class Session:
             self._screen.ring()
 
     def _note(self, room):
-        """What tells the room of a message, where all places are shown at once."""
+        """The prefix that names the room of a message, if all places are shown at once."""
         return " (%s)" % showing.visible(room) if room and not self._screen.has_places else ""
 
     def _put(self, place, line, at_once=False):
