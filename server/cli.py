@@ -342,7 +342,7 @@ def _serve_as_node(settings, arguments):
                 on_turn=lambda: service.feed_watchdog(time.monotonic()))
         except Rejoin as error:
             past[error.reason] += 1
-            log.error("all clients are sent away, and this node joins anew: %(why)s", {"why": str(error)})
+            log.error("disconnecting all clients, and joining the other nodes again: %(why)s", {"why": str(error)})
             for number in STOP_SIGNALS:
                 signal.signal(number, signal.SIG_DFL)
             return supervisor.is_told_to_stop
@@ -377,7 +377,7 @@ def _open_control(arguments, directory, listening, requests, selector):
         first = listening[0][0][1]  # of the protocol whose port is `settings.first_port`, or any free one
         return Control(places.make(first.getsockname()[1], os.environ), requests, selector)
     except CannotUse as error:
-        log.warning("operators cannot ask this server: %(why)s", {"why": str(error)})
+        log.warning("there is no control socket, so commands cannot reach this server: %(why)s", {"why": str(error)})
         return None
 
 
@@ -596,7 +596,7 @@ def _reread(running, arguments, accounts):
 
 
 def _print(*lines):
-    """Print lines as document 003 shows them. If nobody reads stdout any more, that is logged once, and all goes on."""
+    """Print lines as document 003 shows them. If stdout is closed, that is logged once, and the server goes on."""
     try:
         print(*lines, sep="\n", flush=True)
     except OSError:

@@ -516,7 +516,7 @@ def test_a_server_that_nobody_can_ask_serves_all_the_same(serve, tmp_path):
     (tmp_path / ("parley-%d" % os.geteuid())).write_text("in the way")
     with serve(XDG_RUNTIME_DIR="", TMPDIR=tmp_path) as server, Client(server.address(), "ann") as client:
         assert client.heard() == []
-        assert server.stderr_text().count("operators cannot ask this server") == 1
+        assert server.stderr_text().count("there is no control socket") == 1
 
 
 @pytest.mark.parametrize("more", [[], ["--storage", "storage"]])

@@ -170,7 +170,7 @@ class Shelf:
             os.unlink(os.path.join(self._folder, name))
         self.index.commit()
         if swept:
-            log.info("files swept that nobody has been told of", {"files": len(swept)})
+            log.info("deleted files that are not in the index", {"files": len(swept)})
 
     # ---- what is asked
 
@@ -309,7 +309,7 @@ class Shelf:
             try:
                 os.truncate(self._path(part.file, ".part"), part.flushed)
             except OSError as error:
-                log.error("a file cannot be cut back: %(why)s", {"why": error.strerror})
+                log.error("a file cannot be truncated: %(why)s", {"why": error.strerror})
         return part.flushed
 
     def is_current(self, part):
@@ -382,7 +382,7 @@ class Shelf:
             self._look_for_shared(now)
             self._look_for_gone()
         except sqlite3.Error as error:
-            log.warning("messages of files cannot be looked for: %(why)s", {"why": str(error)})
+            log.warning("messages that announce files cannot be searched for: %(why)s", {"why": str(error)})
         self._offers = {owner: times for owner, times in self._offers.items() if times[-1] > now - MINUTE}
 
     def _last_came(self, found):

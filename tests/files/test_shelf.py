@@ -259,7 +259,7 @@ def test_after_a_death_at_any_point_a_file_and_its_message_are_there_or_neither_
         (kept.folder / orphan).write_bytes(b"x")
     kept.start()
     assert kept.names() == sorted([moved[0] + ".part", said[0], unsaid[0]])
-    assert [record.message for record in caplog.records].count("files swept that nobody has been told of") == 1
+    assert [record.message for record in caplog.records].count("deleted files that are not in the index") == 1
     assert kept.shelf.state(*moved) == {"at": 1000, "size": 1000, "whole": False}
     assert kept.complete(kept.shelf.begin(*moved, None, 0, 1000))["whole"]
     kept.shelf.sweep()

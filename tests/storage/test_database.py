@@ -455,7 +455,7 @@ def test_rooms_are_told_even_if_nothing_can_be_written(database, spoken, monkeyp
     store = database()
     store._connection.execute("PRAGMA query_only = ON")
     assert store.rooms() == ([(1, b"#one", "{}")], 7)
-    assert "rooms that have ended could not be forgotten" in caplog.text
+    assert "messages of closed rooms could not be deleted" in caplog.text
 
 
 def test_places_go_on_when_all_was_forgotten(database, spoken):

@@ -48,7 +48,7 @@ class Conversations(DatabaseFile):
             with self.transaction():
                 self._forget("one = '' AND other > '' AND other NOT IN (SELECT '#' || number FROM rooms)")
         except sqlite3.Error as error:  # the next start tries it again; no other room gets the number
-            log.error("what was said in rooms that have ended could not be forgotten: %s", error)
+            log.error("messages of closed rooms could not be deleted: %s", error)
         kept = self._rows("SELECT number, name, state FROM rooms ORDER BY number")
         return [(number, name, state.decode()) for number, name, state in kept], self._fact("room")
 
