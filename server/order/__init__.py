@@ -1,1 +1,1 @@
-"""Who says what comes first. A seam: what is submitted on any node is delivered on every node, in one order."""
+"""The total order, with two engines: an entry submitted on any node is delivered on every node, in one order."""

@@ -1,8 +1,8 @@
-"""The order of a server on one machine: its hub is the only node, so what is submitted is delivered in the same turn.
+"""The order of a server on one machine: its hub is the only node, so an entry is delivered as it is submitted.
 
-An entry is a talk frame, or (name, fields) of a message: see `parley.server.ipc.messages`. What an entry leads to may
-depend on nothing but the entries before it, its own fields, and `now`: no clock, no chance, no password, no answer of
-a store. What needs one of these is done before, and carried by the entry.
+An entry is a talk frame, or (name, fields) of a message: see `parley.server.ipc.messages`. The effect of an entry may
+depend only on the entries before it, its own fields, and `now`: not on a clock, a random number, a password or an
+answer of the store. Whatever needs one of these is done before, and its result is in the entry.
 """
 import collections
 from typing import Any, Callable, Deque, Tuple, Union
@@ -11,10 +11,10 @@ Entry = Union[bytes, Tuple[str, Tuple[Any, ...]]]
 
 
 class Order:
-    """What every engine has.
+    """The interface of every engine.
 
-    It is made with a function `deliver(worker, entry)`, which it calls for each entry, on every node, in the same
-    order, and never for two at a time.
+    It is created with a function `deliver(worker, entry)`, which it calls for each entry, on every node, in the same
+    order, one at a time.
 
     now: the time of the entry that is being delivered, milliseconds since the epoch.
     """
@@ -27,7 +27,7 @@ class Order:
 
 
 class AtHand(Order):
-    """Delivers each entry as it is submitted, but one that is submitted while another is delivered only after that.
+    """Delivers each entry at once; one that is submitted during a delivery comes after that.
 
     clock: gives seconds since the epoch.
     """

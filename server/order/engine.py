@@ -14,7 +14,7 @@ MOST_AT_START = 40  # before the first one, as the process has to import its lib
 
 
 class Engine(Aide):
-    """Sends what the hub submits, and gives it what comes.
+    """Sends the hub's entries to the process, and passes on what comes back.
 
     node: has a method for each message of `FromEngine` but Accepted and Doubt, and `number`, `token` and `applied` as
         in `ToEngine.Begin`.
@@ -33,7 +33,7 @@ class Engine(Aide):
         self._sent, self._sent_at = 0, 0.0  # which packet was sent last, and when; monotonic seconds
 
     def tell(self, message: Message) -> None:
-        """Say something to the process, if there is one."""
+        """Send the process a message, if there is a process."""
         if self.down is not None:
             self._unsent.append(packed(message))
 
@@ -45,7 +45,7 @@ class Engine(Aide):
         self._unsent = [packed(ToEngine.Begin(self._node.number, self._node.token, self._node.applied))]
 
     def flush(self) -> None:
-        """Send what there is to be sent: the next packet, or the one that is under way again."""
+        """Send the next packet, or repeat the one that is under way."""
         if self._node.number:
             packet = self._order.next_packet() or self._order.under_way
             now = time.monotonic()
@@ -70,7 +70,7 @@ class Engine(Aide):
         """The packet is in the log; what counts is that it is heard."""
 
     def doubt(self) -> None:
-        """It is said again, though not at once."""
+        """Nobody knows whether the packet is in the log: send it again, after a pause."""
         self._sent_at = time.monotonic() - AGAIN + SOON
 
     def process(self, down: Queue, up: Queue) -> None:

@@ -1,8 +1,8 @@
-"""The order of several machines: what is submitted on one goes into a log, and what comes out of the log is delivered.
+"""The order of several machines: entries are appended to a shared log, and delivered as they come from it.
 
-What is submitted in one round is a packet. A node has one packet under way at a time, and the next one is what has come
-meanwhile: so a slow engine makes packets larger, and not more. A packet that is not heard is sent again; the engine
-knows by its count whether it has it.
+The entries of one round are a packet. A node has one packet under way at a time; entries that are submitted meanwhile
+form the next one. So with a slow engine packets get larger, not more. A packet that does not come from the log in time
+is sent again; the engine recognizes a duplicate by the packet's count.
 """
 import collections
 import time
@@ -27,11 +27,11 @@ class _Packet(NamedTuple):
 
 
 class Replicated(Order):
-    """The order of a node among others.
+    """The order of one node of a cluster.
 
-    deliver: see `Order`. refuse(worker, entry): tell whoever asked that nothing comes of it; False if it must be asked
-        nevertheless, as a session that is gone.
-    under_way: the packet that is sent and not heard, or None.
+    deliver: see `Order`. refuse(worker, entry): tell the asker that the request is refused; False if the entry must be
+        submitted nevertheless, such as the end of a session.
+    under_way: the packet that was sent and has not come from the log yet, or None.
     """
 
     def __init__(self, deliver: Callable[[int, Entry], None], refuse: Callable[[int, Entry], bool]) -> None:
@@ -48,7 +48,7 @@ class Replicated(Order):
 
     @property
     def depth(self) -> int:
-        """How much has been submitted here and is not delivered."""
+        """How many entries wait for the next packet, and one more if a packet is under way."""
         return len(self._round) + (self.under_way is not None)
 
     @property
@@ -58,20 +58,20 @@ class Replicated(Order):
 
     @property
     def is_asked(self) -> bool:
-        """Does anything wait that is to be done `after_own`?"""
+        """Are there pending calls of `after_own`?"""
         return bool(self._later)
 
     @property
     def lag(self) -> float:
-        """For how long has something been under way? Seconds."""
+        """For how many seconds the present packet has been under way; 0 if there is none."""
         return 0.0 if self.under_way is None else time.monotonic() - self.under_way.since
 
     def is_late(self, seconds: float) -> bool:
-        """Has something been under way for so long?"""
+        """Has a packet been under way for longer than that?"""
         return self.lag > seconds
 
     def submit(self, worker: int, entry: Entry) -> None:
-        """See `Order`. What is submitted while an entry is delivered follows from it, so every node does it itself."""
+        """See `Order`. During a delivery each node submits what follows from the delivered entry itself."""
         if self._is_delivering:
             self._followers.append((worker, entry))
         elif not ((self._round_bytes > MOST_WAITING or self.is_late(TOO_LONG)) and self._refuse(worker, entry)):
@@ -79,19 +79,19 @@ class Replicated(Order):
             self._round_bytes += len(entry) if isinstance(entry, bytes) else 0
 
     def tell(self, worker: int, entry: Entry) -> None:
-        """Submit something of this node's own, which does not follow from what is being delivered."""
+        """Submit an entry of this node that does not follow from the one being delivered."""
         if not (self.is_late(TOO_LONG) and self._refuse(worker, entry)):
             self._round.append((worker, entry))
 
     def after_own(self, action: Callable[[], Any]) -> None:
-        """Do this once all that was submitted here before is delivered; at once, if that takes too long."""
+        """Call this once all earlier entries of this node are delivered; at once, if that takes too long."""
         if not self.depth or self.is_late(LONG):
             action()
         else:
             self._later.append((self._count + bool(self._round), action))
 
     def next_packet(self) -> Optional[_Packet]:
-        """What is to be sent now, if anything is; it is under way then."""
+        """The packet to send now, or None; it is under way from then on."""
         if self.under_way is not None or not self._round:
             return None
         self._count += 1
@@ -100,7 +100,7 @@ class Replicated(Order):
         return self.under_way
 
     def look_at_clock(self) -> None:
-        """Refuse what has waited for too long, and answer what need not wait."""
+        """Refuse entries that have waited too long, and make the calls that need not wait longer."""
         if self.is_late(LONG):
             while self._later:
                 self._later.popleft()[1]()

@@ -1,4 +1,4 @@
-"""What is done in the engine: four scripts for Redis, each of which is done whole or not at all.
+"""The four scripts that run in the engine (Redis), each of them atomic.
 
     {parley:NAME}:log    a stream. The id of an entry is N-WHO. N counts the entries: 1, 2, 3 without a gap. WHO is the
                          number of the node << COUNT_BITS | the node's own count of its packets.
@@ -10,10 +10,11 @@
                          name:NAME: the number that the node of this name got last.
     {parley:NAME}:snap   a list: what some node had come to; see `parley.server.order.redis_log`.
 
-The braces make a cluster of Redis keep the three in one place. Fields of an entry: `t` is the time, milliseconds since
-the epoch, by the clock of the engine, as nodes differ in theirs. A packet has `f`; a node that comes has `u`, its name,
-and `m`, its number, and `v`, the version in force; of one that is gone there is `d`, its number. Where the version in
-force rises there is `v` alone: from there on all nodes write and decide as that version says.
+The braces make a Redis Cluster keep the three keys on one server. Fields of an entry: `t` is the time, in
+milliseconds since the epoch, by the clock of the engine, as the nodes' clocks differ. A packet has `f`. The entry of
+a node that joins has its name `u`, its number `m`, and the version in force `v`; that of a node that is gone has its
+number `d`. Where the version in force rises there is an entry with `v` alone: from there on all nodes use that
+version.
 """
 # The versions that this server can read and write. Another layout of what is in the log or in the snapshot is another
 # version (tests/supervisor/test_layout.py); 1 was never released.

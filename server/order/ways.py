@@ -1,19 +1,19 @@
-"""Ways to the engine: one Redis at an address, or a master and its replica, of which Sentinels know where they are.
+"""How to reach the engine: one Redis at an address, or a master and its replica, found through Sentinels.
 
-With Sentinels a node writes to the master and reads from the replica, so that what anybody has heard is on two
-machines: whatever becomes of the master, it is still there. What a server says counts only if it says of itself behind
-that that it is such a replica, as one that is being promoted, or demoted, has entries that will be gone. A node reads
-from the master only while most of the Sentinels say that no replica is there: where these cannot be reached, the
-replica may be the master of others by now.
+With Sentinels a node writes to the master and reads from the replica, so every delivered message is on two machines
+and survives the loss of the master. An answer of a server counts only if the server confirms after it, in the same
+request, that it is such a replica: one that is being promoted or demoted may have entries that will be lost. A node
+reads from the master only while most of the Sentinels say that there is no replica: if the Sentinels cannot be
+reached, the replica may already be the master of others.
 
-There must be no more than one replica that Sentinels may promote; others have the priority 0.
+There must be at most one replica that Sentinels may promote; others have the priority 0.
 
-Once a lost master has a successor, Sentinels list it as a replica of that one, and need as long as before to find it
-dead. So a node remembers that most of them have said so already, and reads from the successor until the lost one
-is a replica again. While that one copies what its successor has, nothing is read: Sentinels might let it take the place
-of that one before it has all, and then what was read would be gone. From when it has all, what only the successor has
-does not count either, whatever Sentinels know of it. Whether a replica follows its master is asked of itself, as
-Sentinels ask it every ten seconds only.
+After a failover, Sentinels list the lost master as a replica of its successor, and need as long as before to declare
+it down. So a node remembers that most of them have done so already, and reads from the successor until the lost
+master is a replica again. While that one copies from the successor, nothing is read: Sentinels might promote it
+before its copy is complete, and what was read would be lost. Once its copy is complete, entries that only the
+successor has do not count either, whatever Sentinels know of it. A node asks the replica itself whether it follows
+its master, as Sentinels ask it only every ten seconds.
 """
 import collections
 import time
@@ -45,7 +45,7 @@ class _View(NamedTuple):
 
 
 class Lost(redis.RedisError):  # type: ignore[misc]  # of no known type where the library has none
-    """What was asked for cannot be had now."""
+    """The engine cannot be reached, or be read from, at the moment."""
 
 
 def ask(connection: Any, *commands: Tuple[Any, ...]) -> List[Any]:
@@ -101,7 +101,7 @@ class OneServer:
         return ask(self._reading, *commands), self._place.shown
 
     def forget(self) -> None:
-        """Something went wrong: ask anew where to read from."""
+        """After an error: find out again where to read from."""
 
     is_surely_whole = True  # what is not there now will not come
 
@@ -130,7 +130,7 @@ class Watched:
                           password=self._place.password)
 
     def _views(self) -> List[_View]:
-        """What each of the Sentinels says that answer. Those on a lost machine must not take long each time."""
+        """The view of each Sentinel that answers. Those on a lost machine must not cost much time each time."""
         views = []
         for number, clients in enumerate(self._sentinels):
             sentinel = clients[self._silent.get(number, 0.0) > time.monotonic()]
@@ -217,7 +217,7 @@ class Watched:
         return True
 
     def _lonely_master(self, views: List[_View]) -> State:
-        """The master of which most Sentinels say that it is alone; Lost if they do not, or if it must not be read."""
+        """The master, if most Sentinels say that it has no replica; Lost if they do not, or if it must not be read."""
         if self._place.replica == "required":
             raise Lost("no replica is there")
         if all(_is_down(view.master) for view in views):
