@@ -130,8 +130,14 @@ class Guest:
             self.socket.shutdown(socket.SHUT_WR)
 
     def leave(self, how="fin"):
+        """Close the connection, after a good-bye where the protocol has one, or by a reset (rst)."""
         if self.socket is None:
             return
+        if how == "fin" and self.state.name and hasattr(self.visit.codec, "goodbyes"):
+            for goodbye in self.visit.codec.goodbyes():
+                if not self.closed:
+                    self.write(goodbye, "a good-bye", own=True)
+                    self.visit.read_until(lambda: self.closed, QUIET_SECONDS)
         if not self.closed:
             self.visit.selector.remove(self)
         if how == "rst":

@@ -172,12 +172,16 @@ class Barrier:
             actor, "the suite's marker from %s to %s did not arrive" % (sender.ident, receiver.ident))
 
     def _probe(self, actors, deadline):
-        for actor in actors:
-            if actor.profile and PROBES in actor.profile.unanswered:
-                self.wait_quietly()
-                continue
+        for actor in self._answering(actors, PROBES):
             expected = actor.replies + 1
             self._await_probe(actor, PROBES, lambda: actor.replies >= expected or actor.closed_by_peer, deadline)
+
+    def _answering(self, actors, what):
+        """Those whose server answers such a probe; for the others together there is a moment of silence."""
+        silent = [one for one in actors if one.profile and what in one.profile.unanswered]
+        if silent:
+            self.wait_quietly()
+        return [one for one in actors if one not in silent]
 
     def _await_probe(self, actor, what, satisfied, deadline):
         """Send a probe, and read until `satisfied()`. A foreign server is not waited for long after one in vain."""
@@ -199,12 +203,7 @@ class Barrier:
 
         An unexpected message that looks like the reply is only found at the end, when the connection is read to EOF.
         """
-        for actor in strangers:
-            if actor.inbox:
-                continue  # already unexpected
-            if actor.profile and STRANGERS in actor.profile.unanswered:
-                self.wait_quietly()
-                continue
+        for actor in self._answering([one for one in strangers if not one.inbox], STRANGERS):  # or it is unexpected
             expected = actor.replies + 1
             self._await_probe(
                 actor, STRANGERS, lambda: actor.inbox or actor.replies >= expected or actor.closed_by_peer, deadline)

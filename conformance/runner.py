@@ -14,6 +14,8 @@ from parley.conformance.variants import Renaming
 from parley.conformance.waiting import Waiting, is_news, set_news_aside
 from parley.conformance.wire import CODECS
 
+_ENOUGH = 3  # steps of a run that have failed at the same requirements
+
 SCENARIO_SECONDS = 60.0  # the timeout of a scenario, apart from its own waits
 
 
@@ -39,6 +41,13 @@ class StepFailed(Exception):
         self.wanted = wanted
         self.got = [str(one) for one in got]
         self.dumps += ["+ hex: " + hex_dump(one.raw) for one in got if isinstance(one, Message) and one.raw]
+
+
+def vanishes(scenario):
+    """Whether somebody closes the connection without a good-bye, to see that it makes no difference."""
+    about = model.requirement_ids(scenario)
+    ends = any(getattr(step, "disconnect", None) for step in model.every_step(scenario.steps))
+    return ends and any(PROBES[protocol].STAYS in about for protocol in scenario.protocols)
 
 
 class Pending(NamedTuple):
@@ -119,6 +128,7 @@ class Run:
                 self._check_end()
         finally:
             for actor in self.actors.values():
+                self._take_leave(actor)
                 actor.disconnect()
 
     def _play(self, steps):
@@ -193,9 +203,10 @@ class Run:
         if step.expect_close or step.disconnect or actor.closed_by_peer:
             if actor.name is None and not (step.expect_close or step.disconnect):
                 self._dropped[actor.ident] = actor.is_bare  # nothing is lost: the run goes on with another connection
+            self._take_leave(actor)
             actor.disconnect()
         there = [one for one in self.actors.values() if one.connected and not one.closed_by_peer]
-        if actor.connected and actor.name is None and not failed.messages:
+        if actor.connected and actor.name is None and not failed.messages or self._tells_no_more(step):
             return False
         try:
             self.waiting.prove(there)
@@ -204,6 +215,12 @@ class Run:
         for one in there:
             one.inbox.clear()
         return True
+
+    def _tells_no_more(self, step):
+        """Whether this step has failed as several before it, and no other requirement is left to be seen in the run."""
+        same = [one for one in self.other_words if one.step.req == step.req]
+        left = model.every_step(self.scenario.steps[len(self.played):])
+        return len(same) >= _ENOUGH and all(set(getattr(one, "req", ())) <= set(step.req) for one in left)
 
     # One actor's step
 
@@ -242,6 +259,8 @@ class Run:
 
     def _connect(self, actor, bare=False):
         self._flush()
+        if not vanishes(self.scenario):
+            self._take_leave(actor)
         address = self.fixture.address(actor.codec.NAME, self._worker_of(actor))
         actor.connect(address, self.fixture.reply_seconds, bare)
 
@@ -263,7 +282,18 @@ class Run:
             return 0
         return self.scenario.actors.index(actor.ident) % self.fixture.target.workers
 
+    def _take_leave(self, actor):
+        """Say good-bye where a foreign server may take who only closes the connection for still logged in."""
+        if not (actor.profile and actor.name and hasattr(actor.codec, "goodbyes")):
+            return
+        for goodbye in actor.codec.goodbyes():
+            if not (actor.half_closed or actor.closed_by_peer):
+                actor.send_bytes([goodbye], "a good-bye", own=True)
+                self.waiting.for_close(actor, goodbye)
+
     def _disconnect(self, actor, how):
+        if not vanishes(self.scenario):
+            self._take_leave(actor)
         if how == "half":
             actor.half_close()
         else:

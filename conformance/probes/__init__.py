@@ -14,6 +14,8 @@ and what else the reading of messages and the charging of failures have to know;
     kept_before(fixture, scenario)      what the server has kept from before the scenario, which is not counted
 
     CUT_OFF                 the requirement that is broken by a server that ends when a connection is reset
+    STAYS                   the requirement that is broken by a server on which who closes the connection without the
+                            codec's `goodbyes` stays logged in; the scenarios about that are played last
     GOES_ON                 has each command an answer of its own, so that a scenario can go on behind a wrong one?
     GROUNDS_FIRST           of several requirements, is what `ground` says of a missing message the one that is broken?
     CLOSED                  the requirements that are broken by closing behind an answer
@@ -37,6 +39,7 @@ _DEFAULTS = {
     "Manner": None,
     "kept_before": lambda fixture, scenario: None,
     "CUT_OFF": None,
+    "STAYS": None,
     "GOES_ON": False,
     "GROUNDS_FIRST": False,
     "CLOSED": (),

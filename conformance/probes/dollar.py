@@ -30,6 +30,7 @@ GOES_ON = GROUNDS_FIRST = True
 CUT = {"bytes": "DOLLAR-PACKET-4", "joined": "DOLLAR-PACKET-4"}
 CUT_OFF = "DOLLAR-EXIT-3"
 NEWS = (_LIST,)
+STAYS = "DOLLAR-EXIT-2"
 
 _GROUNDS = {
     "login True": "DOLLAR-LOGIN-1", "login False": "DOLLAR-LOGIN-2", _LIST: "DOLLAR-LIST-2", _HEARD: "DOLLAR-SEND-1",
@@ -230,8 +231,7 @@ def leaving(visit):
     """`exit` is answered, and the others are sent the list."""
     alice, bob = _both(visit)
     visit.start_transcript()
-    bob.say({"purpose": _EXIT})
-    answers = bob.hear_all()
+    answers = _exchange(visit, bob, {"purpose": _EXIT})
     answered = [one for one in answers if one.fields.get("purpose") == _EXIT]
     visit.find("DOLLAR-EXIT-1", answered and bob.closed, "purpose=exit result=True and a close",
                answers + ["(closed)" if bob.closed else "(still open)"])

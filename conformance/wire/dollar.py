@@ -350,6 +350,15 @@ def marker_in(message):
     return (sender, text) if isinstance(text, str) and _NONCE.fullmatch(text) else None
 
 
+def goodbyes():
+    """What a user sends before closing the connection: bytes; and what, if there is no answer.
+
+    A server that has lost its place in the stream may take the `$` that ends a packet for the beginning of the next.
+    """
+    goodbye = encode({"purpose": "exit"})
+    return goodbye, b"$" + goodbye
+
+
 def names_in(message):
     return [one["username"] for one in _users(message)]
 

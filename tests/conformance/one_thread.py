@@ -6,7 +6,10 @@ import threading
 
 
 class Client:
-    """held: bytes not acted on yet. form: of what it last wrote, where there are several. gone: has it left?"""
+    """held: bytes not acted on yet. form: of what it last wrote, where there are several. gone: has it left?
+
+    said_goodbye: has it said that it was about to?
+    """
 
     def __init__(self, sock, address, protocol):
         self.sock = sock
@@ -15,7 +18,7 @@ class Client:
         self.name = None
         self.held = b""
         self.form = ""
-        self.gone = False
+        self.gone = self.said_goodbye = False
 
     def send(self, data):
         with contextlib.suppress(OSError):

@@ -52,7 +52,7 @@ MEANT_FOR = {
     "dollar-tuples": "dollar/hostile-literals",
     "dollar-any-password": "dollar/login-refused",
     "dollar-login-twice": "dollar/login-refused",
-    "dollar-login-again": "dollar/login-refused",
+    "dollar-login-again": "dollar/faults-second-login",
     "dollar-list-first": "dollar/alice-and-bob",
     "dollar-no-list": "dollar/alice-and-bob",
     "dollar-no-list-at-end": "dollar/alice-and-bob",
@@ -68,6 +68,7 @@ MEANT_FOR = {
     "dollar-history-of-others": "dollar/history",
     "dollar-silent-on-unknown": "dollar/poll",
     "dollar-stays-after-exit": "dollar/exit",
+    "dollar-stays-after-close": "dollar/ends-of-connections",
 }
 
 

@@ -36,6 +36,7 @@ FAULTS = {
     "dollar-any-password": "DOLLAR-LOGIN-2",
     "dollar-list-first": "DOLLAR-LOGIN-10",
     "dollar-no-list": "DOLLAR-LIST-2",
+    "dollar-stays-after-close": "DOLLAR-EXIT-2",
     "padded-ack-twice": "PAD-ACK-2",
     "padded-no-relay": "PAD-RELAY-1",
     "padded-own-time": "PAD-RELAY-5",

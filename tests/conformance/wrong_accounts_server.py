@@ -64,6 +64,7 @@ BUGS = {
     "dollar-history-of-others": "a history has what others said as well",
     "dollar-silent-on-unknown": "an unknown purpose is not answered",
     "dollar-stays-after-exit": "the connection is not closed after exit",
+    "dollar-stays-after-close": "who closes the connection without exit stays logged in",
 }
 
 CREATE, LIST, SEND, DELIVER, DELETE, LOGIN, RESPONSE, LISTRESPONSE = range(8)
@@ -78,12 +79,17 @@ class WrongAccountsServer(OneThreadServer):
         self.bugs = set(bugs)
         self.kept = {}  # account of `delimited` -> messages for it
         self.said = []  # (from, to, text, time) in `dollar`
+        self.stayed = set()  # users of `dollar` who have closed the connection, and are taken to be there
         super().__init__(("delimited", "dollar"))
 
     def _part(self, client):
         if client.protocol == "delimited" and "delimited-forgets-accounts" in self.bugs:
             self.kept.pop(client.name, None)
-        if client.protocol == "dollar" and client.name and "dollar-no-list-at-end" not in self.bugs:
+        if client.protocol != "dollar" or not client.name:
+            return
+        if "dollar-stays-after-close" in self.bugs and not client.said_goodbye:
+            self.stayed.add(client.name)
+        elif "dollar-no-list-at-end" not in self.bugs:
             self._push_list()
 
     def _here(self, name, protocol):
@@ -250,7 +256,7 @@ class WrongAccountsServer(OneThreadServer):
     def _sign_in(self, client, fields):
         name, word = fields.get("username"), fields.get("password")
         known = isinstance(name, str) and name in USERS and (USERS[name] == word or "dollar-any-password" in self.bugs)
-        taken = self._here(name, "dollar") and "dollar-login-twice" not in self.bugs
+        taken = (name in self.stayed or self._here(name, "dollar")) and "dollar-login-twice" not in self.bugs
         if not known or taken or client.name and "dollar-login-again" not in self.bugs:
             return self._packet(client, purpose="login", result=False)
         client.name = name
@@ -262,7 +268,7 @@ class WrongAccountsServer(OneThreadServer):
         return None
 
     def _users(self):
-        here = {one.name for one in self.clients}
+        here = {one.name for one in self.clients} | self.stayed
         names = [name for name in USERS if name in here or "dollar-list-lacks-offline" not in self.bugs]
         users = [{"username": name, "status": "online" if name in here else "offline"} for name in names]
         return [{"username": "lobby", "status": "online"}] + users
@@ -306,5 +312,6 @@ class WrongAccountsServer(OneThreadServer):
 
     def _exit(self, client, fields):
         self._packet(client, purpose="exit", result=True)
+        client.said_goodbye = True
         if "dollar-stays-after-exit" not in self.bugs:
             self._leave(client)
