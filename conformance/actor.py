@@ -12,6 +12,7 @@ from parley.conformance.unread import acknowledge_at_once, forget_what_came, wai
 
 _READ_SIZE = 65536
 _SEND_SECONDS = 30.0
+_READ_SECONDS = 2.0  # in which a server reads what was written to it, if it reads that connection at all
 
 
 class Selector:
@@ -64,9 +65,11 @@ class Actor:
         self.closed_by_peer = None  # "fin" or "rst"
         self.half_closed = False
         self.is_bare = False  # without what the protocol opens a connection with
+        self.is_read = True  # by the server, as far as that was waited for
         self.markers = []  # (sender, nonce) of each marker that has arrived
         self.replies = 0  # to the suite's own requests
         self.echoed = False
+        self.heard = 0  # messages, whatever became of them
         self.has_caught_up = False  # with what was said before the login, where a foreign server tells that
         self.inbox = deque()
         self.latest = None  # the message that came into the inbox last
@@ -92,6 +95,7 @@ class Actor:
         # Each write becomes a segment of its own as far as the kernel allows.
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.is_bare = bare
+        self.is_read = True
         self.closed_by_peer = None
         self.half_closed = self.has_caught_up = False
         self.inbox.clear()
@@ -128,8 +132,8 @@ class Actor:
 
     def _pause(self):
         """Let a server that takes one read for one message read what was written before."""
-        if self.profile and self.profile.pause:
-            wait_until_read(self.socket, _SEND_SECONDS, self.profile.pause)
+        if self.profile and self.profile.pause and self.is_read:
+            self.is_read = wait_until_read(self.socket, _READ_SECONDS, self.profile.pause)
 
     def send_own(self, message):
         """Send a message of the suite's own, whose reply stays out of the inbox."""
@@ -149,6 +153,7 @@ class Actor:
         elif self.profile:
             acknowledge_at_once(self.socket)
         for message in self.decoder.feed(data):
+            self.heard += 1
             read = self.reader.read(message) if self.reader else [message]
             if not read:
                 self.record(self.ident, transcript.OWN_RECEIVED, self._shown(message))

@@ -77,7 +77,8 @@ class _Case:
         for wanted in [] if self._has_acted() else self.failed.wanted:
             if self.profile and self.probes.kind(wanted) in self.profile.unanswered:
                 return self.probes.ground(wanted)
-        used = self._used().union(map(self.probes.ground, self.failed.wanted))
+        grounds = set(map(self.probes.ground, self.failed.wanted))
+        used = self._used() - grounds if self._was_answered_otherwise() else self._used() | grounds
         if self.passed.issuperset(self.failed.step.req):
             used.update(model.requirement_ids(self.run.scenario))  # what it is about is likelier to be the cause
         return next((ident for ident, one in self.broken.items() if one.hinders and ident in used), None)
@@ -87,6 +88,16 @@ class _Case:
         if self.actor is None or self.actor.codec.STRUCTURED:
             return False
         return any(not got.startswith("(") and self.probes.is_answer(got) for got in self.failed.got[:1])
+
+    def _is_refused(self):
+        """Whether a refusal came where something else was wanted: one of the commands may not exist."""
+        return any(got.startswith("ERR ") and self.probes.kind(got) not in map(self.probes.kind, self.failed.wanted)
+                   for got in self.failed.got[:1])
+
+    def _was_answered_otherwise(self):
+        """Whether another of the document's answers came: that the wanted one is told wrongly explains nothing then."""
+        return any(self.probes.ground(got) and self.probes.is_answer(got) and self.probes.kind(got) not in map(
+            self.probes.kind, self.failed.wanted) for got in self.failed.got[:1])
 
     def _was_closed_as_profiled(self):
         """Whether nothing came because the server has closed a connection where its profile says that it does."""
@@ -110,9 +121,13 @@ class _Case:
     def _used(self):
         """The requirements that the scenario has relied on up to the failed step."""
         found = set(self.failed.step.req)
+        if self.failed.lacks_proof:
+            found.update(self.probes.CUT.values())  # markers follow closely on what was said
         for step in self._steps():
             found.update(getattr(step, "req", ()))
             found.update(self.probes.relies_on(step, self.run.variant, self.run.renaming))
+            if self._is_refused() and getattr(step, "actor", None) == self.failed.actor:
+                found.update(self.probes.asks(step))
         return found
 
     def _blamed(self):

@@ -2,6 +2,7 @@
 import json
 from collections import Counter, OrderedDict
 
+from parley.conformance.barrier import ROUND_TRIPS
 from parley.conformance.requirements import LEVELS
 
 PASS, TOLERATED, FAIL, DIFFERS, SKIPPED, NOT_COVERED = "pass", "tolerated", "fail", "differs", "skipped", "not covered"
@@ -37,7 +38,7 @@ class Results:
             self._verdicts.setdefault(ident, Counter())[verdict] += 1
             if note:
                 self._notes.setdefault((ident, verdict), note)
-            if properties.get("evidence") == "relay":
+            if properties.get("evidence") in ROUND_TRIPS:
                 self._strong.add(ident)
             elif properties.get("evidence"):
                 self._weak[ident] = properties["evidence"]

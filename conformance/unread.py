@@ -19,7 +19,7 @@ _MOST_READS = 100  # of what a server may send for ever
 
 
 def wait_until_read(sock, seconds, otherwise):
-    """Return when the server has read all that was written to `sock`, or after `seconds`.
+    """Return when the server has read all that was written to `sock`, or after `seconds`; returns False if it has not.
 
     Where the kernel does not know, as the server is elsewhere, wait for `otherwise` seconds.
     """
@@ -27,10 +27,11 @@ def wait_until_read(sock, seconds, otherwise):
     left = _unread(sock)
     if left is None:
         time.sleep(otherwise)
-        return
+        return True
     while left and time.monotonic() < deadline:
         time.sleep(_STEP_SECONDS)
         left = _unread(sock)
+    return not left
 
 
 def acknowledge_at_once(sock):

@@ -23,12 +23,14 @@ and what else the reading of messages and the charging of failures have to know;
     REPLAYED                the kinds of messages that a newcomer is told again, where a server does that
     is_in(lines)            are they the reply to a login that has succeeded, in whatever words?
     is_farewell(message)    may it come in front of a close that is expected, as no requirement minds?
+    is_last_word(message, state)    the same, to a client who has closed its side; `state` is its `ClientState`
     is_answer(message)      does it answer a command, and is not what somebody else has done?
     alike(wanted, message, manners)     does the message stand for the one that is wanted?
     kind(text)              the kind of a message: its words without names and texts
     ground(text)            the requirement that says that such a message comes, or None
     absent(message, step)   the requirement that is broken as there is not what the step asks for, as the message says
     blame(text, actor)      the requirement that it breaks if nobody expects it, or None
+    asks(step)              the requirements of the commands that a step sends, any of which may be refused
     relies_on(step, variant, renaming)      the requirements that a step relies on without naming them
 """
 import importlib
@@ -47,12 +49,14 @@ _DEFAULTS = {
     "REPLAYED": (),
     "is_in": lambda lines: False,
     "is_farewell": lambda message: False,
+    "is_last_word": lambda message, state: False,
     "is_answer": lambda message: False,
     "alike": lambda wanted, message, manners: False,
     "kind": lambda text: text,
     "ground": lambda text: None,
     "absent": lambda message, step: None,
     "blame": lambda text, actor: None,
+    "asks": lambda step: set(),
     "relies_on": lambda step, variant, renaming: set(),
 }
 

@@ -2,7 +2,7 @@
 import re
 
 from parley.conformance.acquaintance import ANSWER_SECONDS, PAUSE_SECONDS, QUIET_SECONDS, Refused
-from parley.conformance.barrier import PROBES, QUIET, RELAY, SELF, STRANGERS
+from parley.conformance.barrier import PROBES, QUIET, RELAY, ROOM, SELF, STRANGERS
 from parley.conformance.names import random_word
 from parley.conformance.profile import MARK, pattern_of, plain
 from parley.conformance.transcript import shortened
@@ -17,7 +17,8 @@ _SHOWN = 40
 _PAUSE = PAUSE_SECONDS
 PULSE_SECONDS = 1.2
 # The likeliest first.
-_WORDS_OF_SUCCESS = (r"OK", r"(?:\W+|200 )?OK\b.*", r"(?:INFO |SERVER:? |MSG )?.*\b(?:logged in|login successful)\b.*",
+_WORDS_OF_SUCCESS = (r"OK", r"(?:\W+|200 )?OK\b.*", r"\S+ OK\b.*",
+                     r"(?:INFO |SERVER:? |MSG )?.*\b(?:logged in|login successful)\b.*",
                      r"(?:INFO |SERVER:? )?(?:success|welcome|hello|hi)\b.*")
 
 # Each answer of the document that refuses something: the requirement, whether the guest is logged in, what it says,
@@ -39,9 +40,11 @@ _REFUSALS = (
 
 def _settle(visit, *guests):
     """Return when all that was caused so far has come to these guests, who are logged in, or is taken not to come."""
+    silent = [one for one in guests if PROBES in visit.profile.unanswered or one.closed or not one.state.name]
+    if silent:
+        visit.listen(QUIET_SECONDS)
     for guest in guests:
-        if PROBES in visit.profile.unanswered or guest.closed or not guest.state.name:
-            guest.visit.listen(QUIET_SECONDS)
+        if guest in silent:
             continue
         expected = guest.replies + 1
         guest.say("PING", own=True)
@@ -228,11 +231,11 @@ def talk(visit):
     own = _drained(visit, ann)
     lines = ([first] if first is not None else []) + _drained(visit, bob)
     form = _judge_form(visit, "LINE-MSG-1", "MSG", ann.name, lines)
-    copies = [line for line in own if _TEXT in line]
-    words = [line for line in own if _TEXT not in line]
+    copies = [line for line in own if _TEXT in line or line in lines]
+    words = [line for line in own if line not in copies]
     visit.find("LINE-MSG-2", not copies, "", copies)
     visit.find("LINE-MSG-3", not words, "", words)
-    same = [line for line in copies if line in ("MSG %s %s" % (ann.name, _TEXT), form)]
+    same = [line for line in copies if line == form or line.startswith("MSG %s " % ann.name)]
     told = [pattern_of(line, [ann.name], [_TEXT]) for line in copies + words if line not in same]
     visit.learn(echoes=bool(same), acknowledgements=told, acknowledged=["MSG"] * bool(told))
     heard = stranger.hear_all(_PAUSE)
@@ -335,9 +338,10 @@ def who(visit):
         for line, name in [(one, ann.name) for one in mine] + [(one, bob.name) for one in his]:
             if line != "USER " + name:
                 visit.learn(rewrites=((pattern_of(line, [name]), r"USER \g<name>"),))
-    if not lines:
+    if not mended:
         visit.learn(unanswered=("USER",))
-    visit.learn(to_members=[pattern_of(line) for line in rest])
+    else:
+        visit.learn(to_members=[pattern_of(line) for line in rest])
     visit.find("LINE-WHO-3", not others, "", others)
     visit.learn(unasked=["USER .*"] * bool(others))
     if mended:
@@ -392,6 +396,34 @@ def refusals(visit):
             _try_again(visit, guest)
         guest.leave()
         bob.leave()
+
+
+def holders(visit):
+    """A login that is refused changes nothing for whoever has the name."""
+    bob, cat = _enter(visit, "bob", "cat")
+    stranger = visit.newcomer("stranger")
+    _answer(visit, stranger, "LOGIN " + bob.name)
+    if stranger.state.name:
+        return  # it was not refused
+    stranger.leave()
+    heard = [line for line in _drained(visit, cat) if bob.name in line]
+    lines = [] if "USER" in visit.profile.unanswered else _answer(visit, cat, "WHO")
+    lost = bob.closed or lines and not any(bob.name in line for line in lines)
+    told = ["(%s: closed by the server)" % bob.ident] * bob.closed + heard + lines * (not bob.closed)
+    visit.find("LINE-LOGIN-2", not (lost or heard), "(nothing happens to bob)", told, hinders=True)
+
+
+def unknown_before_login(visit):
+    """Before the login an unknown word is refused for the login that is missing."""
+    guest = visit.newcomer("stranger")
+    lines = _answer(visit, guest, "INVALID")
+    line = lines[0] if len(lines) == 1 else ""
+    unknown, first = "ERR unknown-command", "ERR must-login-first"
+    is_unknown = re.match(unknown + r"\b", line) or visit.profile.accepts(unknown, line)
+    if not is_unknown or visit.profile.accepts(first, line):
+        return
+    visit.find("LINE-LOGIN-13", False, first, line)
+    visit.learn(answers=((first, (_refusal_pattern(line, unknown, [guest.name], "INVALID"),)),))
 
 
 def _try_again(visit, guest):
@@ -514,7 +546,9 @@ def _refusal_pattern(line, wanted, names, request):
     """The pattern of a refusal: the document's word and more, or other words, in which the request may stand."""
     if re.match(re.escape(wanted) + r"\W", line):
         return re.escape(wanted) + r"\W.*"
-    return pattern_of(line, names, [request] if line.endswith(request) else ())
+    word, *arguments = request.split() or [""]
+    told = line.endswith(request) or wanted == "ERR unknown-command" and word in line
+    return pattern_of(line, names + [one for one in arguments if one not in names], [request] if told else ())
 
 
 def names(visit):
@@ -525,6 +559,15 @@ def names(visit):
         guest.name = name + random_word(4) if len(name) < 28 else name[:28] + random_word(4)
         fits = _log_in(guest)
         visit.find("LINE-LOGIN-9", fits, "OK", guest.raw[-1:])
+        guest.leave()
+    if not visit.has_failed("LINE-LOGIN-7"):
+        return  # scenarios try many
+    for name in ("wtn|%s", "wtn\x07%s", "/wtn%s"):
+        visit.start_transcript()
+        guest = visit.newcomer("ann")
+        guest.name = name % random_word(4)
+        came = len(guest.raw)
+        visit.find("LINE-LOGIN-9", not _log_in(guest), "ERR invalid-username", guest.raw[came:])
         guest.leave()
 
 
@@ -544,8 +587,10 @@ def proof(visit):
     """How to prove that nothing comes."""
     if not _hinders(visit, "LINE-DM-1"):
         visit.learn(proof=RELAY)
+    elif PROBES not in visit.profile.unanswered:
+        visit.learn(proof=SELF)
     else:
-        visit.learn(proof=QUIET if PROBES in visit.profile.unanswered else SELF)
+        visit.learn(proof=QUIET if _hinders(visit, "LINE-MSG-1") else ROOM)
 
 
 def strangers(visit):
@@ -573,7 +618,8 @@ def long_lines(visit):
 
 
 EXPERIMENTS = (greeting, pulse, login, ping, strangers, segments, before_login, joins, talk, replays, small_names,
-               whispers, proof, who, refusals, strikes, leaving, texts, names, crowd, long_lines)
+               whispers, proof, who, refusals, holders, unknown_before_login, strikes,
+               leaving, texts, names, crowd, long_lines)
 
 
 # How scenarios are read
@@ -585,6 +631,7 @@ REPLAYED = ("MSG", "DM")
 
 _KINDS = ((r"INFO .+ disconnected", "INFO disconnected"), (r"MSG \S+ .*", "MSG"), (r"DM \S+ .*", "DM"),
           (r"USER .*", "USER"), (r"OK.*", "OK"), (r"INFO.*", "INFO"))
+_COMMANDS = {"MSG": "LINE-MSG-1", "DM": "LINE-DM-1", "WHO": "LINE-WHO-1", "PING": "LINE-PING-1"}
 _GROUNDS = {
     "OK": "LINE-LOGIN-1", "MSG": "LINE-MSG-1", "DM": "LINE-DM-1", "USER": "LINE-WHO-1", "PONG": "LINE-PING-1",
     "INFO disconnected": "LINE-LEAVE-1", "ERR must-login-first": "LINE-LOGIN-4", "ERR username-taken": "LINE-LOGIN-2",
@@ -616,6 +663,13 @@ def blame(got, actor):
         what)
 
 
+def asks(step):
+    """The requirements of the commands that a step sends."""
+    texts = [send.content for send in getattr(step, "sends", ()) if isinstance(send.content, str)]
+    words = [line.split(" ")[0] for text in texts for line in text.split("\n")]
+    return {_COMMANDS[word] for word in words if word in _COMMANDS}
+
+
 def relies_on(step, variant, renaming):
     """The requirements that a step relies on without naming them."""
     found = set()
@@ -645,6 +699,11 @@ def is_in(lines):
 def is_farewell(message):
     """Whether it may come in front of a close that is expected, as no requirement minds."""
     return kind(message) == "INFO" or ground(message) is None and not message.startswith(("ERR", "MSG", "DM"))
+
+
+def is_last_word(message, state):
+    """Whether somebody who sends no more is told of his own end, or that an end is no command."""
+    return message == "INFO %s disconnected" % state.name or message.startswith("ERR ") and not state.half_sent
 
 
 def is_answer(message):

@@ -20,7 +20,7 @@ _REFUSED_LOGINS = ("ERR username-taken", "ERR invalid-username", "ERR password-r
                    "ERR account-required")
 _MARKER = re.compile(r"(?:DM|MSG) (?P<sender>\S+) (?P<nonce>~sync[0-9]+)")
 _ABOUT = re.compile(
-    r"(?:USER (?P<listed>.+))|(?:INFO (?P<left>.+) disconnected)|(?:MSG (?P<speaker>\S+) .*)"
+    r"(?:USER (?P<listed>.*))|(?:INFO (?P<left>.+) disconnected)|(?:MSG (?P<speaker>\S+) .*)"
     r"|(?:INFO (?P<host>\S+) invites you to #\S+)|(?:#\S+ USER (?P<member>\S+))"
     r"|(?:#\S+ MSG (?P<said>\S+) .*)|(?:#\S+ INFO (?P<does>\S+) .*)")
 _IN_ROOM = re.compile(r"(?P<room>#\S+) (?:MSG (?P<speaker>\S+)|INFO) (?P<text>.*)", re.DOTALL)

@@ -1,4 +1,5 @@
 """Getting acquainted with a server: what is learnt, what it breaks, and how messages are read then."""
+import contextlib
 import time
 
 import pytest
@@ -8,10 +9,13 @@ from wrong_framed_server import WrongFramedServer
 from wrong_server import WrongServer
 
 from parley.conformance import preflight
-from parley.conformance.acquaintance import ANSWER_SECONDS, acquaint
+from parley.conformance.acquaintance import ANSWER_SECONDS, Visit, acquaint
 from parley.conformance.actor import Selector
+from parley.conformance.barrier import PROBES as PROBE
+from parley.conformance.fixture import ServerFixture
 from parley.conformance.message import Message
 from parley.conformance.probes import PROBES
+from parley.conformance.probes import line as probes_of_line
 from parley.conformance.profile import Profile, Reader, pattern_of
 from parley.conformance.targets import Foreign
 from parley.conformance.variants import Renaming
@@ -132,6 +136,116 @@ class TellsNewcomers(WrongServer):
 def test_what_was_said_before_is_no_news():
     profile = learnt(kind=TellsNewcomers)
     assert set(profile.failed) == {"LINE-LOGIN-5"} and profile.replays
+
+
+class ThrowsOut(WrongServer):
+    """It ends the connection of whoever has a name that somebody else asks for, and refuses it to both."""
+
+    def _login(self, client, rest):
+        answer = super()._login(client, rest)
+        if answer == "ERR username-taken":
+            self._evict(rest)
+        return answer
+
+
+def test_a_refused_login_does_nothing_to_who_has_the_name():
+    profile = learnt(kind=ThrowsOut)
+    assert set(profile.failed) == {"LINE-LOGIN-2"} and profile.failed["LINE-LOGIN-2"].hinders
+
+
+class Repeats(WrongServer):
+    """It repeats what it does not know, and does so before the login too."""
+
+    def _line(self, client, line):
+        put = client.put
+        client.put = lambda answer: put({
+            "ERR unknown-command": "ERR what does '%s' mean?" % line.decode(),
+            "ERR user-not-found": "ERR nobody is called '%s'" % line.decode().split(" ")[1:2]}.get(answer, answer))
+        super()._line(client, line)
+        client.put = put
+
+    def _stranger(self, client, word, rest):
+        client.put("ERR must-login-first" if word in ("MSG", "DM", "WHO", "PING") else "ERR unknown-command")
+
+
+def test_an_error_may_repeat_what_it_is_about():
+    profile = learnt(kind=Repeats)
+    assert set(profile.failed) == {"LINE-ERR-1", "LINE-DM-3", "LINE-LOGIN-13"}
+    assert profile.accepts("ERR unknown-command", "ERR what does 'PING x' mean?")
+    assert profile.accepts("ERR must-login-first", "ERR what does 'HISTORY' mean?")
+    assert profile.accepts("ERR user-not-found", "ERR nobody is called '['Bob']'")
+    assert not profile.accepts("ERR user-not-found", "ERR what does 'PING x' mean?")
+
+
+class Talks(WrongServer):
+    """It knows LOGIN and MSG, and answers nothing else."""
+
+    def _command(self, client, word, space, rest):
+        if word == "MSG":
+            super()._command(client, word, space, rest)
+
+
+@for_each("dm, msg, unanswered, proof", [
+    ("pass", "pass", (), "relay"), ("fail", "pass", (), "self"), ("fail", "pass", (PROBE,), "room"),
+    ("fail", "fail", (PROBE,), "quiet"), ("pass", "fail", (PROBE,), "relay"),
+])
+def test_the_best_proof_that_works_is_taken(dm, msg, unanswered, proof):
+    visit = Visit(line, None)
+    visit.learn(unanswered=unanswered)
+    for ident, verdict in ("LINE-DM-1", dm), ("LINE-MSG-1", msg):
+        visit.find(ident, verdict == "pass", hinders=True)
+    probes_of_line.proof(visit)
+    assert visit.profile.proof == proof
+
+
+def test_where_people_only_talk_the_room_proves_that_nothing_comes():
+    server = Talks(workers=1)
+    profiles = {"line": Profile(proof="room", unanswered=(PROBE, "DM", "USER"))}
+    try:
+        with contextlib.closing(ServerFixture(Foreign({"line": server.address()}, {}), line, SLOWLY,
+                                              profiles=profiles)) as fixture:
+            ann = fixture.own_actor("ann", line)
+            fixture._log_in(ann, None)
+            fixture.barrier.wait([ann], [ann], fixture.reply_deadline())
+            assert (fixture.barrier.kind, len(fixture.witnesses)) == ("room", 2)
+            assert {nonce[:5] for _, nonce in ann.markers} == {"~sync"}
+            ann.disconnect()
+    finally:
+        server.stop()
+
+
+class TellsOneWord(WrongServer):
+    """It tells everybody, the speaker too, the first word of what is said."""
+
+    def _say(self, client, text):
+        super()._say(client, text.split(" ")[0])
+
+
+def test_a_copy_of_half_a_text_is_a_copy():
+    assert set(learnt("echo", kind=TellsOneWord).failed) == {"LINE-MSG-1", "LINE-MSG-2"}
+
+
+def test_a_login_may_be_accepted_with_the_name():
+    assert PROBES["line"].is_in(["ann OK"]) and not PROBES["line"].is_in(["ERR that name is not OK"])
+
+
+def test_who_has_no_name_is_on_the_list():
+    assert (line.names_in("USER "), line.subject_of("USER ")) == ([""], "")
+
+
+class ClosesOnRefusal(WrongServer):
+    """It takes any name without a blank in it, and ends the connection where it refuses one."""
+
+    def _login(self, client, rest):
+        answer = "ERR invalid-username" if not rest or " " in rest else self._enter(client, rest)
+        if answer != "OK":
+            client.put(answer)
+            self._hang_up(client)
+        return answer
+
+
+def test_each_name_is_tried_where_a_refusal_ends_the_connection():
+    assert set(learnt(kind=ClosesOnRefusal).failed) == {"LINE-LOGIN-7", "LINE-LOGIN-9"}
 
 
 def test_a_profile_survives_its_way_to_another_process():

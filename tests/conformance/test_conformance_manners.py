@@ -5,16 +5,18 @@ import types
 import pytest
 from cases import for_each
 
-from parley.conformance import model, runner
+from parley.conformance import matching, model, plugin, runner
 from parley.conformance.acquaintance import Visit
-from parley.conformance.barrier import STRANGERS, Barrier, BarrierFailed
+from parley.conformance.barrier import SELF, STRANGERS, Barrier, BarrierFailed
+from parley.conformance.charging import charge
 from parley.conformance.fixture import ServerFixture
 from parley.conformance.message import Message, format_fields
 from parley.conformance.patience import Patience
 from parley.conformance.pool import Pool
 from parley.conformance.probes import PROBES, histories
-from parley.conformance.profile import Profile, Reader
+from parley.conformance.profile import Finding, Profile, Reader
 from parley.conformance.targets import Foreign
+from parley.conformance.variants import variants_of
 from parley.conformance.waiting import Waiting, set_news_aside
 from parley.conformance.wire import delimited, dollar, line, padded, web
 
@@ -363,6 +365,76 @@ def test_a_close_that_did_not_come_is_waited_for_once_for_the_same_requirements(
     assert run.waited == [5.0, 0.05, 5.0]
 
 
+def test_a_proof_that_does_not_come_is_waited_for_shortly_the_next_time(monkeypatch):
+    monkeypatch.setattr("parley.conformance.waiting.time.monotonic", lambda: 100.0)
+    run, waited = Patient(Patience()), []
+
+    def wait(actors, speakers, deadline):
+        waited.append(deadline - 100)
+        raise BarrierFailed(run.actor, "nothing came")
+
+    run.fixture.barrier = types.SimpleNamespace(wait=wait)
+    for _ in range(2):
+        with pytest.raises(BarrierFailed):
+            run.barrier([run.actor])
+    assert waited[0] > waited[1]
+
+
+class Passing(runner.Run):
+    """A run that waits as `Patient` does; `proved` has for whom silence was proved."""
+
+    def __init__(self):
+        self.waiting, self.proved = Patient(Patience()), []
+        self.waiting.prove_silence = self.proved.append
+        self.fixture, self.actor = self.waiting.fixture, self.waiting.actor
+        self.passed_over, self.unproved, self.values = {}, [], {}
+
+
+@for_each("profile, proofs", [(Profile(), 0), (Profile(replays=True), 1), (Profile(unasked=("USER .*",)), 1)])
+def test_what_newcomers_are_told_has_come_before_they_ask_for_anything(profile, proofs):
+    run = Passing()
+    run.actor.profile, run.actor.has_caught_up = profile, False
+    for _ in range(2):
+        run._catch_up(run.actor)
+    assert run.proved == [run.actor] * proofs
+
+
+@for_each("wanted, waits", [("INFO Bob disconnected", [0.05]), ("MSG Bob hi", [])])
+def test_an_end_that_is_never_told_of_is_given_a_moment(wanted, waits, monkeypatch):
+    monkeypatch.setattr("parley.conformance.waiting.time.monotonic", lambda: 100.0)
+    run = Passing()
+    asked = types.SimpleNamespace(req=("A",), expects=())
+    run._pass_over(asked, run.actor, matching.Literal(wanted), ())
+    assert run.waiting.waited == waits
+
+
+@for_each("half_sent, profile, waits", [(b"\xff\xfd\x03", Profile(), [0.2]), (b"", Profile(), []),
+                                        (b"\xff\xfd\x03", None, [])])
+def test_who_has_begun_a_line_is_given_time_as_no_marker_can_follow_it(half_sent, profile, waits, monkeypatch):
+    monkeypatch.setattr("parley.conformance.barrier.time.monotonic", lambda: 100.0)
+    waited = []
+    selector = types.SimpleNamespace(read_until=lambda satisfied, deadline: waited.append(round(deadline - 100, 2)))
+    barrier = Barrier(types.SimpleNamespace(selector=selector))
+    barrier.kind = SELF
+    monkeypatch.setattr(barrier, "_probe", lambda actors, deadline: None)
+    state = types.SimpleNamespace(half_sent=half_sent, at_message_boundary=True)
+    actor = types.SimpleNamespace(connected=True, closed_by_peer=None, half_closed=False, profile=profile, state=state,
+                                  name="ann", spoke=True)
+    barrier.wait([actor], [actor], 200.0)
+    assert waited == waits and not actor.spoke
+
+
+# ---- line: what is said to who has closed his side
+
+@for_each("message, half_sent, expected", [
+    ("INFO ann disconnected", b"MSG hel", True), ("INFO bob disconnected", b"", False), ("MSG bob hi", b"", False),
+    ("ERR what?", b"", True), ("ERR what?", b"MSG hel", False),
+])
+def test_last_words(message, half_sent, expected):
+    state = types.SimpleNamespace(name="ann", half_sent=half_sent)
+    assert PROBES["line"].is_last_word(message, state) == expected
+
+
 # ---- web: a connection that was closed behind a refusal
 
 class Closed(runner.Run):
@@ -392,3 +464,36 @@ def test_what_was_asked_on_a_closed_connection_is_asked_again():
     with pytest.raises(runner.StepFailed):
         run._do(asked)
     assert not run.other_words and run.connections == 1
+
+
+# ---- charging: a command that does not exist
+
+def charged(broken, got):
+    send = model.Send("bytes", "MSG hello\nDM Bob hi\nPING\n")
+    asked = model.Step(model.Location("x", 1), "ann", sends=(send,), req=("LINE-FRAME-7",))
+    profile = Profile(findings=(Finding(broken, "fail", hinders=True),))
+    fixture = types.SimpleNamespace(codec=line, profile_of=lambda codec: profile)
+    actor = types.SimpleNamespace(codec=line, name="ann", connected=True, closed_by_peer=None, latest=None)
+    run = types.SimpleNamespace(actors={"ann": actor}, fixture=fixture, played=[], passed=[], renaming=None,
+                                variant=types.SimpleNamespace(segmentation="whole"), scenario=None)
+    known = {"LINE-FRAME-7": types.SimpleNamespace(level="may")}
+    return charge(runner.StepFailed(asked, "ann", "expect", ["PONG"], [got]), run, known)
+
+
+def test_a_refusal_that_nobody_expects_may_be_that_of_a_command_that_does_not_exist():
+    assert charged("LINE-DM-1", "ERR unknown-command") == {"LINE-FRAME-7": "LINE-DM-1"}
+    assert charged("LINE-WHO-1", "ERR unknown-command") == {"LINE-FRAME-7": "fail"}
+    assert charged("LINE-DM-1", "(nothing came in time)") == {"LINE-FRAME-7": "fail"}
+
+
+@for_each("is_foreign, variant, fails, judged_as", [
+    (True, "bytes", True, "bytes"), (True, "bytes", False, "whole"), (False, "bytes", False, "bytes"),
+    (True, "whole", False, "whole"),
+])
+def test_cuts_that_are_met_the_next_time_are_not_what_failed(is_foreign, variant, fails, judged_as):
+    scenario = types.SimpleNamespace(segmentations=("whole", "bytes"), actors=("ann",), steps=())
+    variants = {one.segmentation: one for one in variants_of(scenario, True)}
+    item = types.SimpleNamespace(scenario=scenario, variant=variants[variant], _fails=lambda variant, fixture: fails)
+    run = types.SimpleNamespace(fixture=types.SimpleNamespace(is_foreign=is_foreign), variant=variants[variant])
+    plugin.ScenarioItem._forget_a_cut_that_does_not_matter(item, run)
+    assert run.variant == variants[judged_as]

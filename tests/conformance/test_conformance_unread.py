@@ -5,7 +5,9 @@ import time
 
 import pytest
 
-from parley.conformance import unread
+from parley.conformance import actor, unread
+from parley.conformance.profile import Profile
+from parley.conformance.wire import line
 
 
 @contextlib.contextmanager
@@ -53,3 +55,22 @@ def test_without_sock_diag_the_tables_are_read(monkeypatch):
     with connected("127.0.0.1") as (client, _):
         client.sendall(b"hello")
         assert soon(unread._unread, client, 5)
+
+
+def test_a_connection_that_is_not_read_is_told_apart():
+    with connected("127.0.0.1") as (client, server):
+        assert unread.wait_until_read(client, 0, 0)
+        client.sendall(b"hello")
+        assert soon(unread._unread, client, 5)
+        assert not unread.wait_until_read(client, 0, 0)
+
+
+def test_what_a_server_does_not_read_is_waited_for_once(monkeypatch):
+    waits = []
+    monkeypatch.setattr(actor, "wait_until_read", lambda *arguments: waits.append(arguments))
+    with connected("127.0.0.1") as (client, _), contextlib.closing(actor.Selector()) as selector:
+        ann = actor.Actor("ann", line, selector, lambda *seen: None, lambda name: False, profile=Profile(pause=0.05))
+        ann.socket, ann.state = client, line.ClientState()
+        for _ in range(3):
+            ann.send_bytes([b"PING\n"], "PING")
+    assert len(waits) == 1
