@@ -406,7 +406,7 @@ class Run:
             self.other_words.append(failed)
 
     def _catch_up(self, actor):
-        """Ignore what a foreign server tells a client that has just logged in: who is here, or what was said before."""
+        """Ignore what a foreign server tells a client that has just logged in: the history, or who is there."""
         if actor.has_caught_up or actor.name is None or not actor.profile:
             return
         if not (actor.profile.replays or actor.profile.unasked):
@@ -460,10 +460,11 @@ class Run:
 
     def _pass_over(self, step, actor, matcher, later):
         """Continue without a message that never comes, or take it if it does come; another answer is a failure."""
-        if self.waiting.is_provable(actor):
+        is_provable = self.waiting.is_provable(actor)
+        if is_provable:
             self.waiting.prove_silence(actor)
-        if not self.waiting.is_provable(actor) or matcher.describe({}).startswith("INFO "):
-            self.waiting.briefly(actor)  # an end that nobody is told of may come behind a proof
+        if not is_provable or matcher.describe({}).startswith("INFO "):
+            self.waiting.briefly(actor)  # an end that is never announced may come after a proof
         message = actor.inbox[0] if actor.inbox else None
         if message is not None and self._match(actor, matcher, message).matches:
             actor.inbox.popleft()

@@ -17,7 +17,7 @@ _SLOW_SECONDS = 5.0  # and for what all should say
 _DISAPPOINTED_SECONDS = 0.05  # and where the same did not come before
 _NEWS_SECONDS = 2.0  # for news, of which there is no such proof either
 _PROOF_SECONDS = 3.0
-_BARRIER_SECONDS = (5.0, 2.0)  # for the proof that nothing comes, of a foreign server, and where the last was in vain
+_BARRIER_SECONDS = (5.0, 2.0)  # for a barrier of a foreign server, and where the last one was in vain
 _STRANGERS_TIMES = 3  # as long as an answer to somebody else takes
 _MOST_NEWS = 50  # that come in front of what is waited for
 
@@ -125,7 +125,7 @@ class Waiting:
         """
         with contextlib.suppress(BarrierFailed, OSError):  # the server answers nothing at all
             if actor.name is not None and actor.profile.proof:
-                self._patient_barrier([actor], "a proof of silence", _PROOF_SECONDS, _PATIENCE_SECONDS)
+                self._patiently([actor], "a proof of silence", _PROOF_SECONDS, _PATIENCE_SECONDS)
             else:
                 start = time.monotonic()
                 self.fixture.barrier.pause(self._worker_of(actor), self._proof_deadline())
@@ -133,28 +133,24 @@ class Waiting:
 
     def prove(self, actors):
         """Make a barrier for these actors of a foreign server; raises BarrierFailed, or OSError, if that fails."""
-        self._barrier(actors, self._proof_deadline())
+        self.barrier(actors, self._proof_deadline())
 
-    def barrier(self, actors):
+    def barrier(self, actors, deadline=None):
         """Wait until all that was said has reached these actors; raises BarrierFailed, or OSError."""
-        if any(actor.profile for actor in actors):
-            self._patient_barrier(actors, "a proof", *_BARRIER_SECONDS)
-        else:
-            self._barrier(actors, self.reply_deadline())
+        if deadline is None and any(actor.profile for actor in actors):
+            return self._patiently(actors, "a barrier", *_BARRIER_SECONDS)
+        speakers = [actor for actor in self._actors.values() if actor.spoke]
+        return self.fixture.barrier.wait(actors, speakers, deadline or self.reply_deadline())
 
-    def _patient_barrier(self, actors, what, full, short):
-        """The barrier of a foreign server: for `full` seconds, or `short` if the last one for this was in vain."""
+    def _patiently(self, actors, what, full, short):
+        """A barrier on a foreign server: for `full` seconds, or `short` if the last one for this was in vain."""
         seconds = self.fixture.patience.seconds(what, full, short) * self.fixture.time_scale
         came = False
         try:
-            self._barrier(actors, min(self._deadline, time.monotonic() + seconds))
+            self.barrier(actors, min(self._deadline, time.monotonic() + seconds))
             came = True
         finally:
             self.fixture.patience.note(what, came)
-
-    def _barrier(self, actors, deadline):
-        speakers = [actor for actor in self._actors.values() if actor.spoke]
-        self.fixture.barrier.wait(actors, speakers, deadline)
 
     def _proof_deadline(self):
         return time.monotonic() + _PROOF_SECONDS * self.fixture.time_scale

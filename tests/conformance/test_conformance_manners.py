@@ -380,32 +380,29 @@ def test_a_proof_that_does_not_come_is_waited_for_shortly_the_next_time(monkeypa
     assert waited[0] > waited[1]
 
 
-class Passing(runner.Run):
-    """A run that waits as `Patient` does; `proved` has for whom silence was proved."""
-
-    def __init__(self):
-        self.waiting, self.proved = Patient(Patience()), []
-        self.waiting.prove_silence = self.proved.append
-        self.fixture, self.actor = self.waiting.fixture, self.waiting.actor
-        self.passed_over, self.unproved, self.values = {}, [], {}
+def run_that_waits(**what):
+    run = runner.Run.__new__(runner.Run)
+    run.waiting = types.SimpleNamespace(**what)
+    return run
 
 
 @for_each("profile, proofs", [(Profile(), 0), (Profile(replays=True), 1), (Profile(unasked=("USER .*",)), 1)])
 def test_what_newcomers_are_told_has_come_before_they_ask_for_anything(profile, proofs):
-    run = Passing()
-    run.actor.profile, run.actor.has_caught_up = profile, False
+    proved = []
+    run, actor = run_that_waits(prove_silence=proved.append), Patient(Patience()).actor
+    actor.profile, actor.has_caught_up = profile, False
     for _ in range(2):
-        run._catch_up(run.actor)
-    assert run.proved == [run.actor] * proofs
+        run._catch_up(actor)
+    assert proved == [actor] * proofs
 
 
-@for_each("wanted, waits", [("INFO Bob disconnected", [0.05]), ("MSG Bob hi", [])])
-def test_an_end_that_is_never_told_of_is_given_a_moment(wanted, waits, monkeypatch):
-    monkeypatch.setattr("parley.conformance.waiting.time.monotonic", lambda: 100.0)
-    run = Passing()
-    asked = types.SimpleNamespace(req=("A",), expects=())
-    run._pass_over(asked, run.actor, matching.Literal(wanted), ())
-    assert run.waiting.waited == waits
+@for_each("wanted, waits", [("INFO Bob disconnected", 1), ("MSG Bob hi", 0)])
+def test_an_end_that_is_never_told_of_is_given_a_moment(wanted, waits):
+    waited, actor = [], Patient(Patience()).actor
+    run = run_that_waits(is_provable=lambda actor: True, prove_silence=lambda actor: None, briefly=waited.append)
+    run.passed_over, run.unproved = {}, []
+    run._pass_over(types.SimpleNamespace(req=("A",), expects=()), actor, matching.Literal(wanted), ())
+    assert waited == [actor] * waits
 
 
 @for_each("half_sent, profile, waits", [(b"\xff\xfd\x03", Profile(), [0.2]), (b"", Profile(), []),
