@@ -106,8 +106,8 @@ def _looked_around(client: Any, looked: Any) -> None:
 
 
 def part(client: Any, params: List[bytes]) -> Commands:
-    """PART."""
-    why = params[1] if len(params) > 1 else b""
+    """PART. Some bots put no colon before a reason of several words."""
+    why = b" ".join(params[1:])
     return [asks(functools.partial(_parted, room, why), events.Exit(room, why)) for room in listed(params[0])]
 
 

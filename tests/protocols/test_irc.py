@@ -321,6 +321,7 @@ def test_all_that_can_be_asked_for_is_listed_and_granted():
 @for_each("line, asked", [
     (b"JOIN #a,#b k", [events.Enter(b"#a", b"k"), events.Enter(b"#b", None)]),
     (b"PART #a,#b :bye", [events.Exit(b"#a", b"bye"), events.Exit(b"#b", b"bye")]),
+    (b"PART #a good bye all", [events.Exit(b"#a", b"good bye all")]),
     (b"TOPIC #a", [events.Topic(b"#a")]), (b"TOPIC #a :t", [events.Manage(b"#a", "topic", b"", b"t")]),
     (b"NAMES #a", [events.Look(b"#a")]), (b"WHO #a", [events.Look(b"#a")]), (b"WHO a*", [events.Who()]),
     (b"KICK #a b,c :why", [events.Manage(b"#a", "kick", name, b"why") for name in (b"b", b"c")]),
