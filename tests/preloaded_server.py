@@ -3,6 +3,7 @@
 Its standard input is a socket, from which it takes the requests of `preloaded.py`; it ends when that is closed. Its
 argument, if there is one, is the descriptor of a socket at which others connect to make requests as well.
 """
+import contextlib
 import ctypes
 import encodings.idna  # noqa: F401  # which a server imports when it resolves its host's name
 import gc
@@ -27,6 +28,12 @@ DESCRIPTORS = 1024  # more than are open here
 PR_SET_PDEATHSIG = 1
 
 _prctl = ctypes.CDLL(None).prctl
+
+
+def _tell(report, number):
+    """Send a number to a server's starter, if it still listens; when it does not, the server is about to be buried."""
+    with contextlib.suppress(OSError):
+        report.send(b"%d\n" % number)
 
 
 class Nursery:
@@ -78,7 +85,7 @@ class Nursery:
         for descriptor in descriptors[1:]:
             os.close(descriptor)
         report = self._reports[pid] = socket.socket(fileno=descriptors[0])
-        report.sendall(b"%d\n" % pid)
+        _tell(report, pid)
         self._selector.register(report, selectors.EVENT_READ, lambda: self._bury(pid))
         return None
 
@@ -105,7 +112,7 @@ class Nursery:
         for pid, report in self._reports.items():
             ended = os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT)
             if ended:
-                report.send(b"%d\n" % (ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status))
+                _tell(report, ended.si_status if ended.si_code == os.CLD_EXITED else -ended.si_status)
 
     def _bury(self, pid):
         """Its starter has closed the socket, and heard how it has ended, or does not want to."""

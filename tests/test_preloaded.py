@@ -99,3 +99,10 @@ def test_a_process_that_is_not_ready_to_fork_is_noticed():
     other.close()
     with report, pytest.raises(EOFError):
         preloaded.Forked(None, report)
+
+
+def test_a_starter_that_listens_no_more_ends_no_other_ones_servers():
+    program = ("import socket, preloaded_server\nreport, starter = socket.socketpair()\nstarter.close()\n"
+               "preloaded_server._tell(report, 0)\nprint('goes on')")
+    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, env=dict(os.environ, PYTHONPATH=HERE))
+    assert done.stdout == b"goes on\n"

@@ -31,4 +31,5 @@ def test_two_registers_that_are_given_the_same_entries_are_equal(kind, entries, 
     processes = [begin(seed, entries, 1), begin(seed, entries, 2)]
     one, other = [json.loads(process.communicate()[0].decode()) for process in processes]
     assert one == other
-    assert set(one["said"]) >= HAPPENS | set(ACTS) | set(MORE_ACTS)
+    if kind == "known":  # others may lack what is rare
+        assert set(one["said"]) >= HAPPENS | set(ACTS) | set(MORE_ACTS)
