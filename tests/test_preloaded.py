@@ -104,5 +104,5 @@ def test_a_process_that_is_not_ready_to_fork_is_noticed():
 def test_a_starter_that_listens_no_more_ends_no_other_ones_servers():
     program = ("import socket, preloaded_server\nreport, starter = socket.socketpair()\nstarter.close()\n"
                "preloaded_server._tell(report, 0)\nprint('goes on')")
-    done = subprocess.run([sys.executable, "-c", program], stdout=subprocess.PIPE, env=dict(os.environ, PYTHONPATH=HERE))
-    assert done.stdout == b"goes on\n"
+    told = subprocess.check_output([sys.executable, "-c", program], env=dict(os.environ, PYTHONPATH=HERE))
+    assert told == b"goes on\n"
