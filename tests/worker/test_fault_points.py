@@ -11,6 +11,7 @@ import sys
 import pytest
 
 from parley import server
+from parley.server.chat import replica
 
 ROOT = os.path.dirname(os.path.abspath(server.__file__))
 CONNECTION = os.path.join(ROOT, "worker", "connection.py")
@@ -134,7 +135,8 @@ def live(house, fault, protocol):
 @pytest.mark.slow
 @pytest.mark.parametrize("extent", ["sample", pytest.param("all", marks=pytest.mark.long)])
 @pytest.mark.parametrize("protocol", sorted(LIVES))
-def test_a_bug_at_any_line_costs_one_connection(open_house, protocol, extent, caplog, chance):
+def test_a_bug_at_any_line_costs_one_connection(open_house, protocol, extent, caplog, chance, monkeypatch):
+    monkeypatch.setattr(replica, "USERS_AT_ONCE", 0)  # each life runs the same lines, without the list of users
     caplog.set_level(logging.DEBUG, "parley.server")  # to which more bugs than a minute has lines for are told
     house, fault = open_house(), Fault()
     trace(house, fault)
