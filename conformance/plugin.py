@@ -227,8 +227,10 @@ class Suite:
                 self.profiles[protocol] = acquaint(
                     CODECS[protocol], address, PROBES[protocol], self._scale_for_guests(protocol), *show)
             except (Refused, OSError) as error:
-                raise NotUsable("--target %s=%s:%d: nobody is let in any more, as the first visitor has left; "
-                                "the server replies %s" % ((protocol,) + address + (error,))) from None
+                # Where that takes no account, the check before this one has logged somebody in.
+                since = "" if CODECS[protocol].login("") is None else " any more, as the first visitor has left"
+                raise NotUsable("--target %s=%s:%d: nobody is let in%s; the server replies %s" % (
+                    (protocol,) + address + (since, error))) from None
             finally:
                 if progress:
                     progress.clear()

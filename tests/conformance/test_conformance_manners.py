@@ -6,10 +6,10 @@ import pytest
 from cases import for_each
 
 from parley.conformance import matching, model, plugin, runner
-from parley.conformance.acquaintance import Visit
+from parley.conformance.acquaintance import Refused, Visit
 from parley.conformance.barrier import SELF, STRANGERS, Barrier, BarrierFailed
 from parley.conformance.charging import charge
-from parley.conformance.fixture import ServerFixture
+from parley.conformance.fixture import NotUsable, ServerFixture
 from parley.conformance.message import Message, format_fields
 from parley.conformance.patience import Patience
 from parley.conformance.pool import Pool
@@ -494,3 +494,22 @@ def test_cuts_that_are_met_the_next_time_are_not_what_failed(is_foreign, variant
     run = types.SimpleNamespace(fixture=types.SimpleNamespace(is_foreign=is_foreign), variant=variants[variant])
     plugin.ScenarioItem._forget_a_cut_that_does_not_matter(item, run)
     assert run.variant == variants[judged_as]
+
+
+# ---- who is let in by nobody
+
+@for_each("protocol, sentence", [
+    ("dollar", "--target dollar=h:1: nobody is let in; the server replies no"),
+    ("line", "--target line=h:1: nobody is let in any more, as the first visitor has left; the server replies no"),
+])
+def test_a_first_visitor_was_let_in_only_where_that_was_tried(protocol, sentence, monkeypatch):
+    def acquaint(*arguments):
+        raise Refused("X", "no")
+
+    monkeypatch.setattr(plugin, "acquaint", acquaint)
+    suite = plugin.Suite.__new__(plugin.Suite)
+    suite.foreign = types.SimpleNamespace(addresses={protocol: ("h", 1)}, idle_limits={})
+    suite.time_scale, suite.profiles = 1.0, {}
+    with pytest.raises(NotUsable) as caught:
+        suite.get_acquainted(print, None)
+    assert str(caught.value) == sentence
