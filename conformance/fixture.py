@@ -229,7 +229,10 @@ class ServerFixture:
         if not self.witnesses:
             return True  # there is no way to find out
         try:
-            return self._serves_newcomer() or self._replace_witnesses() and self._serves_newcomer()
+            if self._serves_newcomer():
+                return True
+            self._replace_witnesses()
+            return self._serves_newcomer()
         except (NotUsable, OSError):
             return False
 
@@ -245,11 +248,10 @@ class ServerFixture:
         return True
 
     def _replace_witnesses(self):
-        """Log in others, in case a server that serves newcomers is deaf to the witnesses; returns True."""
+        """Log in others, in case a server that serves newcomers is deaf to the witnesses."""
         self.disconnect_witnesses()
         self.witnesses.clear()
         self._log_in_witnesses()
-        return True
 
     def disconnect_witnesses(self):
         for witness in self.witnesses:

@@ -133,21 +133,25 @@ class Waiting:
 
     def prove(self, actors):
         """Make a barrier for these actors of a foreign server; raises BarrierFailed, or OSError, if that fails."""
-        self.barrier(actors, self._proof_deadline())
+        self._barrier(actors, self._proof_deadline())
 
-    def barrier(self, actors, deadline=None):
+    def barrier(self, actors):
         """Wait until all that was said has reached these actors; raises BarrierFailed, or OSError."""
-        if deadline is None and any(actor.profile for actor in actors):
-            return self._patiently(actors, "a barrier", *_BARRIER_SECONDS)
+        if any(actor.profile for actor in actors):
+            self._patiently(actors, "a barrier", *_BARRIER_SECONDS)
+        else:
+            self._barrier(actors, self.reply_deadline())
+
+    def _barrier(self, actors, deadline):
         speakers = [actor for actor in self._actors.values() if actor.spoke]
-        return self.fixture.barrier.wait(actors, speakers, deadline or self.reply_deadline())
+        self.fixture.barrier.wait(actors, speakers, deadline)
 
     def _patiently(self, actors, what, full, short):
         """A barrier on a foreign server: for `full` seconds, or `short` if the last one for this was in vain."""
         seconds = self.fixture.patience.seconds(what, full, short) * self.fixture.time_scale
         came = False
         try:
-            self.barrier(actors, min(self._deadline, time.monotonic() + seconds))
+            self._barrier(actors, min(self._deadline, time.monotonic() + seconds))
             came = True
         finally:
             self.fixture.patience.note(what, came)

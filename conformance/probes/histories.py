@@ -112,7 +112,7 @@ def _logged_in(fixture, codec, login):
 
 
 def _log_out(fixture, reader):
-    reader.send_bytes([reader.codec.encode({"purpose": "exit"})], "")
+    reader.send_bytes([reader.codec.goodbyes()[0]], "")
     patience = fixture.patience.seconds("a close behind exit", _LOGOUT_SECONDS, PAUSE_SECONDS)
     fixture.selector.read_until(lambda: reader.closed_by_peer, time.monotonic() + patience * fixture.time_scale)
     fixture.patience.note("a close behind exit", bool(reader.closed_by_peer))
