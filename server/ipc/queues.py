@@ -88,10 +88,10 @@ def placed(frame: bytes, number: int, time: int) -> bytes:
     return frame[:_PLACE_AT] + _PLACE.pack(number, time) + frame[HEAD.size:]
 
 
-def patience(frame: bytes) -> float:
-    """For how many seconds talk that the hub has not placed yet may wait for more."""
-    microseconds: int = _PLACE.unpack_from(frame, _PLACE_AT)[1]
-    return microseconds / 1e6
+def unplaced(frame: bytes) -> Tuple[int, float]:
+    """(messages, seconds for which they may wait for more) of talk that the hub has not placed yet."""
+    _, _, _, _, count, _, microseconds = HEAD.unpack_from(frame)
+    return count, microseconds / 1e6
 
 
 def place(frame: bytes) -> Tuple[int, int]:

@@ -18,7 +18,7 @@ from parley.server.chat.operators import Asked, Operators
 from parley.server.chat.patience import Patience
 from parley.server.chat.register import Register
 from parley.server.ipc.messages import Noticed, ToHub, ToWorker, entry, messages, packed
-from parley.server.ipc.queues import CONTROL, HEAD, KIND_AT, NOT_AWAITED, called, patience, place, placed, words
+from parley.server.ipc.queues import CONTROL, HEAD, KIND_AT, NOT_AWAITED, called, place, placed, unplaced, words
 from parley.server.order.at_hand import AtHand
 from parley.server.order.numbers import Numbers
 from parley.server.protocols.events import Reason
@@ -31,6 +31,7 @@ from parley.server.worker.strangers import Strangers
 
 LOOK_EVERY = 1.5  # seconds between two looks at who still gives signs of life
 GATHERING = 0.5  # of `pacing`: how long one worker's talk waits for that of the others
+FADES = 0.9  # to this part of itself falls the number of messages that a full round has, at most, in each round
 FEW = 4  # who enter rooms; so many may do so without making others wait
 # Where many enter rooms, seconds until more are let in: for each member told of each newcomer, and at most.
 TELLING, ARRIVALS_EVERY = 4e-6, 0.02
@@ -126,6 +127,8 @@ class Hub(Post):
         self._stored = None  # ((worker, first number, time), words) that are stored, but not acknowledged yet
         self._next_look = self._next_arrivals = time.monotonic()
         self._talked, self._talked_before = set(), set()  # workers, in this round and in the last in which any did
+        self._messages = 0  # of talk, in this round
+        self._usual = 0.0  # how many messages a full round has lately had
         self._talk_waits = 0.0  # for how many seconds the talk of this round may wait for more
         self._hurries = False  # is there anything else in this round, which must not wait?
 
@@ -179,7 +182,8 @@ class Hub(Post):
         self._hear_all(max(0.0, min(wait, (min(until, self._next_arrivals) if self._arrivals else until) - now)))
         if self._talked:
             self._gather()
-            self._talked_before, self._talked, self._talk_waits = self._talked, set(), 0.0
+            self._usual = max(self._messages, self._usual * FADES)
+            self._talked_before, self._talked, self._messages, self._talk_waits = self._talked, set(), 0, 0.0
         if self._arrivals and time.monotonic() >= self._next_arrivals:
             self._let_in()
         self.door.look_at_clock()
@@ -212,12 +216,16 @@ class Hub(Post):
 
     def _gather(self):
         """There is talk: wait for more, for as long as the workers allow (see `server.worker.beat`), and a moment for
-        workers that had some in the last round too. Requests and arrivals in rooms end the wait.
+        workers that had some in the last round too. The wait ends as soon as there is as much as full rounds have had
+        lately, and with any request.
         """
         expected, now = self._talked_before, time.monotonic()
         soon, patient = now + self.pacing * GATHERING, now + self._talk_waits
         while self.pacing and not self._hurries:
-            left = (patient if expected <= self._talked else max(soon, patient)) - time.monotonic()
+            have_all_talked = expected <= self._talked
+            if have_all_talked and self._messages >= self._usual:
+                break
+            left = (patient if have_all_talked else max(soon, patient)) - time.monotonic()
             if left <= 0:
                 break
             wait_for(self.selector, left)
@@ -248,16 +256,17 @@ class Hub(Post):
             self.selector.unregister(stream.up)
             self.failed[worker] = "is gone"
             return
-        talk = None
+        patience = None
         for frame in frames:
             if frame[KIND_AT] == CONTROL:
                 self._ask(worker, *called(frame))
             else:
-                talk = frame
+                messages, patience = unplaced(frame)
+                self._messages += messages
                 self._order.submit(worker, frame)
-        if talk is not None:  # all that is said in a tick may wait as long
+        if patience is not None:  # all that is said in a tick may wait as long
             self._talked.add(worker)
-            self._talk_waits = max(self._talk_waits, patience(talk))
+            self._talk_waits = max(self._talk_waits, patience)
 
     def _ask(self, worker, name, arguments):
         """Handle a worker's message that is not talk."""

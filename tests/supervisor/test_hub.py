@@ -850,15 +850,39 @@ def test_if_that_has_nothing_to_say_it_is_passed_on_soon_and_not_waited_for_agai
     assert passed == [pytest.approx(0.002 * GATHERING), 0]
 
 
+def patient_talk(messages=1):
+    """A frame of so many messages that may wait for 3 ms."""
+    return talk(0, 1, messages * [record(1, b"ann", b"hi", 7)], patience=3000)
+
+
 def test_talk_waits_for_as_long_as_its_worker_would_have_it_wait_whoever_else_talks(house, clock):
     one, two = house.workers
+    one.say(patient_talk(4))
     two.say(one_talk(2))
-    one.say(talk(0, 1, [record(1, b"ann", b"hi", 7)], patience=3000))
+    house.hub.turn(0)
+    assert house.waits == []  # it is as much as all rounds before had
+    one.heard(), two.heard()
+    two.say(one_talk(2))
+    one.say(patient_talk())
     began = clock.now
     house.hub.turn(0)
     assert house.waits[0] == pytest.approx(0.003)
     assert clock.now - began == pytest.approx(0.003, rel=0.01)
     assert len(one.heard()) == len(two.heard()) == 2
+
+
+def test_it_waits_no_longer_than_until_there_is_as_much_as_full_rounds_have_had_lately(house, clock):
+    one, two = house.workers
+    one.say(patient_talk(5))
+    two.say(one_talk(2))
+    house.hub.turn(0)
+    one.heard(), two.heard()
+    one.say(patient_talk(3))
+    two.say(one_talk(2))
+    house.late = [(two, one_talk(2)), (two, one_talk(2))]
+    house.hub.turn(0)
+    assert house.waits == [pytest.approx(0.003)]  # once: half of that has passed, and there are 6 messages
+    assert len(one.heard()) == len(two.heard()) == 4
 
 
 def test_who_asks_for_anything_does_not_wait_for_talk(house):

@@ -141,7 +141,7 @@ def test_where_enough_is_said_at_once_clients_are_read_again_at_once(open_house,
     assert bob.heard() == b"MSG ann hi\n" * 20  # the hub is heard a tick later
 
 
-def test_talk_tells_the_hub_how_long_it_took_to_tell_the_last_if_that_was_just_now(open_house, clock, monkeypatch):
+def test_talk_waits_in_the_hub_for_twice_what_it_took_to_tell_the_last_if_just_now(open_house, clock, monkeypatch):
     house = open_house(pacing_ms=2)
     ann, bob = house.member(b"ann"), house.member(b"bob")
     waited = []
@@ -149,15 +149,15 @@ def test_talk_tells_the_hub_how_long_it_took_to_tell_the_last_if_that_was_just_n
         waited.append(round(seconds, 4)), setattr(clock, "now", clock.now + seconds)))
     send = bob.counted.send
     monkeypatch.setattr(bob.counted, "send", lambda data: (setattr(clock, "spent", clock.spent + 0.004), send(data))[1])
-    for _ in range(2):
-        ann.send(b"MSG hi\n")
+    for messages in (2, 1):
+        ann.send(messages * b"MSG hi\n")
         house.settle(3)
-    assert waited == [0.004]
+    assert waited == [0.008]
     clock.now += 1
     ann.send(b"MSG hi\n")
     house.settle(2)
-    assert waited == [0.004]
-    assert bob.heard() == b"MSG ann hi\n" * 3
+    assert waited == [0.008]
+    assert bob.heard() == b"MSG ann hi\n" * 4
 
 
 def test_a_descriptor_too_high_for_select_is_watched_between_beats_all_the_same(open_house, clock, monkeypatch):
