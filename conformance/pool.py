@@ -21,16 +21,16 @@ _SLOW_LOGINS = 4  # a factor for the timeouts of servers with passwords, as veri
 class Pool:
     """Server fixtures by what scenarios need. A server on which a scenario has failed is not used again.
 
-    workers: processes of each server. command: the words that start it; ours if None. foreign: a `targets.Foreign` that
-    is used instead, or None; profiles: {protocol: `Profile`} of it. nodes: how many servers each is in truth, over one
-    engine.
+    workers: processes of each server. command: the words that start it; if None it is ours, with passwords that cost
+    next to nothing. foreign: a `targets.Foreign` that is used instead, or None; profiles: {protocol: `Profile`} of it.
+    nodes: how many servers each is in truth, over one engine.
     """
 
     def __init__(self, workers, time_scale, command=None, foreign=None, profiles=None, nodes=1):
         self.workers = workers
         self.nodes = nodes
         self.time_scale = time_scale
-        self.command = command
+        self.command = command or targets.CHEAP_SERVER
         self.foreign = foreign
         self.profiles = {} if profiles is None else profiles
         self._open = OrderedDict()

@@ -99,7 +99,7 @@ class ParleyController(BaseServerController, DirectoryBasedController):
 
     @staticmethod
     def _program():
-        return [os.environ.get("PARLEY_PYTHON", sys.executable), os.path.join(ROOT, "tests", "cheap_server.py")]
+        return [os.environ.get("PARLEY_PYTHON", sys.executable), "-m", "parley.conformance.cheap_server"]
 
     def kill_proc(self):
         """End the server at once: it would wait for the clients of the test, which never hang up."""

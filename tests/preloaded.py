@@ -16,8 +16,10 @@ import tempfile
 import threading
 from subprocess import DEVNULL, PIPE, TimeoutExpired  # noqa: F401
 
+from parley.conformance.targets import CHEAP_SERVER
+
 HERE = os.path.dirname(os.path.abspath(__file__))
-SERVER = [sys.executable, os.path.join(HERE, "cheap_server.py")]
+SERVER = CHEAP_SERVER
 SHARED = "PARLEY_TESTS_PRELOADED"  # the variable with the address where the processes of `-n` ask for servers
 CAN_FORK = sys.platform.startswith("linux") and hasattr(os, "waitid")  # PyPy has not
 

@@ -1,5 +1,6 @@
-"""Forks servers like `cheap_server.py` on request, having imported already what takes most of the time of a start.
+"""Forks servers like `conformance/cheap_server.py` on request.
 
+It has imported already what takes most of the time of a start.
 Its standard input is a socket, from which it takes the requests of `preloaded.py`; it ends when that is closed. Its
 argument, if there is one, is the descriptor of a socket at which others connect to make requests as well.
 """
