@@ -48,7 +48,7 @@ from parley.server.protocols.irc_words import (
     with_tag,
 )
 from parley.server.protocols.seldom import NONE, Seldom
-from parley.server.protocols.text import PLAIN
+from parley.server.protocols.text import PLAIN, canonical
 from parley.server.protocols.traits import Traits
 
 NAME = "irc"
@@ -258,8 +258,10 @@ class Decoder:
         label = tags.get(b"label", b"") if b"labeled-response" in self.caps else b""
         if label and len(label) <= LONGEST_LABEL:
             self._label, self._collected = label, ()
-        commands = self.numeric(b"417", text=b"The tags are too long") if len(raw) - 1 > LONGEST_CLIENT_TAGS \
-            else self._do(line)
+        if len(raw) - 1 > LONGEST_CLIENT_TAGS:
+            commands = self.numeric(b"417", text=b"The tags are too long")
+        else:
+            commands = self._do(line, _is_utf8(raw) and _is_utf8(line))
         if not self._label:
             return self._told(), commands or ()
         self.collect(self._told())
@@ -358,7 +360,7 @@ class Decoder:
         self.collect(self._told())
         return ()
 
-    def _do(self, line: bytes) -> Optional[Commands]:
+    def _do(self, line: bytes, is_utf8: bool) -> Optional[Commands]:
         if len(line) > self._limits["line_bytes"]:
             return self.numeric(b"417", text=b"The line is too long")
         if line[:1] == b":":
@@ -368,8 +370,8 @@ class Decoder:
         if colon:
             params.append(last)
         command = COMMANDS.get(word.upper())
-        if not _is_utf8(line):
-            self.fail(word.upper(), b"INVALID_UTF8", text=b"The line is not valid UTF-8")
+        if not is_utf8:
+            self.fail(canonical(word.upper()), b"INVALID_UTF8", text=b"The line is not valid UTF-8")
             return None
         if command is None:
             return self.numeric(b"421", middle(word), text=b"Unknown command") if word else None

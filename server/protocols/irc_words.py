@@ -134,11 +134,14 @@ def word(raw: bytes) -> bytes:
 # ---- tags
 
 def tags_of(raw: bytes) -> Dict[bytes, bytes]:
-    """The tags of a line, without the "@"; values are as they were sent, with what is escaped."""
+    """The tags of a line, without the "@"; values are as they were sent, with what is escaped.
+
+    Those with a control character are left out: to many clients a CR alone ends a line.
+    """
     tags = {}
     for tag in raw.split(b";"):
         key, _, value = tag.partition(b"=")
-        if key:
+        if key and b"\t" not in tag and canonical(tag) == tag:
             tags[key] = value
     return tags
 
@@ -211,10 +214,11 @@ class Heard(NamedTuple):
 def heard(raw: bytes, who: bytes) -> Heard:
     """What the text of a client, which is called `who`, means."""
     if raw[:1] == _CTCP:
+        whole = _CTCP.join(map(_without_controls, raw.split(_CTCP)))
         action = _ACTION.fullmatch(raw)
         if action is None:
-            return Heard(None, raw)
-        return Heard(b"* %b %b" % (who, canonical(_FORMATTING.sub(b"", action.group(1)))), raw)
+            return Heard(None, whole)
+        return Heard(b"* %b %b" % (who, canonical(_FORMATTING.sub(b"", action.group(1)))), whole)
     plain = canonical(_FORMATTING.sub(b"", raw))
     return Heard(plain, raw if plain != raw and _is_safe(raw) else b"")
 
@@ -223,6 +227,11 @@ def _is_safe(raw: bytes) -> bool:
     """Does it differ from a canonical text only by what changes how it looks?"""
     bare = _FORMATTING.sub(b"", raw)
     return canonical(bare) == bare
+
+
+def _without_controls(raw: bytes) -> bytes:
+    """A part of CTCP as others may be told it: to many clients a CR alone ends a line, and what follows is another."""
+    return raw if _is_safe(raw) else canonical(_FORMATTING.sub(b"", raw))
 
 
 def lines_of(front: bytes, start: bytes, text: bytes) -> List[bytes]:

@@ -582,6 +582,31 @@ def test_ctcp_passes_in_a_room_unless_it_is_unwanted_there():
     assert client.asked[-1].text == b"* ann waves"
 
 
+FORGED = b"\r:bob!bob@parley PRIVMSG #dev :forged"  # where a CR alone ends a line, as it does for many programs
+
+
+@for_each("line", [
+    b"PRIVMSG cid :\x01VERSION%b\x01", b"PRIVMSG #dev :\x01ACTION waves%b\x01", b"NOTICE cid :\x01PING 1\x01%b",
+    b"PRIVMSG @#dev :\x01ACTION waves%b\x01", b"@+x=%b;+y=1 PRIVMSG cid :hi", b"@+%b TAGMSG cid", b"PRIVMSG cid :a%b"])
+def test_no_text_and_no_tag_has_in_it_what_ends_a_line_or_what_a_terminal_obeys(line):
+    for bad in (FORGED, b"\x1b[2J", b"\x85", "\u2028".encode(), b"\x0b", b"\x7f"):
+        client = Client(b"ann", caps=b"message-tags")
+        client.answers = {events.Look: events.Looked(b"#dev", True, [(b"cid", b"op")])}
+        if line[:1] == b"@":
+            bad = bad.replace(b" ", b"")
+        client.send(line % bad)
+        for asked in client.asked:
+            for raw in (getattr(asked, "text", b""), getattr(asked, "extra", b"")):
+                assert not re.search(rb"[\x00-\x09\x0b-\x1f\x7f]", raw.replace(b"\x01", b"")), raw
+                assert raw == raw.decode().encode() and not re.search("[\x80-\x9f\u2028]", raw.decode())
+
+
+def test_a_line_whose_tags_are_no_utf8_is_refused_and_so_is_such_a_label():
+    client = Client(b"ann", caps=b"labeled-response message-tags")
+    assert codes(client.send(b"@label=\xff;+x=\xff PRIVMSG #dev :hi")) == ["FAIL"] and client.asked == []
+    assert client.send(b"@label=a\rb TIME")[0].startswith(b":irc.test 391 "), "a label is told again"
+
+
 def test_a_name_that_irc_cannot_carry_has_an_alias_by_which_it_is_meant():
     for name in (b"4you", b"a.b", b"*", b"a b".replace(b" ", b"!"), "\u00e4@\u00f6".encode(), b"x" * 31 + b"@"):
         alias = irc_words.nick(name)
