@@ -177,7 +177,7 @@ def _told(client: Any, answer: Any) -> None:
 
 
 def _get(client: Any, target: bytes, rest: Sequence[bytes]) -> Commands:
-    keys = tuple(rest)
+    keys = tuple(dict.fromkeys(rest))
     if not _are_keys(client, keys):
         return None
     if client.name is None:

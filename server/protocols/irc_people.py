@@ -1,13 +1,13 @@
 """What IRC's commands about people and the server ask, and how the answers are told. See `irc_rooms`."""
 import functools
-from typing import Any, List, Optional, Sequence
+from typing import Any, List, Optional, Sequence, Set
 
 from parley import __version__
 from parley.server.protocols import events, irc_metadata
 from parley.server.protocols.acts import is_room
 from parley.server.protocols.events import Reason
 from parley.server.protocols.irc_caps import change_of, prefix_of
-from parley.server.protocols.irc_rooms import asks, matches, prefixes_of, then
+from parley.server.protocols.irc_rooms import asks, prefixes_of, then
 from parley.server.protocols.irc_words import (
     HOST,
     LOBBY,
@@ -15,6 +15,7 @@ from parley.server.protocols.irc_words import (
     clock,
     date,
     heard,
+    mask_matcher,
     middle,
     name_of,
     nick,
@@ -61,15 +62,16 @@ def _who_by_mask(target: bytes, fields: bytes, token: bytes) -> Commands:
     """Those who are not to be found by patterns are told of only if they are in a room with whoever asks."""
     wanted = b"*" if target in (b"", b"0") else target
     name_wanted, is_exact = name_of(wanted), b"*" not in wanted and b"?" not in wanted
-    hidden: List[bytes] = []
+    fits = mask_matcher(wanted)
+    hidden: Set[bytes] = set()
     rooms = [LOBBY]
 
     def present(client: Any, answer: Any) -> None:
         for name in answer.names if isinstance(answer, events.Present) else ():
-            if name == name_wanted or matches(wanted, nick(name)):
+            if name == name_wanted or fits(nick(name)):
                 flags = client.known.people.get(name, _NOBODY).flags
                 if b"i" in flags and name != client.name and not is_exact:
-                    hidden.append(name)
+                    hidden.add(name)
                 else:
                     _tell_one(client, fields, token, b"*", name, b"")
         if not hidden:

@@ -4,20 +4,30 @@ Each command is a function of the decoder of a client (`parley.server.protocols.
 tells the client what can be said at once, and gives the commands that it asks of the house, or None.
 """
 import functools
-import re
-from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
 
 from parley.server.protocols import events, irc_history, irc_metadata
 from parley.server.protocols.acts import is_room
 from parley.server.protocols.events import Labelled, Reason
 from parley.server.protocols.irc_caps import FLAGS, OPEN, exception, mask, prefix_of
 from parley.server.protocols.irc_talk import MOST_TARGETS, listed, tell_away
-from parley.server.protocols.irc_words import LOBBY, heard, middle, name_of, nick, nicks, sentence, shown
-from parley.server.protocols.text import canonical
+from parley.server.protocols.irc_words import (
+    LOBBY,
+    heard,
+    mask_matcher,
+    middle,
+    name_of,
+    nick,
+    nicks,
+    sentence,
+    shown,
+)
+from parley.server.protocols.text import canonical, folded
 
 Commands = Optional[Sequence[Any]]
 
 _NAMES_BYTES = 400  # in a line
+_MOST_CONDITIONS = 8  # of a LIST, each of which all rooms are held against
 # What the letters of a room's mode set; those of OPEN are off where the letter is set.
 _FLAGS, _OPEN = [{letter: setting for setting, letter in letters.items()} for letters in (FLAGS, OPEN)]
 # letter: the kind of masks; the acts that add one and take one back; the numerics for one, and for the end.
@@ -28,7 +38,6 @@ _MASKS = {
 }
 _NO_RENAME = {Reason.NAME_TAKEN: b"CHANNEL_NAME_IN_USE", Reason.INVALID_ROOM: b"CANNOT_RENAME",
               Reason.IS_LOBBY: b"CANNOT_RENAME"}
-_WILD = {"*": ".*", "?": "."}
 _ROLES = {b"+o": "op", b"-o": "deop", b"+v": "voice", b"-v": "devoice"}
 
 
@@ -187,35 +196,35 @@ def prefixes_of(client: Any, looked: events.Looked) -> Callable[[bytes, bytes], 
 def list_rooms(client: Any, params: List[bytes]) -> Commands:
     """LIST."""
     wanted = listed(params[0]) if params else []
-    conditions = [one for one in wanted if not is_room(one) or b"*" in one or b"?" in one]
-    exact = [one for one in wanted if one not in conditions]
+    exact = {folded(one) for one in wanted if is_room(one) and b"*" not in one and b"?" not in one}
+    given = [one for one in wanted if not is_room(one) or b"*" in one or b"?" in one]
+    if len(given) > _MOST_CONDITIONS:
+        client.numeric(b"407", middle(params[0]), text=b"Too many conditions")
+        return None
+    conditions = list(map(_condition, given))
 
     def told(client: Any, answer: Any) -> None:
         if not isinstance(answer, events.RoomList):
             return
         client.numeric(b"321", b"Channel", text=b"Users  Name")
         for room, members, text, _ in answer.rooms:
-            if (not exact or room in exact) and all(_fits(one, room, members) for one in conditions):
+            if (not exact or folded(room) in exact) and all(fits(room, members) for fits in conditions):
                 client.numeric(b"322", room, b"%d" % members, text=text)
         client.numeric(b"323", text=b"End of /LIST")
 
     return [asks(told, events.Rooms(b"*"))]
 
 
-def matches(pattern: bytes, text: bytes) -> bool:
-    """Does the text fit a mask, in which * and ? stand for others, whatever the case?"""
-    expression = "".join([_WILD.get(character) or re.escape(character) for character in
-                          pattern.decode(errors="replace")])
-    return re.fullmatch(expression, text.decode(errors="replace"), re.IGNORECASE | re.DOTALL) is not None
-
-
-def _fits(condition: bytes, room: bytes, members: int) -> bool:
-    if condition[:1] in b"<>" and condition[1:].isdigit():
-        many = int(condition[1:9])
-        return members < many if condition[:1] == b"<" else members > many
-    if condition[:1] == b"!":
-        return not matches(condition[1:], room)
-    return matches(condition, room)
+def _condition(given: bytes) -> Callable[[bytes, int], object]:
+    """A function (room, how many members) that is true of those that fit a condition of LIST."""
+    if given[:1] in b"<>" and given[1:].isdigit():
+        many = int(given[1:9])
+        return (lambda room, members: members < many) if given[:1] == b"<" else (lambda room, members: members > many)
+    if given[:1] == b"!":
+        unwanted = mask_matcher(given[1:])
+        return lambda room, members: not unwanted(room)
+    wanted = mask_matcher(given)
+    return lambda room, members: wanted(room)
 
 
 # ---- keeping order
@@ -327,24 +336,29 @@ def mode(client: Any, params: List[bytes]) -> Commands:
     commands: List[Any] = []
     sign, rest = b"+", params[2:]
     switched: Dict[bytes, bytes] = {}  # what is set together, and told in one line
+    listed_already: Set[bytes] = set()
     for position in range(len(params[1])):
         letter = params[1][position:position + 1]
         if letter in b"+-":
             sign = letter
+        elif letter in _MASKS and not rest:
+            if letter not in listed_already:
+                commands += _lists(target, letter)
+            listed_already.add(letter)
         elif letter in _FLAGS:
             switched[_FLAGS[letter]] = b"on" if sign == b"+" else b"off"
         elif letter in _OPEN:
             switched[_OPEN[letter]] = b"off" if sign == b"+" else b"on"
         else:
             command, rest = _change(client, target, sign, letter, rest)
-            commands += command if isinstance(command, list) else [command] if command else []
+            commands += [command] if command else []
     if switched:
         commands.insert(0, _setting(target, b",".join(switched), b",".join(switched.values())))
     return commands
 
 
 def _change(client: Any, room: bytes, sign: bytes, letter: bytes, rest: List[bytes]) -> Tuple[Any, List[bytes]]:
-    """One change of a mode: the command for it, several, or None; and the parameters that are left."""
+    """One change of a mode: the command for it, or None; and the parameters that are left."""
     is_on = sign == b"+"
     if letter in b"kl":
         name = b"key" if letter == b"k" else b"limit"
@@ -357,10 +371,6 @@ def _change(client: Any, room: bytes, sign: bytes, letter: bytes, rest: List[byt
         return _setting(room, name, canonical(rest[0]) if is_on else b"off"), rest[1:]
     masks = _MASKS.get(letter)
     if masks is not None:
-        if not rest:
-            kinds = [masks[0], "mute"] if letter == b"b" else [masks[0]]
-            return [asks(functools.partial(_masks_told, room, letter, kind == kinds[-1]), events.Masks(room, kind))
-                    for kind in kinds], rest
         given = rest[0]
         act = masks[1] if is_on else masks[2]
         if letter == b"b" and given[:2] == b"m:":
@@ -376,6 +386,13 @@ def _change(client: Any, room: bytes, sign: bytes, letter: bytes, rest: List[byt
         return None, rest
     whom = rest[0]
     return asks(functools.partial(_kicked, room, whom), events.Manage(room, given_role, name_of(whom), b"")), rest[1:]
+
+
+def _lists(room: bytes, letter: bytes) -> List[Any]:
+    """The commands that ask who is on the lists of a letter."""
+    kinds = [_MASKS[letter][0], "mute"] if letter == b"b" else [_MASKS[letter][0]]
+    return [asks(functools.partial(_masks_told, room, letter, kind == kinds[-1]), events.Masks(room, kind))
+            for kind in kinds]
 
 
 def _setting(room: bytes, name: bytes, value: bytes) -> Any:

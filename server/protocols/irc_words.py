@@ -2,7 +2,7 @@
 import functools
 import re
 import time
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from parley.server.protocols.aliases import candidates
 from parley.server.protocols.events import Reason
@@ -19,6 +19,7 @@ MOST_LINES = 100  # in which one text is sent or told; of others each would be a
 LONGEST_LINE = 512  # bytes with CR LF, which is what clients may rely on
 LONGEST_NICK = 32  # characters
 LONGEST_USER = 10
+_LONGEST_MASK = 512  # bytes; a name or a room that a longer one fits would be found by a shorter one
 
 _ALIAS_DIGITS = 4
 _MOST_ALIASES = 4096
@@ -129,6 +130,25 @@ def middle(raw: bytes) -> bytes:
 def word(raw: bytes) -> bytes:
     """Likewise, in the canonical form, as others are told it."""
     return canonical(middle(raw)).replace(b" ", b"_")
+
+
+# ---- masks
+
+def mask_matcher(mask: bytes) -> Callable[[bytes], object]:
+    """A function whose result is true if a text fits a mask, in which * and ? stand for others, whatever the case.
+
+    What stands between two stars is sought from the left and then held (a lookahead and a reference to what it found),
+    so nothing is tried twice, and no mask takes long.
+    """
+    if len(mask) > _LONGEST_MASK:
+        return lambda text: False
+    first, *others = [re.escape(piece).replace("\\?", ".") for piece in mask.decode(errors="replace").split("*")]
+    if others:
+        held = "".join(["(?=(?P<g%d>.*?%s))(?P=g%d)" % (number, piece, number)
+                        for number, piece in enumerate(others[:-1]) if piece])
+        first = "%s%s.*%s" % (first, held, others[-1])
+    fits = re.compile("(?is:%s)\\Z" % first).match
+    return lambda text: fits(text.decode(errors="replace"))
 
 
 # ---- tags

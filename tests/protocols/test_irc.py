@@ -534,6 +534,40 @@ def test_who_is_not_to_be_found_is_found_by_its_nick_and_in_common_rooms():
     assert [asked.room for asked in client.asked if type(asked) is events.Look][:2] == [b"#lobby", b"#dev"]
 
 
+@for_each("mask, texts", [
+    (b"*", {b"": True, b"a\nb": True}), (b"a*c", {b"abbc": True, b"ABc": True, b"abcd": False, b"xabc": False}),
+    (b"a?c", {b"abc": True, b"ac": False}), (b"*b*", {b"abc": True, b"b": True, b"ac": False}),
+    (b"a*ab", {b"aab": True, b"ab": False}), (b"a*b*c", {b"axbxc": True, b"acb": False}), (b"a**b", {b"ab": True}),
+    (b"[x].*", {b"[x].y": True, b"x.y": False}), (b"\xc3\xa4*", {"\u00c4b".encode(): True}),
+    (b"", {b"": True, b"a": False}),
+    (b"a" * 600, {b"a" * 600: False}),
+    (b"*a" * 16 + b"*b", {b"#" + b"a" * 32: False, b"#" + b"a" * 31 + b"b": True})])  # which would take years
+def test_a_mask_fits_what_it_has_to_and_takes_no_time(mask, texts):
+    fits = irc_words.mask_matcher(mask)
+    assert {text: bool(fits(text)) for text in texts} == texts
+
+
+def test_rooms_are_listed_by_name_in_any_case_and_by_conditions_of_which_there_are_few():
+    client = Client(b"ann")
+    client.answers = {events.Rooms: events.RoomList([(b"#lobby", 9, b"", True), (b"#dev", 2, b"", True)])}
+
+    def rooms(wanted):
+        return [line.split()[3] for line in client.send(b"LIST " + wanted) if b" 322 " in line]
+
+    assert rooms(b"#DEV,#no") == rooms(b"#d*") == rooms(b"<3,!*x*") == [b"#dev"] and rooms(b">2") == [b"#lobby"]
+    assert rooms(b",".join([b"!%d*" % number for number in range(8)])) == [b"#lobby", b"#dev"]
+    assert codes(client.send(b"LIST " + b",".join([b"!%d" % number for number in range(1000)]))) == ["407"]
+
+
+def test_each_list_of_a_room_is_asked_for_once_in_a_line_and_so_is_each_key():
+    assert of(b"MODE #dev " + b"b" * 5000 + b"eIb") == [
+        events.Masks(b"#dev", kind) for kind in ("ban", "mute", "except", "invex")]
+    assert of(b"MODE #dev bb x") == [events.Manage(b"#dev", "bar", b"x", b""), *of(b"MODE #dev b")]
+    client = Client(b"ann", caps=b"draft/metadata-3")
+    client.send(b"METADATA bob GET" + b" url" * 500)
+    assert client.asked == [events.ReadMetadata(events.HOME, b"bob", (b"url",))]
+
+
 def test_who_is_watched_may_be_written_in_any_case():
     client = Client(b"ann")
     client.answers = {events.Count: events.Counted(3, 2, 0)}
