@@ -14,6 +14,7 @@ from parley.server.ipc.queues import HEAD, place
 from parley.server.storage.backup import Result
 from parley.server.storage.conversations import Conversation, Source
 from parley.server.storage.pages import (
+    BEHIND_ALL,
     MOST_MARKERS,
     MOST_MESSAGES,
     Pages,
@@ -283,7 +284,7 @@ class Store(Pages):
 
         names: only if it is by one of these; any, if there are none. since: only if its number is greater.
         """
-        talk = self._lobby if room == LOBBY else self._rooms.get(room)
+        talk = self._talk_of(room)
         if talk is None:
             return False
         before = talk.size
@@ -411,7 +412,7 @@ class Store(Pages):
         return self._accounts[name].since if name in self._accounts else 0
 
     def _look(self, room: int, after: int, before: int, latest: bool) -> Generator[Listed, None, None]:
-        talk = self._lobby if room == LOBBY else self._rooms.get(room)
+        talk = self._talk_of(room)
         if talk is not None:
             if self._keep_room_messages and room != LOBBY:
                 after = max(after, talk.number_at(talk.last - self._keep_room_messages))
@@ -426,7 +427,7 @@ class Store(Pages):
     def _look_exactly(self, room: int, name: bytes, partner: bytes, after: int, before: int, latest: bool) -> Generator[
             Listed, None, None]:
         if not partner:
-            talk = self._lobby if room == LOBBY else self._rooms.get(room)
+            talk = self._talk_of(room)
             if talk is not None:
                 if self._keep_room_messages and room != LOBBY:
                     after = max(after, talk.number_at(talk.last - self._keep_room_messages))
@@ -436,6 +437,18 @@ class Store(Pages):
         if conversation is not None:
             yield from conversation.exactly(max(after, self._since(name)), before, latest)
 
+    def _talk_of(self, room: int) -> Optional[Talk]:
+        return self._lobby if room == LOBBY else self._rooms.get(room)
+
+    def _number_at(self, room: int, partner: bytes, time: int) -> int:
+        talk = None if partner else self._talk_of(room)
+        return 0 if talk is None else talk.number_behind(time)
+
+    def _number_from(self, room: int, partner: bytes, time: int) -> int:
+        talk = None if partner else self._talk_of(room)
+        number = None if talk is None else talk.number_from(time)
+        return BEHIND_ALL if number is None else number
+
     def partners(self, name: bytes, rooms: List[int], after_time: int, before_time: int, most: int) -> List[
             Tuple[int, bytes, int]]:
         """(room, partner, milliseconds) of each where the latest was said between these times, the earliest first.
@@ -444,7 +457,7 @@ class Store(Pages):
         """
         found = []
         for room in rooms:
-            talk = self._lobby if room == LOBBY else self._rooms.get(room)
+            talk = self._talk_of(room)
             if talk is not None and talk.frames:
                 found.append((room, b"", place(talk.frames[-1][2])[1]))
         for (one, other), conversation in self._conversations.items():
@@ -494,7 +507,7 @@ class Store(Pages):
         messages: (place, sender, text, time) of each, in order.
         last: the place of the last of them; if there are none, that of the latest message in the room, or 0.
         """
-        talk = self._lobby if room == LOBBY else self._rooms.get(room)
+        talk = self._talk_of(room)
         if talk is None:
             return [], 0, False
         start = talk.last - self._keep_room_messages if self._keep_room_messages and room != LOBBY else 0

@@ -112,13 +112,16 @@ class Pages:
         """
         raise NotImplementedError
 
-    def _number_at(self, time: int) -> int:
-        """A number: what has a smaller one was said before then. Where it costs little to look at all, 0 will do."""
-        return 0
+    def _number_at(self, room: int, partner: bytes, time: int) -> int:
+        """A number: what has a smaller one, in the room or of the partner, was said before then, in milliseconds.
 
-    def _number_from(self, time: int) -> int:
+        Where it costs little to look at all, 0 will do.
+        """
+        raise NotImplementedError
+
+    def _number_from(self, room: int, partner: bytes, time: int) -> int:
         """A number: what has this or a greater one was said then or later. Likewise BEHIND_ALL will do."""
-        return BEHIND_ALL
+        raise NotImplementedError
 
     def browse_exactly(self, room: int, name: bytes, partner: bytes, before: Optional[int], after: Optional[int],
                        most: int, since: int, before_time: Optional[int], after_time: Optional[int],
@@ -127,9 +130,9 @@ class Pages:
         most, end = max(0, min(most, MOST_MESSAGES)), BEHIND_ALL if before is None else before
         start = since if after is None else max(after, since)
         if after_time is not None:
-            start = max(start, self._number_at(after_time) - 1)
+            start = max(start, self._number_at(room, partner, after_time) - 1)
         if before_time is not None:
-            end = min(end, self._number_from(before_time))
+            end = min(end, self._number_from(room, partner, before_time))
 
         def look(after: int, before: int, latest: bool) -> _Messages[Listed]:
             with contextlib.closing(self._look_exactly(room, name, partner, after, before, latest)) as messages:

@@ -18,6 +18,7 @@ TALK_SIZE = tuple_of(3) + 2 * INT + BYTES + ITEM
 
 Extras = Dict[int, Tuple[int, bytes, bytes]]  # see `Talk`
 _Said = Tuple[int, int, bytes, bytes, int]  # place, number, sender, text, time
+_Frame = Tuple[int, int, bytes]  # see `Talk.frames`
 
 
 class Talk:
@@ -32,7 +33,7 @@ class Talk:
     __slots__ = ("frames", "last", "size", "extras")
 
     def __init__(self) -> None:
-        self.frames: Deque[Tuple[int, int, bytes]] = collections.deque()
+        self.frames: Deque[_Frame] = collections.deque()
         self.last = self.size = 0
         self.extras: Optional[Extras] = None
 
@@ -66,24 +67,25 @@ class Talk:
         when, sender, extra = extras.get(number, (0, b"", b""))
         if sender:
             return self._drop_extra(number) if _may_remove(number, sender, names, since) else Reason.NOT_ALLOWED
-        for index, (first, place_, frame) in enumerate(self.frames):
-            messages = said(frame)
-            if first <= number < first + len(messages):
-                session, sender, old, when = messages[number - first]
-                if not _may_remove(number, sender, names, since):
-                    return Reason.NOT_ALLOWED
-                messages[number - first] = session, sender, text, when
-                kind, room, worker = HEAD.unpack_from(frame)[:3]
-                records = [record(*message) for message in messages]
-                self.frames[index] = first, place_, placed(talk(room, worker, records, kind), *place(frame))
-                self.size += len(text) - len(old)
-                if number in extras:
-                    self._drop_extra(number)
-                extras[number] = 0, b"", REDACTED
-                self.extras = dict(sorted(extras.items()))
-                self.size += EXTRA_SIZE + len(REDACTED)
-                return True
-        return False
+        index = self._before(number + 1) - 1
+        first, place_, frame = self.frames[index] if index >= 0 else (0, 0, b"")
+        messages = said(frame) if frame else []
+        if number - first >= len(messages):
+            return False
+        session, sender, old, when = messages[number - first]
+        if not _may_remove(number, sender, names, since):
+            return Reason.NOT_ALLOWED
+        messages[number - first] = session, sender, text, when
+        kind, room, worker = HEAD.unpack_from(frame)[:3]
+        records = [record(*message) for message in messages]
+        self.frames[index] = first, place_, placed(talk(room, worker, records, kind), *place(frame))
+        self.size += len(text) - len(old)
+        if number in extras:
+            self._drop_extra(number)
+        extras[number] = 0, b"", REDACTED
+        self.extras = dict(sorted(extras.items()))
+        self.size += EXTRA_SIZE + len(REDACTED)
+        return True
 
     def _drop_extra(self, number: int) -> bool:
         _, sender, extra = (self.extras or {}).pop(number)
@@ -111,7 +113,7 @@ class Talk:
     def following(self, start: int, after: int, most: int) -> Tuple[List[_Said], bool]:
         """(messages, more): at most `most` of those behind the place `start` and the number `after`: the first."""
         skipped = max(bisect.bisect([place_ for _, place_, _ in self.frames], start),
-                      bisect.bisect([number for number, _, _ in self.frames], after)) - 1
+                      self._before(after + 1)) - 1
         frames = itertools.islice(self.frames, max(skipped, 0), None)
         messages = itertools.chain.from_iterable(map(_told, frames))
         return page((message for message in messages if message[0] > start and message[1] > after), most)
@@ -125,13 +127,9 @@ class Talk:
 
     def between(self, after: int, before: int, latest: bool) -> Iterator[_Said]:
         """The messages that have numbers between two others, from the first on or from the latest."""
-        if latest:
-            messages = itertools.dropwhile(lambda message: message[1] >= before, self._backwards())
-            return itertools.takewhile(lambda message: message[1] > after, messages)
-        skipped = max(0, bisect.bisect([number for number, _, _ in self.frames], after) - 1)
-        later = itertools.chain.from_iterable(map(_told, itertools.islice(self.frames, skipped, None)))
-        return itertools.takewhile(lambda message: message[1] < before,
-                                   itertools.dropwhile(lambda message: message[1] <= after, later))
+        messages = (message for frame in self._frames_between(after, before, latest)
+                    for message in (reversed(_told(frame)) if latest else _told(frame)))
+        return (message for message in messages if after < message[1] < before)
 
     def exactly(self, after: int, before: int, latest: bool) -> Iterator[Listed]:
         """What `between` gives, with extras, also of messages without a text, and with times in milliseconds."""
@@ -142,15 +140,48 @@ class Talk:
 
     def _with_text(self, after: int, before: int, latest: bool,
                    extras: Extras) -> Iterator[Listed]:
-        for first, _, frame in reversed(self.frames) if latest else self.frames:
-            if first >= before or first + HEAD.unpack_from(frame)[4] - 1 <= after:
-                if (first >= before) != latest:
-                    return  # what is behind is further away
-                continue
+        for first, _, frame in self._frames_between(after, before, latest):
             _, when = place(frame)
             found = [(number, sender, whole_of(text, extras[number][2] if number in extras else None), when)
                      for number, (_, sender, text, _) in enumerate(said(frame), first) if after < number < before]
             yield from reversed(found) if latest else found
+
+    def _frames_between(self, after: int, before: int, latest: bool) -> Iterator[_Frame]:
+        """Those frames only that may have messages with numbers between two others: there may be tens of thousands."""
+        start = max(0, self._before(after + 1) - 1)
+        stop = max(start, self._before(before))
+        if latest:
+            count = len(self.frames)
+            return itertools.islice(reversed(self.frames), count - stop, count - start)
+        return itertools.islice(self.frames, start, stop)
+
+    def _before(self, number: int) -> int:
+        """How many frames begin before the message of this number?"""
+        return bisect.bisect_left(self.frames, (number,))  # with which each frame begins
+
+    def number_behind(self, time: int) -> int:
+        """The number behind all messages that were said before then, in milliseconds, unless the clock was set."""
+        index = self._first_since(time)
+        if not index:
+            return 0
+        first, _, frame = self.frames[index - 1]
+        return first + int(HEAD.unpack_from(frame)[4])
+
+    def number_from(self, time: int) -> Optional[int]:
+        """The number of the first message that was said then or later; likewise. None if there is none."""
+        index = self._first_since(time)
+        return self.frames[index][0] if index < len(self.frames) else None
+
+    def _first_since(self, time: int) -> int:
+        """Which frame is the first that was said at this time or later? By halves."""
+        low, high = 0, len(self.frames)
+        while low < high:
+            middle = (low + high) // 2
+            if place(self.frames[middle][2])[1] < time:
+                low = middle + 1
+            else:
+                high = middle
+        return low
 
     def _backwards(self) -> Iterator[_Said]:
         for frame in reversed(self.frames):
@@ -168,7 +199,7 @@ def whole_of(text: bytes, extra: Optional[bytes]) -> bytes:
     return text if extra is None else b"%b\0%b" % (text, extra)
 
 
-def _told(talk: Tuple[int, int, bytes]) -> List[_Said]:
+def _told(talk: _Frame) -> List[_Said]:
     """The messages of a talk frame that comes with the number and the place of the first one."""
     number, first, frame = talk
     _, now = place(frame)

@@ -21,6 +21,7 @@ from parley.server.order.numbers import BLOCK, Numbers
 from parley.server.storage import conversations as conversations_module
 from parley.server.storage import journal as journal_module
 from parley.server.storage import memory as memory_module
+from parley.server.storage import talk as talk_module
 from parley.server.storage.conversations import CONVERSATION_SIZE, SAID_SIZE, SOURCE_SIZE
 from parley.server.storage.journal import InProcess, Journal
 from parley.server.storage.memory import MARKER_SIZE, OWNER_SIZE, ROOM_SIZE, Store
@@ -360,3 +361,25 @@ def test_the_bounds_together_leave_room_under_64_megabytes():
     shares = accounts_module.MOST_OF_STORED_BOXES * SHARE_SIZE // (SHARE_SIZE + kept_size(b"", b""))
     assert in_memory <= 24 << 20
     assert journal_module.MOST_WAITING + shares <= 48 << 20
+
+
+def test_of_tens_of_thousands_of_messages_only_those_are_looked_at_that_may_be_told(spoken, clock, monkeypatch):
+    began, memory = clock.now, Numbered(Store(), lambda: clock.now)
+    for number in range(5000):
+        clock.now = began + number
+        memory.talk(spoken(b"%d" % number, room=5))
+    looked_at, real = [], talk_module.said
+    monkeypatch.setattr(talk_module, "said", lambda frame: looked_at.append(frame) or real(frame))
+    first, middle, last = (int(began * 1000) + 1000 * number for number in (0, 2500, 4999))
+    for before, after, before_time, after_time, told in (
+            (1, None, None, None, 0), (3, None, None, None, 2), (None, 4998, None, None, 2),
+            (2501, 2498, None, None, 2), (None, None, first, None, 0), (None, None, None, last, 0),
+            (None, None, first + 2000, None, 2), (None, None, middle, middle - 3000, 2), (None, None, 0, last, 0)):
+        for latest in (True, False):
+            found, _, _ = memory.browse_exactly(5, b"", b"", before, after, 9, 0, before_time, after_time, latest)
+            assert len(found) == told, (before, after, before_time, after_time)
+    for before, after, told in ((1, None, 0), (3, None, 2), (2501, 2498, 2)):
+        assert len(memory.browse(5, before, after, 9, 0)[0]) == told
+    assert memory.redact(5, 9999999, [], 0, b"(gone)") is False and memory.redact(5, 2500, [], 0, b"(gone)") is True
+    assert memory.browse(5, 2501, 2499, 9, 0)[0][0][2] == b"(gone)"
+    assert len(looked_at) < 100

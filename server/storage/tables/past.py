@@ -134,7 +134,7 @@ class Past(Conversations, Pages):
                 " ORDER BY number " + order, talk, after, before) as others:
             yield from heapq.merge(sound_exactly(texts), sound_exactly(others), reverse=latest)
 
-    def _number_at(self, time: int) -> int:
+    def _number_at(self, room: int, partner: bytes, time: int) -> int:
         """By halves: no message's time is earlier than that of one with a smaller number, unless the clock was set."""
         low, high = 0, self._number + 1
         while low < high:
@@ -146,8 +146,8 @@ class Past(Conversations, Pages):
                 high = middle
         return low
 
-    def _number_from(self, time: int) -> int:
-        found = self._row("SELECT min(number) FROM messages WHERE number >= ?", self._number_at(time))
+    def _number_from(self, room: int, partner: bytes, time: int) -> int:
+        found = self._row("SELECT min(number) FROM messages WHERE number >= ?", self._number_at(room, partner, time))
         return BEHIND_ALL if found is None or found[0] is None else int(found[0])
 
     # ---- by places
