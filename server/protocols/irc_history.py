@@ -153,6 +153,8 @@ def read_mark(target: bytes, time: Optional[int]) -> Any:
 def redact(client: Any, params: List[bytes]) -> Commands:
     """REDACT."""
     target, number = params[:2]
+    if number.isdigit():
+        number = number.lstrip(b"0") or b"0"  # as others know the message
     why = heard(params[2], b"").plain or b"" if len(params) > 2 else b""
 
     def told(client: Any, answer: Any) -> None:

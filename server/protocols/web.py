@@ -272,7 +272,7 @@ def _hello(fields: Fields, most: int) -> events.Command:
 
 def _history(fields: Fields, most: int) -> events.Command:
     partner, before, after = _raw_or_none(fields, "with"), _number(fields, "before"), _number(fields, "after")
-    if partner is not None and "room" in fields or before is not None and after is not None:
+    if partner == b"" or partner is not None and "room" in fields or before is not None and after is not None:
         raise _Unfit
     return events.Browse(_room(fields) if partner is None else None, partner, before, after, _most(fields))
 

@@ -499,6 +499,8 @@ def test_who_wants_to_know_is_told_what_was_removed_of_a_conversation():
         assert client.asked == [events.Redact(b"bob", b"8", b"")]
         client.answers[events.Redact] = lambda asked: events.Refused(Reason.NO_SUCH_NUMBER, asked)
         assert b" FAIL REDACT UNKNOWN_MSGID bob 8 :" in client.send(b"REDACT bob 8")[0]
+    assert of(b"REDACT bob 007", b"REDACT #dev 00") == [
+        events.Redact(b"bob", b"7", b""), events.Manage(b"#dev", "redact", b"0", b"")]
 
 
 def test_tags_are_told_to_those_only_who_have_asked():

@@ -49,6 +49,7 @@ COMMANDS = [
     ({"do": "history"}, events.Browse(HOME, None, None, None, 200)),
     ({"do": "history", "room": "#dev", "before": 9, "most": 5}, events.Browse(b"#dev", None, 9, None, 5)),
     ({"do": "history", "with": "bob", "after": 0, "most": 999}, events.Browse(None, b"bob", None, 0, 200)),
+    ({"do": "history", "with": ""}, Malformed(Reason.BAD_FORM, events.Browse)),
     ({"do": "history", "with": "bob", "room": "#dev"}, Malformed(Reason.BAD_FORM, events.Browse)),
     ({"do": "history", "before": 1, "after": 1}, Malformed(Reason.BAD_FORM, events.Browse)),
     ({"do": "history", "before": 1.5}, Malformed(Reason.BAD_FORM, events.Browse)),
