@@ -33,6 +33,7 @@ from parley.server.protocols.irc_words import (
     HOST,
     NUMERICS,
     OTHERWISE,
+    heard,
     is_in_batch,
     is_nick,
     lines_of,
@@ -691,7 +692,8 @@ class Decoder:
         def gone(client: "Decoder", answer: Any) -> None:
             client._out.append(b"%bERROR :Closing link: %b\r\n" % (client._front(), why or b"Quit"))
 
-        why = b"Quit: " + params[0] if params and params[0] else b""
+        given = heard(params[0], b"").plain if params else None
+        why = b"Quit: " + given if given else b""
         return [events.Labelled(gone, events.Quit(why))]
 
     def nothing(self, params: List[bytes]) -> Optional[Commands]:

@@ -116,7 +116,7 @@ def _looked_around(client: Any, looked: Any) -> None:
 
 def part(client: Any, params: List[bytes]) -> Commands:
     """PART. Some bots put no colon before a reason of several words."""
-    why = b" ".join(params[1:])
+    why = heard(b" ".join(params[1:]), b"").plain or b""
     return [asks(functools.partial(_parted, room, why), events.Exit(room, why)) for room in listed(params[0])]
 
 
@@ -337,8 +337,7 @@ def mode(client: Any, params: List[bytes]) -> Commands:
     sign, rest = b"+", params[2:]
     switched: Dict[bytes, bytes] = {}  # what is set together, and told in one line
     listed_already: Set[bytes] = set()
-    for position in range(len(params[1])):
-        letter = params[1][position:position + 1]
+    for letter in map(str.encode, params[1].decode()):
         if letter in b"+-":
             sign = letter
         elif letter in _MASKS and not rest:
@@ -468,8 +467,7 @@ def _mode_of_oneself(client: Any, params: List[bytes]) -> Commands:
         return None
     commands: List[Any] = []
     sign = b"+"
-    for position in range(len(params[1])):
-        letter = params[1][position:position + 1]
+    for letter in map(str.encode, params[1].decode()):
         if letter in b"+-":
             sign = letter
         elif letter in b"iwB":

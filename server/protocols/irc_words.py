@@ -122,14 +122,9 @@ def real_name_of(known: Any, name: bytes) -> bytes:
 
 
 def middle(raw: bytes) -> bytes:
-    """What a client has sent as a parameter, to be repeated where another one follows."""
-    word = raw.lstrip(b":").split(b" ", 1)[0]
+    """What a client has sent as a parameter, in canonical form, to be repeated where another one follows."""
+    word = canonical(raw).lstrip(b":").split(b" ", 1)[0]
     return word or b"*"
-
-
-def word(raw: bytes) -> bytes:
-    """Likewise, in the canonical form, as others are told it."""
-    return canonical(middle(raw)).replace(b" ", b"_")
 
 
 # ---- masks

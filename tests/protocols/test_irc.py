@@ -637,6 +637,26 @@ def test_no_text_and_no_tag_has_in_it_what_ends_a_line_or_what_a_terminal_obeys(
                 assert raw == raw.decode().encode() and not re.search("[\x80-\x9f\u2028]", raw.decode())
 
 
+@for_each("line", [
+    b"JOIN %b", b"PART %b", b"TOPIC %b", b"KICK %b bob", b"INVITE bob %b", b"WHOIS %b", b"NAMES %b", b"WHO %b",
+    b"FOO%b", b"PRIVMSG %b :hi", b"MODE %b +x", b"MODE #dev +%b", b"MODE ann +%b", b"CAP %b", b"BATCH %b",
+    b"CHATHISTORY %b", b"REDACT #dev %b", b"MARKREAD #dev %b", b"WHOWAS %b", b"NICK %b", b"PART #dev :%b", b"QUIT :%b",
+    b"RENAME #dev %b", b"REGISTER %b * x", b"METADATA %b GET url"])
+def test_what_a_client_has_sent_is_told_it_again_without_controls_and_in_whole_characters(line):
+    client = Client(b"ann", caps=b"draft/metadata-3 draft/multiline batch")
+    for kind in events.COMMANDS:
+        client.answers[kind] = lambda asked: events.Refused(Reason.NOBODY, asked)
+    client.answers[events.Exit] = client.answers[events.Quit] = events.Done(events.Quit())
+    for bad in (b"a" + FORGED.replace(b" ", b""), "\u00e9".encode(), b"\x1b", b"\x02bold"):
+        for told in client.send(line % bad):
+            assert not re.search(rb"[\x00-\x1f\x7f]", told[:-2]) and told.decode()
+
+
+def test_why_somebody_leaves_has_no_colours():
+    assert of(b"PART #dev :\x02\x0304bye", b"QUIT :\x02\x0304bye") == [
+        events.Exit(b"#dev", b"bye"), events.Quit(b"Quit: bye")]
+
+
 def test_a_line_whose_tags_are_no_utf8_is_refused_and_so_is_such_a_label():
     client = Client(b"ann", caps=b"labeled-response message-tags")
     assert codes(client.send(b"@label=\xff;+x=\xff PRIVMSG #dev :hi")) == ["FAIL"] and client.asked == []
