@@ -4,6 +4,7 @@ A name is 1 to 32 printable characters in Unicode's NFC, without white space, "|
 combining mark, and not one of the reserved words. In the server it is the UTF-8 of that.
 """
 import functools
+import re
 import unicodedata
 from typing import Collection, Dict, FrozenSet, Set, Tuple
 
@@ -11,6 +12,7 @@ from parley.server.chat.lookalikes import LOOKS_LIKE, NOT_DRAWN, PAIRS
 
 LONGEST = 32
 _NOT_OF_ROOMS = frozenset(",:")
+_CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f]")
 _LONGEST_RAW = 512  # bytes; more cannot become LONGEST characters, and normalising a long run of marks takes long
 
 # What UTS 39 makes of each character: its prototype, or nothing where nothing is drawn.
@@ -68,13 +70,17 @@ def room_and_claims(raw: bytes) -> Tuple[bytes, Tuple[bytes, ...]]:
 
 
 def spelled(raw: bytes) -> bytes:
-    """The spelling under which `raw` would be found among canonical names; empty if it can be none."""
+    """The spelling under which `raw` would be found among canonical names; empty if it can be none.
+
+    So there are no controls in it, and it may be told again.
+    """
     if len(raw) > _LONGEST_RAW:
         return b""
     try:
-        return unicodedata.normalize("NFC", raw.decode()).encode()
+        name = unicodedata.normalize("NFC", raw.decode())
     except UnicodeDecodeError:
         return b""
+    return name.encode() if name.isprintable() or not _CONTROLS.search(name) else b""
 
 
 def claims(name: bytes) -> Set[bytes]:

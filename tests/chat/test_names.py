@@ -248,6 +248,11 @@ def test_what_can_be_nobodys_name_can_be_looked_for_too(raw):
     claims(spelled(raw))
 
 
+@pytest.mark.parametrize("raw", [b"\0", b"a\rb", b"a\n", b"a\x7f", "a\u0085b".encode(), "a\u009fb".encode()], ids=repr)
+def test_what_has_controls_can_be_nobodys_name_and_is_not_told_again(raw):
+    assert spelled(raw) == b""
+
+
 @pytest.mark.parametrize("raw", [b"x" * 600, "\u0301\u0327".encode() * 20000], ids=lambda raw: repr(raw)[:20])
 def test_nobody_looks_long_for_what_is_too_long_to_be_a_name(raw):
     assert len(spelled(raw)) <= 512

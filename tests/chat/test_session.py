@@ -599,6 +599,19 @@ def test_the_hub_is_not_bothered_with_names_that_are_too_long_to_be_any(member, 
 # ---- passwords
 
 
+@for_each("raw", [b"x" * 600, b"#" + b"x" * 600, b"\xff", b"a\0"])
+def test_what_can_be_the_name_of_none_does_not_mean_the_lobby_or_all_that_was_said_alone(in_state, hub, raw):
+    client = in_state(MEMBER)
+    asked = BROWSE._replace(room=raw), BROWSE._replace(room=None, partner=raw)
+    client.hear([*asked, Typing(HOME, raw), Watch((raw, b"bob"))])
+    assert client.audience.drain() == [Refused(Reason.NO_ROOM, asked[0]), Refused(Reason.INVALID_NAME, asked[1])]
+    assert hub.drain() == [("watch", 1, (b"bob",))]
+    stranger = in_state(STRANGER)
+    stranger.hear([Hello(b"token", b"run", ((raw, 5), (HOME, 6)))])
+    assert stranger.session._coming == (b"token", b"run", ((HOME, 6),))
+
+
+
 @pytest.mark.parametrize("password", [b"", b"x" * 129, b"\xff"], ids=lambda password: repr(password)[:20])
 @pytest.mark.parametrize("state, command", [
     (STRANGER, lambda password: SignUp(b"ann", password)), (MEMBER, lambda password: SignUp(b"ann", password)),
@@ -1161,8 +1174,9 @@ def test_a_room_is_found_in_whatever_normal_form_its_name_is_written(member, hub
 
 
 @pytest.mark.parametrize("about, text, as_lines", [
-    (b"", b"one\ntwo\n", (b"", "one\u2424two\u2424".encode())), (b"a\nb", b"why", ("a\u2424b".encode(), b"why")),
-    (b"a\x1b[31m", b"why", ("a\u241b[31m".encode(), b"why")), (b"\xff", b"why", (b"", b"why"))])
+    (b"", b"one\ntwo\n", (b"", "one\u2424two\u2424".encode())), (b"a\nb", b"why", (b"", b"why")),
+    ("a\u2028b".encode(), b"why", ("a\u2424b".encode(), b"why")), (b"a\x1b[31m", b"why", (b"", b"why")),
+    (b"\xff", b"why", (b"", b"why"))])
 @pytest.mark.parametrize("act", ["topic", "kick", "ban", "set"])
 def test_what_is_managed_is_in_one_line(member, hub, act, about, text, as_lines):
     member.hear([Manage(b"#dev", act, about, text)])

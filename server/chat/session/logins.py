@@ -126,7 +126,8 @@ class Logins(Base):
 
     @handles(events.Hello, of=(STRANGER,))
     def _hello(self, hello):
-        client, marks = self.client, tuple([(room and self._named(room), number) for room, number in hello.marks])
+        client, named = self.client, [(room, room and self._named(room), number) for room, number in hello.marks]
+        marks = tuple([(name, number) for room, name, number in named if name or not room])
         self._coming = hello.session or b"", hello.run, marks
         if hello.session is None:
             self._ask(hello, ToHub.Hello(client.number))

@@ -82,7 +82,7 @@ class Personal(Base):
     def _watch(self, watch):
         self.client.charge(len(watch.names) // WATCHED_A_MESSAGE)
         self.client.hub.ask(ToHub.Watch(
-            self.client.number, tuple(map(spelled, watch.names)), self._traits.converses))
+            self.client.number, tuple(filter(None, map(spelled, watch.names))), self._traits.converses))
 
     @handles(events.MarkRead)
     def _mark_read(self, mark):

@@ -58,6 +58,9 @@ class Questions(Base):
     def _browse(self, browse):
         room = b"" if browse.room is None else self._named(browse.room)
         partner = b"" if browse.partner is None else self._whom(browse.partner)
+        if not room and not partner:  # it can be the name of none, and without both it would be told of nobody
+            self._refuse(Reason.NO_ROOM if browse.partner is None else Reason.INVALID_NAME, browse)
+            return
         wanted = room, partner, browse.before, browse.after, browse.most
         if browse.exactly:
             self._look_up(browse, ToHub.BrowseExactly(

@@ -138,7 +138,8 @@ class Talk(Rooms):
 
     @handles(events.Typing)
     def _typing(self, typing):
-        room = LOBBY if typing.to else self._room(typing.room)
+        to = typing.to and spelled(typing.to)
+        room = LOBBY if to else None if typing.to else self._room(typing.room)
         if room is not None and self.client.heard_at - self._typed_at >= TYPING_EVERY:
             self._typed_at = self.client.heard_at
-            self.client.hub.ask(ToHub.Typing(self.client.number, room, typing.to and spelled(typing.to)))
+            self.client.hub.ask(ToHub.Typing(self.client.number, room, to))
