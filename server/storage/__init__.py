@@ -1,1 +1,1 @@
-"""What outlives a connection, and, if it is to, the server: the log of all that was said, accounts, kept messages."""
+"""What outlives a connection, in memory or in a database: messages, accounts, boxes, sessions, read markers."""

@@ -1,4 +1,4 @@
-"""Copies of a database, made while a server writes to it."""
+"""Copies of the database, made while the server writes to it."""
 import contextlib
 import os
 import sqlite3
@@ -8,20 +8,20 @@ from typing import Any, Callable, Optional, Union
 from urllib.parse import quote
 
 UNFINISHED = ".unfinished"  # the end of a copy's name until it is complete
-PAGES = 256  # that are copied at a time; of 4 KiB each
-STEPS = 20000  # of SQLite's virtual machine at a time, where it copies all pages in one statement
+PAGES = 256  # of 4 KiB each, copied between two pauses
+STEPS = 20000  # of SQLite's virtual machine between two pauses, where one statement copies all pages
 IN_PAGES = hasattr(sqlite3.Connection, "backup")  # from Python 3.7 on
-PAUSE = 0.005  # seconds in between, in which the disk is there for others
+PAUSE = 0.005  # seconds of a pause, so that the disk has time for others
 
 Result = Union[bool, str]  # True, or why there is no copy
 
 
 class _Stopped(Exception):
-    """Nobody wants the copy any more."""
+    """The copy is not wanted any more."""
 
 
 class Copying:
-    """A copy that a thread makes. database, path: see `copied`."""
+    """A copy that is made by a thread. database, path: see `copied`."""
 
     def __init__(self, database: str, path: str) -> None:
         self._result: Optional[Result] = None
@@ -37,22 +37,22 @@ class Copying:
             raise _Stopped
 
     def result(self) -> Optional[Result]:
-        """What `copied` returns; None until it is done."""
+        """What `copied` has returned; None until then."""
         return self._result
 
     def stop(self) -> None:
-        """Make no copy, unless it is complete."""
+        """Stop, unless the copy is complete."""
         self._stopped.set()
         self._thread.join()
 
 
 def copied(database: str, path: str, pause: Optional[Callable[..., None]] = None) -> Result:
-    """Copy what the last commit has left in a database. Others may read it and write to it meanwhile.
+    """Copy a database as it was after the last commit. Meanwhile others may read it and write to it.
 
     Returns True once the copy is on the disk, or a text that says why there is none.
 
-    database: its path. path: of the copy, absolute; nothing may be there. Only this user may read the copy.
-    pause: called again and again meanwhile; what it raises ends it.
+    database: its path. path: of the copy, absolute; no file may be there. Only this user may read the copy.
+    pause: called again and again; an exception from it ends the copying.
     """
     if not os.path.isabs(path):
         return "%s: not an absolute path" % path
@@ -61,7 +61,7 @@ def copied(database: str, path: str, pause: Optional[Callable[..., None]] = None
         if os.path.lexists(path):
             return "%s: is there already; choose another name" % path
         with contextlib.suppress(FileNotFoundError):
-            os.unlink(unfinished)  # of a server that was killed
+            os.unlink(unfinished)  # left by a server that was killed
         os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         try:
             _copy(database, unfinished, pause)
@@ -84,7 +84,7 @@ def _copy(database: str, path: str, pause: Optional[Callable[..., None]]) -> Non
     with contextlib.closing(
             sqlite3.connect("file:%s?mode=ro" % quote(database), isolation_level=None, uri=True)) as source:
         if IN_PAGES:
-            # Within a transaction it sees nothing of what is committed later, which would have it begin anew.
+            # Outside of a transaction it would begin anew after each commit of others.
             source.execute("BEGIN")
             source.execute("SELECT count(*) FROM sqlite_master").fetchall()
             with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as target:
@@ -99,7 +99,7 @@ def _copy(database: str, path: str, pause: Optional[Callable[..., None]]) -> Non
 
 
 def _flush(path: str) -> None:
-    """See that it is on the disk: a file, or what a directory says of those in it."""
+    """Flush a file, or the names in a directory, to the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

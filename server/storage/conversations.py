@@ -1,4 +1,4 @@
-"""What two have said to each other, in memory, and the addresses that it came from."""
+"""Conversations between two users, in memory, and the addresses from which they came."""
 import collections
 from typing import Iterator, List, MutableMapping, Optional
 
@@ -9,13 +9,16 @@ from parley.server.storage.pages import MOST_BYTES, MOST_MESSAGES, Pair
 from parley.server.storage.talk import EXTRA_SIZE, Extras, whole_of, without_text
 
 MOST_OF_ONE = 2 * MOST_BYTES  # bytes of memory for one conversation
-SAID_SIZE = tuple_of(4) + 2 * INT + BYTES + ITEM  # beside the text; the sender's name is the conversation's
+SAID_SIZE = tuple_of(4) + 2 * INT + BYTES + ITEM  # beside the text; the sender's name is shared with `names`
 CONVERSATION_SIZE = SLOT + ORDERED_SLOT + tuple_of(2) + 2 * BYTES + OBJECT + 2 * ITEM + INT + LIST  # beside the names
-SOURCE_SIZE = SLOT + OBJECT + INT + 2 * BYTES + 320  # of an address with conversations
+SOURCE_SIZE = SLOT + OBJECT + INT + 2 * BYTES + 320  # of a `Source`, beside its conversations
 
 
 class Source:
-    """The conversations of one address, the one that was silent longest first, and their size in memory."""
+    """The conversations whose latest message came from one address, the one that was silent longest first.
+
+    key: the address. size: bytes of memory of all of them.
+    """
 
     __slots__ = ("key", "size", "conversations")
 
@@ -26,9 +29,10 @@ class Source:
 
 
 class Conversation:
-    """The latest messages between two, of a bounded number and size in memory. Times are in milliseconds.
+    """The latest messages between two, bounded in number and in memory. Times are in milliseconds.
 
-    source: of the latest one. extras: as those of `Talk`.
+    names: of both, sorted. size: bytes of memory. messages: (number, sender, text, time) of each.
+    source: of the latest message. extras: see `Talk`.
     """
 
     __slots__ = ("names", "size", "messages", "source", "extras")
@@ -42,8 +46,8 @@ class Conversation:
         self.extras: Optional[Extras] = None
 
     def add(self, number: int, sender: bytes, text: bytes, when: int, extra: bytes = b"") -> None:
-        """One more, and perhaps fewer of the oldest."""
-        own_copy = self.names[sender == self.names[1]]  # of the name, of which one is enough
+        """Add a message; the oldest are forgotten if there are too many."""
+        own_copy = self.names[sender == self.names[1]]  # one object for each name is enough
         if extra:
             self.extras = self.extras or {}
             self.extras[number] = (0, b"", extra) if text else (when, own_copy, extra)
@@ -63,15 +67,15 @@ class Conversation:
         del self.messages[:forgotten]
 
     def _forget_extras(self) -> None:
-        """The oldest extras are gone, if there are too many."""
+        """Forget the oldest extras, if there are too many."""
         extras = self.extras or {}
         while len(extras) > MOST_MESSAGES or self.size > MOST_OF_ONE and len(extras) > 1:
             self.size -= EXTRA_SIZE + len(extras.pop(next(iter(extras)))[2])
 
     def redact(self, number: int, sender: bytes, text: bytes) -> Optional[Listed]:
-        """Of a message by this sender only this text is left, and REDACTED. Gives what it was; None if there is none.
+        """Replace a message of this sender by this text and the extra REDACTED. Returns the former message, or None.
 
-        What had no text is gone; nothing of what it was is given then but who said it.
+        A message without a text is removed altogether; of this only number and sender are returned.
         """
         extras = self.extras or {}
         _, by, extra = extras.get(number, (0, b"", b""))
@@ -91,7 +95,7 @@ class Conversation:
         return None
 
     def between(self, after: int, before: int, latest: bool) -> Iterator[Listed]:
-        """The messages that have numbers between two others, from the first on or from the latest; times in seconds."""
+        """The messages with numbers between two others, in order, or with `latest` in reverse; times in seconds."""
         for number, sender, text, when in reversed(self.messages) if latest else self.messages:
             if after < number < before:
                 yield number, sender, text, when // 1000

@@ -1,4 +1,4 @@
-"""The store of a server that keeps everything: an SQLite database."""
+"""The store of a server with a storage directory: an SQLite database."""
 import time
 from typing import Callable, List, Optional, Tuple
 
@@ -15,17 +15,15 @@ from parley.server.storage.tables.sessions import Sessions
 
 
 class Database(Pruning, Boxes, Accounts, Sessions, Past):
-    """A store as `server.storage.memory.Store` describes it, in a file.
+    """The store that `parley.server.storage.memory.Store` describes, in a file.
 
-    Here is what concerns several of its parts, each of which has the tables of one subject (`server.storage.tables`).
-    Writes belong into a `transaction()`. Any method may raise sqlite3.Error; what is not committed is then not stored.
+    Each of its base classes has the tables of one subject (`parley.server.storage.tables`); here is what concerns
+    several of them. Writes belong into a `transaction()`. Any method may raise sqlite3.Error; then nothing of the
+    transaction is stored.
 
-    path: of the database. StoreError if it cannot be used.
-    sync: a key of `SYNC` in `server.storage.tables.file`.
-    keep_messages, keep_days: how many messages, and for how long; 0 is no limit.
+    path: of the database; StoreError if it cannot be used. sync, clock, mode: see `DatabaseFile`.
+    keep_messages, keep_days: how many messages are kept, and for how long; 0 is no limit.
     keep_room_messages: how many of each room but the lobby; 0 is no limit.
-    clock: gives seconds since the epoch.
-    mode: "rwc" makes the file if it is not there, "rw" does not, "ro" only reads.
     """
 
     def __init__(self, path: str, sync: str = "each-commit", keep_messages: int = 0, keep_days: int = 0,
@@ -71,7 +69,7 @@ class Database(Pruning, Boxes, Accounts, Sessions, Past):
         self._connection.execute(
             "INSERT OR REPLACE INTO accounts (name, secret, since, made) VALUES (?, ?, ?, ?)",
             (name.decode(), secret, self._number if since is None else since, self._now()))
-        self._connection.execute("DELETE FROM kept WHERE receiver = ?", (name.decode(),))  # it was for somebody else
+        self._connection.execute("DELETE FROM kept WHERE receiver = ?", (name.decode(),))  # a former owner's
         return True
 
     def close_account(self, name: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""The directory that a server keeps everything in, and has to itself."""
+"""The storage directory, which a server has for itself."""
 import errno
 import fcntl
 import os
@@ -7,11 +7,11 @@ import time
 from typing import Optional
 
 DATABASE, LOCK, CONTROL = "parley.db", "lock", "control.sock"
-WAIT = 5.0  # seconds for the last processes of a server that was killed to leave, on a busy machine
+WAIT = 5.0  # seconds within which the processes of a server that was killed end, on a busy machine
 
 
 class CannotUse(Exception):
-    """The directory is not fit for use; the text says which, why, and what to do. errno: as of an OSError."""
+    """The directory cannot be used; the text says which, why, and what to do. errno: as of an OSError."""
 
     def __init__(self, text: str, number: Optional[int]) -> None:
         super().__init__(text)
@@ -19,12 +19,12 @@ class CannotUse(Exception):
 
 
 class Directory:
-    """A directory of our own, locked for as long as a process that has not let go of it lives.
+    """A directory that is locked until all processes that have inherited the lock have ended, or let go of it.
 
-    It is made, with access for its owner only, if it is not there. CannotUse if others can write to it or read it, if
-    it is not this user's, or if another process has locked it.
+    If it does not exist it is created, with access for its owner only. CannotUse if other users can read or write it,
+    if it belongs to another user, or if another process has locked it.
 
-    path: absolute. database, control: paths of the database, and of the socket for operators, in it.
+    path: absolute. database, control: the paths of the database and of the operators' socket in it.
     """
 
     def __init__(self, path: str) -> None:
@@ -41,7 +41,7 @@ class Directory:
                             % (path, error.strerror), error.errno) from None
 
     def _look(self) -> None:
-        """Whoever else can write here could give out accounts."""
+        """CannotUse if others have access: whoever can write here can give accounts to anybody."""
         seen = os.lstat(self.path)
         if not stat.S_ISDIR(seen.st_mode):
             raise CannotUse("%s: not a directory but a link or a file; name the directory itself" % self.path,
@@ -54,7 +54,7 @@ class Directory:
                             errno.EPERM)
 
     def _locked(self) -> int:
-        """The descriptor of the file that is locked."""
+        """Lock the directory. Returns the descriptor of the lock file."""
         lock = os.open(os.path.join(self.path, LOCK), os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o600)
         deadline = time.monotonic() + WAIT
         while True:
@@ -73,7 +73,7 @@ class Directory:
                 return lock
 
     def let_go(self) -> None:
-        """Unlock the directory, unless another process has inherited the lock."""
+        """Unlock the directory, unless another process still has the lock."""
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None

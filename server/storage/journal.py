@@ -1,11 +1,12 @@
-"""The journal: the process that makes things durable, and its end in the hub.
+"""The journal: the process that writes to the database and reads from it, and its end in the hub.
 
-The hub asks in one order and gets its answers in the same order, later. Whatever has come to the process meanwhile is
-one transaction (group commit), so that a busy chat has few of them, and talk of which nobody wants to know that it is
-stored waits a moment for more. Nobody but who waits for an answer waits for a disk. Requests are counted: a process
-that takes over from a dead one says how many are in the database, and is asked again what is not.
+The hub sends requests and gets the answers in the same order. All requests that have come to the process by the time
+that it is free are one transaction (group commit); talk that nobody wants acknowledged first waits UNAWAITED for more.
+So only those who wait for an answer wait for the disk. Requests are counted, and the count is part of each commit: a
+process that takes over from a dead one reports the count in the database, and gets the requests after that again.
 """
 import collections
+import contextlib
 import logging
 import multiprocessing.connection
 import os
@@ -34,25 +35,24 @@ from parley.server.storage.database import Database
 from parley.server.storage.memory import Store
 from parley.server.storage.tables.schema import StoreError
 
-READS = frozenset(messages(ReadStore)) | {"backup"}  # what changes nothing
-LATER = "later"  # the result, which no other has, of a request that gets an answer of its own: `FromJournal.BackedUp`
-MOST_WAITING = 24 << 20  # bytes of memory for requests that wait for the process; more are answered with None at once
-# What one takes beside its frame, with what is to be done once it is answered: for talk little, for a question a few
-# functions and their variables.
+READS = frozenset(messages(ReadStore)) | {"backup"}  # requests that change nothing in the database
+LATER = "later"  # the result of a request that is answered by `FromJournal.BackedUp`, later
+MOST_WAITING = 24 << 20  # bytes of memory for requests without an answer; further ones are answered with None at once
+# Memory of a request beside its frame, with the function that waits for the answer, and with what that refers to.
 TALK_SIZE = tuple_of(2) + ITEM + BYTES + 576
 QUESTION_SIZE = tuple_of(2) + ITEM + BYTES + 704
-UNAWAITED = 0.02  # seconds until talk is stored, if nothing comes meanwhile that somebody awaits
-PRUNE_EVERY = 60.0  # seconds
-LOOK_AT_COPY = 0.1  # seconds
-TRY_AGAIN = 10.0  # seconds until it is tried whether something can be stored again
-MOST_UNANSWERED = 6  # looks of the hub without an answer, some nine seconds
-HOPELESS = 2  # processes that died one after the other without having done anything
+UNAWAITED = 0.02  # seconds that talk waits for more, unless a request comes whose answer somebody waits for
+PRUNE_EVERY, PRUNE_AGAIN = 60.0, 0.1  # seconds; the latter while there is more to delete
+LOOK_AT_COPY = 0.1  # seconds between two looks whether a copy is complete
+TRY_AGAIN = 10.0  # seconds after a failure until it is tried whether something can be stored
+MOST_UNANSWERED = 6  # checks of the hub without an answer, some nine seconds
+HOPELESS = 2  # after so many processes in a row that died without an answer, waiting requests fail
 
 log = logging.getLogger(__name__)
 
 
 class InProcess(AskedStore):
-    """Asks a store in this process: the answer comes at once."""
+    """The store in memory, in the hub's own process: answers come at once."""
 
     process = None
     ready = True
@@ -64,7 +64,7 @@ class InProcess(AskedStore):
         return {"waiting": 0, "bytes": 0, "seconds": 0.0, "failing": False}
 
     def __init__(self, store: Union[Store, Database]) -> None:
-        self.identity = os.urandom(8).hex().encode()  # as the store in memory is another at each start
+        self.identity = os.urandom(8).hex().encode()  # a new one at each start, like what it stores
         self._store = store
         self._handlers = _handlers(store)
 
@@ -78,10 +78,9 @@ class InProcess(AskedStore):
 
 
 class Journal(AskedStore, Aide):
-    """Asks a database in another process.
+    """The hub's end: sends requests to the process, and calls the functions that wait for the answers.
 
-    open_store: opens it; called in the process.
-    last_number, reserved, identity: see `AskedStore`.
+    open_store: opens the database; called in the process. last_number, reserved, identity: see `AskedStore`.
     """
 
     def __init__(self, open_store: Callable[[], Database], last_number: int = 0, reserved: int = 0,
@@ -93,18 +92,18 @@ class Journal(AskedStore, Aide):
         self._open_store = open_store
         self._handlers = handlers(FromJournal, self)
         self._run = os.urandom(8).hex()
-        self._answered = 0  # requests of this run
+        self._answered = 0  # requests of this run (life of the server)
         self._waiting: Deque[Tuple[bytes, Then]] = collections.deque()
         self._waiting_size = 0  # in memory
         self._unsent: List[bytes] = []  # frames of this turn
-        self._ready = False  # has the process said how far it has come?
-        self._closed = False  # is it no use to ask until there is another process?
-        self._fruitless = 0  # processes in a row that have done nothing
+        self._ready = False  # has the process reported the count in the database?
+        self._closed = False  # do requests fail at once, until there is another process?
+        self._fruitless = 0  # processes in a row that died without an answer
         self._mourned = False  # has the end of this process been noticed?
         self._heard_at = time.monotonic()
         self._failing = False
         self._commits = Durations()
-        self._backed_up: Optional[Then] = None  # what waits for a copy that is being made
+        self._backed_up: Optional[Then] = None  # waits for the copy that is being made
 
     # ---- asking
 
@@ -126,7 +125,7 @@ class Journal(AskedStore, Aide):
         self.talk(packed(request), then)
 
     def flush(self) -> None:
-        """See `Aide`. What a dead process has not done its successor is asked again."""
+        """See `Aide`. What cannot be sent to a dead process is sent to its successor (`through`)."""
         unsent, self._unsent = self._unsent, []
         self._put(b"".join(unsent))
 
@@ -146,7 +145,7 @@ class Journal(AskedStore, Aide):
 
     @property
     def ready(self) -> bool:
-        """Has the process opened the database, and said how far it has come?"""
+        """Has the process opened the database, and reported the count in it?"""
         return self._ready
 
     @property
@@ -155,11 +154,11 @@ class Journal(AskedStore, Aide):
         return len(self._waiting)
 
     def status(self) -> Dict[str, Any]:
-        """What operators want to know.
+        """For operators.
 
-        waiting: how many requests are not answered yet. bytes: of memory that these take.
-        seconds: since the last answer, or since the first of these was asked.
-        failing: could the latest of them not be stored? commits: how long storing took, as `Durations.plain`.
+        waiting: requests without an answer. bytes: of memory that these take. seconds: since the last answer, or since
+        the first of these requests. failing: could the latest one not be stored? commits: durations of transactions, as
+        `Durations.plain`.
         """
         return {"waiting": len(self._waiting), "bytes": self._waiting_size,
                 "seconds": time.monotonic() - self._heard_at, "failing": self._failing,
@@ -171,7 +170,7 @@ class Journal(AskedStore, Aide):
         return self._unanswered > MOST_UNANSWERED
 
     def hear(self) -> None:
-        """Take the answers that are there. EOFError if the process is gone."""
+        """See `Aide`. EOFError if the process has ended."""
         try:
             super().hear()
         except EOFError:
@@ -189,7 +188,7 @@ class Journal(AskedStore, Aide):
                 self.backed_up("the process that made the copy has ended")
 
     def through(self, through: int) -> None:
-        """The process has this many requests of our run in its database: only what they were to read is asked again."""
+        """So many requests of this run are in the database. Those of them that only read are sent again."""
         again = []
         while self._answered < through:
             frame, then = self._next()
@@ -204,7 +203,7 @@ class Journal(AskedStore, Aide):
         self._closed = self._failing = False
 
     def results(self, results: List[Any], broken: bool, failing: bool, commit_seconds: Optional[float]) -> None:
-        """See `FromJournal.Results`. If `broken`, the process ends without doing any more."""
+        """See `FromJournal.Results`. If `broken`, the process ends without doing anything else."""
         self._fruitless = 0
         self._failing = failing
         if commit_seconds is not None:
@@ -232,7 +231,7 @@ class Journal(AskedStore, Aide):
         return frame, then
 
     def _give_up(self) -> None:
-        """Nobody is there to ask: whoever waits is told so."""
+        """There is no process for now: all waiting requests fail."""
         self._closed = True
         while self._waiting:
             self._next()[1](None)
@@ -240,7 +239,7 @@ class Journal(AskedStore, Aide):
     # ---- in the process
 
     def process(self, down: Queue, up: Queue) -> None:
-        """What the process does, until the hub is gone and all is stored, or the database is broken.
+        """See `Aide`: until the hub is gone and everything is stored, or the database is broken.
 
         Writes to `up` block; reads from `down` do not.
         """
@@ -250,52 +249,81 @@ class Journal(AskedStore, Aide):
         except StoreError as error:
             log.error("%s", error)
             return
-        scribe: Optional[Scribe] = None
-        frames: List[bytes] = []
-        next_prune = next_try = due = time.monotonic() + PRUNE_EVERY
-        while True:
-            patience = max(0.0, (due if frames else next_prune) - time.monotonic())
-            if scribe and scribe.is_copying:
-                patience = min(patience, LOOK_AT_COPY)
-            if scribe and scribe.failing and not frames:
-                patience = min(patience, max(0.0, next_try - time.monotonic()))
-            multiprocessing.connection.wait([down.fileno()], patience)
-            try:
-                came = down.get()
-                if came and scribe is None:
-                    _, (run, answered) = called(came.pop(0))
-                    scribe = Scribe(store, run, answered)
-                    up.put(packed(FromJournal.Through(scribe.through)))
-                if came and not frames:
-                    due = time.monotonic() + UNAWAITED
-                frames += came
-                if scribe and frames and (time.monotonic() >= due or not all(map(_is_unawaited, came))):
-                    batch, frames = frames, []
-                    results = scribe.write(batch)
-                    up.put(packed(FromJournal.Results(results, scribe.broken, scribe.failing, scribe.commit_seconds)))
-                    next_try = time.monotonic() + TRY_AGAIN
-                elif scribe and scribe.failing and not frames and time.monotonic() >= next_try:
-                    next_try = time.monotonic() + TRY_AGAIN
-                    if scribe.try_again():
-                        up.put(packed(FromJournal.Results([], False, False, None)))
-                copied = scribe.copied() if scribe else None
-                if copied is not None:
-                    up.put(packed(FromJournal.BackedUp(copied)))
-            except (EOFError, BrokenPipeError):
-                break
-            if scribe and scribe.broken:
-                break
-            if time.monotonic() >= next_prune:
-                next_prune = time.monotonic() + (0.1 if scribe and scribe.prune() else PRUNE_EVERY)
-        if scribe and frames:
-            scribe.write(frames)  # the hub is gone, but this was said
-        if scribe:
-            scribe.stop_copying()
+        Writing(store, down, up).run()
         store.close()
 
 
+class Writing:
+    """The loop of the process."""
+
+    def __init__(self, store: Database, down: Queue, up: Queue) -> None:
+        self._store = store
+        self._down, self._up = down, up
+        self._scribe: Optional[Scribe] = None  # from the hub's first message on, `ToJournal.Begin`
+        self._frames: List[bytes] = []  # requests that wait for more
+        self._due = self._next_try = self._next_prune = time.monotonic() + PRUNE_EVERY
+
+    def run(self) -> None:
+        """Until the hub is gone, or the database is broken."""
+        with contextlib.suppress(EOFError, BrokenPipeError):  # the hub is gone
+            while True:
+                multiprocessing.connection.wait([self._down.fileno()], self._seconds_to_wait())
+                came = self._down.get()
+                if came and self._scribe is None:
+                    self._begin(came.pop(0))
+                if self._scribe:
+                    self._take(self._scribe, came)
+                    if self._scribe.broken:
+                        break
+                self._prune()
+        if self._scribe:
+            if self._frames:
+                self._scribe.write(self._frames)  # the hub is gone, but this was said
+            self._scribe.stop_copying()
+
+    def _seconds_to_wait(self) -> float:
+        times = [self._due if self._frames else self._next_prune]
+        if self._scribe and self._scribe.is_copying:
+            times.append(time.monotonic() + LOOK_AT_COPY)
+        if self._scribe and self._scribe.failing and not self._frames:
+            times.append(self._next_try)
+        return max(0.0, min(times) - time.monotonic())
+
+    def _tell(self, message: Message) -> None:
+        self._up.put(packed(message))
+
+    def _begin(self, frame: bytes) -> None:
+        _, (run, answered) = called(frame)
+        self._scribe = Scribe(self._store, run, answered)
+        self._tell(FromJournal.Through(self._scribe.through))
+
+    def _take(self, scribe: "Scribe", came: List[bytes]) -> None:
+        """Write what has come, unless it is only talk that waits for more; and see to failures and copies."""
+        now = time.monotonic()
+        if came and not self._frames:
+            self._due = now + UNAWAITED
+        self._frames += came
+        if self._frames and (now >= self._due or not all(map(_is_unawaited, came))):
+            frames, self._frames = self._frames, []
+            results = scribe.write(frames)
+            self._tell(FromJournal.Results(results, scribe.broken, scribe.failing, scribe.commit_seconds))
+            self._next_try = time.monotonic() + TRY_AGAIN
+        elif scribe.failing and not self._frames and now >= self._next_try:
+            self._next_try = now + TRY_AGAIN
+            if scribe.try_again():
+                self._tell(FromJournal.Results([], False, False, None))
+        copied = scribe.copied()
+        if copied is not None:
+            self._tell(FromJournal.BackedUp(copied))
+
+    def _prune(self) -> None:
+        if time.monotonic() >= self._next_prune:
+            is_more = self._scribe and self._scribe.prune()
+            self._next_prune = time.monotonic() + (PRUNE_AGAIN if is_more else PRUNE_EVERY)
+
+
 class _Wanted(NamedTuple):
-    """A copy at this path, of what is there once the transaction is committed."""
+    """The result of a request for a copy at this path: it is begun after the commit of its transaction."""
 
     path: str
 
@@ -303,11 +331,11 @@ class _Wanted(NamedTuple):
 class Scribe:
     """Writes batches of requests into a database, one transaction for each.
 
-    run: of the server, a text that no other run has. answered: how many of its requests the hub has had answers to.
+    run: a text that identifies this life of the server. answered: how many of its requests the hub has got answers to.
     through: how many of its requests are in the database or answered.
-    broken: has anything but a full disk made a batch fail? Then what the open database knows of its file may be wrong.
+    broken: has a batch failed for any reason but a full disk? Then the open database may not fit its file any more.
     failing: could the last batch not be stored?
-    commit_seconds: what storing the last batch took; None if it was not stored, or only asked.
+    commit_seconds: duration of the last batch's transaction; None if it failed, or only read.
     """
 
     def __init__(self, store: Database, run: str, answered: int) -> None:
@@ -320,16 +348,16 @@ class Scribe:
         self.commit_seconds: Optional[float] = None
 
     def write(self, frames: Sequence[bytes]) -> List[Any]:
-        """Store the requests in `frames`. Returns their results.
+        """Do the requests in `frames` in one transaction. Returns their results.
 
-        None for each that could not be stored, or read; LATER for a copy, which is being made then: see `copied`.
+        The result is None for a request that failed, and LATER for a copy, which is then being made: see `copied`.
         """
         through = self.through + len(frames)
         failed, self.failing, self.commit_seconds = self.failing, False, None
         try:
             if all(map(_reads, frames)):
                 results = [self._read(frame) for frame in frames]
-                self.failing = failed  # which says nothing of what is to be stored
+                self.failing = failed  # reading says nothing about storing
             else:
                 began = time.monotonic()
                 with self._store.transaction():
@@ -349,7 +377,7 @@ class Scribe:
         return [self._begin(result) if isinstance(result, _Wanted) else result for result in results]
 
     def try_again(self) -> bool:
-        """Can something be stored again, after a batch that could not?"""
+        """After a batch that failed: can something be stored again?"""
         try:
             with self._store.transaction():
                 self._store.note(self._run, self.through)
@@ -371,7 +399,7 @@ class Scribe:
         return self._copying is not None
 
     def copied(self) -> Optional[Result]:
-        """Has the copy been made? True, or why not. None until that is known, and again after it was told."""
+        """The result of the copy, once: True, or why there is none. None before, after, and if there is no copy."""
         result = self._copying.result() if self._copying else None
         if result is not None:
             self._copying = None
@@ -396,7 +424,7 @@ class Scribe:
             return None
 
     def prune(self) -> bool:
-        """See `Database.prune`; false also if that fails."""
+        """See `Database.prune`; False also if it fails."""
         try:
             with self._store.transaction():
                 return self._store.prune()
@@ -406,17 +434,17 @@ class Scribe:
 
 
 def _handlers(store: Union[Store, Database]) -> Dict[str, Callable[..., Any]]:
-    """{name of a request: the store's method}."""
+    """{name of a request: method of the store}."""
     return dict(handlers(ToStore, store), **handlers(ReadStore, store))
 
 
 def _size(frame: bytes) -> int:
-    """What a request takes while it waits; its frame may be in the queue to the process too."""
+    """Bytes of memory of a waiting request; its frame counts twice, as it may be in the queue to the process too."""
     return (QUESTION_SIZE if HEAD.unpack_from(frame)[0] == CONTROL else TALK_SIZE) + 2 * len(frame)
 
 
 def _is_unawaited(frame: bytes) -> bool:
-    """Is this talk of which nobody wants to know when it is stored?"""
+    """Is this talk without acknowledgement?"""
     return HEAD.unpack_from(frame)[0] in NOT_AWAITED
 
 

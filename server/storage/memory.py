@@ -1,4 +1,4 @@
-"""The store of a server that keeps nothing: all of it in memory, and within bounds."""
+"""The store of a server without a database: in memory, within bounds. `Store` is also the interface of every store."""
 import binascii
 import collections
 import heapq
@@ -28,30 +28,28 @@ from parley.server.storage.pages import (
 )
 from parley.server.storage.talk import Talk
 
-# Bytes of memory. The lobby's oldest talk is forgotten first, and that of the room which has most of it, so that nobody
-# talks that of others away. Of conversations, the address that has most of them loses the one that was silent longest.
-MOST_OF_LOBBY = 6 << 20
-MOST_OF_ROOMS = 6 << 20  # beside the lobby
-MOST_OF_CONVERSATIONS = 6 << 20
-# Of read markers the owner loses its own that has not moved any for the longest time.
-MOST_OF_MARKERS = 4 << 20
+# Bounds, in bytes of memory. They make sure that nobody can displace what others have said by talking much.
+MOST_OF_LOBBY = 6 << 20  # then its oldest talk is forgotten
+MOST_OF_ROOMS = 6 << 20  # without the lobby; then the room that has most of it forgets its oldest talk
+MOST_OF_CONVERSATIONS = 6 << 20  # then the address with most of them loses the one that was silent longest
+MOST_OF_MARKERS = 4 << 20  # then the owner who has not moved any for the longest time loses all of them
 
 ROOM_SIZE = SLOT + OBJECT + ITEM + 3 * INT + 640  # beside its talk; most of it is for an empty deque
 MARKER_SIZE = tuple_of(2) + 2 * INT + BYTES + SLOT + 32  # with a partner's name
 OWNER_SIZE = SLOT + ORDERED_SLOT + DICT + 2 * BYTES + 64  # beside its markers; a session's key is its name
 
-_Kept = Tuple[int, bytes, bytes, int, str]  # id, sender, text, time, source
+_Kept = Tuple[int, bytes, bytes, int, str]  # id, sender, text, seconds since the epoch, source
 
 
 class Store(Pages):
-    """What the server knows of the past. The interface of every store, and this one for as long as the server runs.
+    """The interface of every store, and its implementation in memory, for as long as the server runs.
 
-    Names and texts are canonical bytes. Messages come with their places in the order: numbers, each greater than the
-    last, and times of the server's clock in milliseconds since the epoch. All times that are read, and those of
-    accounts, are whole seconds since the epoch. A write returns True.
+    Names and texts are canonical bytes. Messages come with numbers, each greater than the last, and with times in
+    milliseconds since the epoch. Times that are read, unless a method says otherwise, and those of accounts are whole
+    seconds since the epoch. A write returns True.
 
     clock: gives seconds since the epoch.
-    keep_room_messages: how many of each room but the lobby; 0 is no limit.
+    keep_room_messages: how many messages of each room but the lobby are kept; 0 is no limit.
     """
 
     def __init__(self, clock: Callable[[], float] = time.time, keep_room_messages: int = 0) -> None:
@@ -65,7 +63,7 @@ class Store(Pages):
         self._sources: Dict[str, Source] = {}  # address -> the conversations in which it has said the latest
         self._size = 0  # of all that, in memory
         self._lobby = Talk()
-        self._latest: Optional[List[Listed]] = None  # what was last told of the lobby, as long as it is all there is
+        self._latest: Optional[List[Listed]] = None  # the latest messages of the lobby, until there is another one
         self._rooms: Dict[int, Talk] = {}  # by number, without the lobby
         self._rooms_size = 0  # in memory
         # Read markers by owner, the one that changed first in front: {(room, partner): number}.
@@ -78,7 +76,7 @@ class Store(Pages):
     # ---- writing
 
     def talk(self, frame: bytes) -> bool:
-        """The messages of a talk frame (`server.ipc.queues`) were said in its room."""
+        """Store the messages of a talk frame (`parley.server.ipc.queues`), which were said in its room."""
         kind, room, _, _, count, first, _ = HEAD.unpack_from(frame)
         self._number = first + count - 1
         if room != LOBBY:
@@ -104,8 +102,7 @@ class Store(Pages):
             self._make_room()
 
     def _make_room(self) -> None:
-        """The rooms that have most of it lose their oldest talk: somewhat more than must be, as they are gone through.
-        """
+        """The rooms that have most talk lose their oldest, a sixteenth more than needed, as all rooms are looked at."""
         largest = [(-talk.size, number) for number, talk in self._rooms.items() if talk]
         heapq.heapify(largest)
         while largest and self._rooms_size > MOST_OF_ROOMS - MOST_OF_ROOMS // 16:
@@ -118,35 +115,39 @@ class Store(Pages):
                 heapq.heappush(largest, (-talk.size, number))
 
     def reserve(self, through: int) -> bool:
-        """Numbers up to this one may be given from now on. After a crash none of them may be given."""
+        """Numbers up to this one may be given from now on. After a crash, numbering goes on behind it."""
         return True
 
     def release(self, last: int) -> bool:
-        """Numbers behind this one have not been given after all."""
+        """Numbers above this one have not been given: an orderly stop."""
         return True
 
     def say_once(self, key: bytes, tag: bytes, frame: bytes) -> bool:
-        """The message of a talk frame was said by a tag in the session of this key: see `sessions`."""
+        """Store the message of a talk frame, with its tag in the session of this key: see `sessions`."""
         return self.talk(frame)
 
     def keep_session(self, key: bytes, name: bytes, account: bool, since: int) -> bool:
-        """There is a session of this key, with the name that it has now: see `sessions`."""
+        """Store a session, or its present name.
+
+        account: is the name an account? since: messages up to this number are not part of a guest's own past.
+        """
         return True
 
     def keep_metadata(self, name: bytes, state: str) -> bool:
-        """What the account tells, if there still is one, is as `state` has it: see `parley.server.chat.metadata`."""
+        """Store the metadata of an account, if there still is one. state: see `parley.server.chat.metadata`."""
         return True
 
     def drop_sessions(self, keys: List[bytes]) -> bool:
-        """The sessions of these keys are over, and so are the read markers that they own."""
+        """These sessions have ended: forget them and their read markers."""
         for key in keys:
             self._forget_markers(binascii.hexlify(key))
         return True
 
     def mark_read(self, owner: bytes, room: int, partner: bytes, number: int) -> bool:
-        """The owner has read up to this number: in a room, or (if not empty) of what a partner and it have said.
+        """Move a read marker to a number, never back.
 
-        It never counts back. An owner's markers with the smallest numbers are forgotten if there are too many.
+        owner: a name or the key of a session. partner: if not empty, the marker is that of the conversation with this
+        partner, and not of a room. If an owner has too many, those with the smallest numbers are forgotten.
         """
         markers = self._markers.pop(owner, None)
         if markers is None:
@@ -171,11 +172,11 @@ class Store(Pages):
 
     def whisper(self, number: int, time: int, sender: bytes, to: bytes, text: bytes, keep: bool, source: str = "",
                 key: bytes = b"", tag: bytes = b"", extra: bytes = b"") -> bool:
-        """Said by one to another.
+        """Store a direct message.
 
-        keep: is it to be kept, besides, until `to` has taken it?
-        source: the address that it came from, as `server.chat.origins.network` has it.
-        key, tag: as in `say_once`, or empty. extra: `parley.server.protocols.events.Say`.
+        time: milliseconds. keep: is it also kept in the box of `to`, until it is delivered?
+        source: the address from which it came, as of `parley.server.chat.origins.network`.
+        key, tag: as in `say_once`, or empty. extra: see `parley.server.protocols.events.Say`.
         """
         self._number = number
         if keep:
@@ -217,21 +218,21 @@ class Store(Pages):
         del self._conversations[conversation.names]
 
     def keep(self, time: int, sender: bytes, to: bytes, text: bytes, source: str = "") -> bool:
-        """Keep what was said by one to another earlier until `to` has taken it. `source`: as in `whisper`."""
+        """Keep a direct message that has been stored before in the box of `to`. time, source: as in `whisper`."""
         self._last_kept += 1
         self._kept.setdefault(to, []).append((self._last_kept, sender, text, time // 1000, source))
         return True
 
     def taken(self, name: bytes, last: int, sender: Optional[bytes] = None) -> bool:
-        """What was kept for `name` up to the id `last`, of one sender or (None) of all, has reached it."""
+        """Remove from the box of `name` what has an id up to `last`, from one sender or (None) from all."""
         self._keep_only(name, lambda message: message[0] > last or sender not in (None, message[1]))
         return True
 
     def expire(self, name: bytes, before: int) -> bool:
-        """Forget what was kept for `name` before a time, seconds since the epoch.
+        """Remove from the box of `name` what is older than a time, seconds since the epoch.
 
-        That is what has an earlier time. It is also what was kept under a clock that was ahead: what has a time that is
-        still to come, and a smaller id than a message with such an earlier time.
+        A message with a time in the future was kept while the clock was ahead. It is as old as messages with greater
+        ids, so it is removed if one of these is older than that time.
         """
         latest = max([message[0] for message in self._kept.get(name, ()) if message[3] < before], default=0)
         now = self._now()
@@ -244,29 +245,32 @@ class Store(Pages):
             self._kept[name] = left
 
     def open_account(self, name: bytes, secret: Optional[str]) -> bool:
-        """There is a new account; the secret is a hashed password, or None. What was said before is not its owner's."""
+        """Store a new account, with an empty box. What was said to its name before is not its owner's.
+
+        secret: a hashed password, or None.
+        """
         self._accounts[name] = _Account(secret, self._number, self._now())
         self._kept.pop(name, None)
         return True
 
     def protect(self, name: bytes, secret: str) -> bool:
-        """An account, if there still is one, has another secret."""
+        """Store another secret of an account, if there still is one."""
         if name in self._accounts:
             self._accounts[name].secret = secret
         return True
 
     def keep_devices(self, name: bytes, data: bytes) -> bool:
-        """An account, if there still is one, has this list of devices, which the hub has as well."""
+        """Store the list of devices of an account, if there still is one. The hub has it as well."""
         return True
 
     def use(self, name: bytes) -> bool:
-        """An account, if there is one, is in use now."""
+        """Note that an account, if there is one, is used now."""
         if name in self._accounts:
             self._accounts[name].used = self._now()
         return True
 
     def close_account(self, name: bytes) -> bool:
-        """An account is gone with all that was said to it or by it: the next owner of the name is somebody else."""
+        """Delete an account, with its box, its markers, and all its conversations."""
         self._accounts.pop(name, None)
         self._kept.pop(name, None)
         self._forget_markers(name)
@@ -276,13 +280,14 @@ class Store(Pages):
         return True
 
     def keep_room(self, room: int, room_name: bytes, state: str) -> bool:
-        """A room that outlives its last member is as `state` has it: see `rooms`."""
+        """Store a room that outlives its last member. state: see `parley.server.chat.rooms`."""
         return True
 
     def redact(self, room: int, number: int, names: List[bytes], since: int, text: bytes) -> Result:
-        """Of a message in a room only this text is left, and REDACTED; false if there is none, or why not.
+        """Replace a message in a room by this text, with the extra REDACTED. Returns True, False if there is no such
+        message, or the `Reason` why it may not be removed.
 
-        names: only if it is by one of these; any, if there are none. since: only if its number is greater.
+        names: the sender has to be one of these; any if there are none. since: its number has to be greater.
         """
         talk = self._talk_of(room)
         if talk is None:
@@ -295,7 +300,7 @@ class Store(Pages):
         return done
 
     def redact_alone(self, number: int, sender: bytes, to: bytes, since: int, text: bytes) -> bool:
-        """Likewise of a message that one has said to another alone."""
+        """The same for a direct message."""
         conversation = self._conversations.get(_pair(sender, to))
         if conversation is None or number <= since:
             return False
@@ -307,40 +312,39 @@ class Store(Pages):
         return removed is not None
 
     def _redact_kept(self, sender: bytes, to: bytes, removed: Listed, text: bytes) -> None:
-        """What was said is not kept any more for who has not taken it yet."""
+        """Replace the text in the receiver's box, too."""
         _, _, old, when = removed
         if to in self._kept:
             self._kept[to] = [(kept[0], sender, text, *kept[3:]) if kept[1:4] == (sender, old, when // 1000) else kept
                               for kept in self._kept[to]]
 
     def close_room(self, room: int) -> bool:
-        """A room is gone, with all that was said in it. No other gets its number."""
+        """Delete a room with its messages. Its number is not given to another one."""
         talk = self._rooms.pop(room, None)
         if talk is not None:
             self._rooms_size -= ROOM_SIZE + talk.size
         return True
 
     def backup(self, path: str) -> Result:
-        """Copy all of it into a file, where nothing may be yet: `server.storage.backup.copied`."""
+        """Copy the store into a new file: see `parley.server.storage.backup.copied`."""
         return "the server keeps nothing on a disk; start it with a storage"
 
     # ---- reading
 
     def rooms(self) -> Tuple[List[Tuple[int, bytes, str]], int]:
-        """(rooms, last), for a server that starts: (number, name, state) of those that are kept, and a number.
+        """(rooms, last), for the start of a server: (number, name, state) of each stored room, and a number.
 
-        No room that has a greater number than `last` is in the store. What was said in rooms that are not kept is
-        forgotten, as they have ended with the server before. This store ends with its server, and keeps none.
+        last: no room with a greater number has anything in the store. What was said in rooms that were not stored is
+        forgotten, as they ended with the server before. This store ends with its server, and has none.
         """
         return [], 0
 
     def sessions(self) -> List[Stored]:
-        """The sessions that one may come back to, for a server that starts. This store ends with its server."""
+        """The stored sessions, for the start of a server. This store ends with its server."""
         return []
 
     def metadata(self) -> List[Tuple[bytes, str]]:
-        """(name, state) of the accounts that tell metadata, for a server that starts. This store ends with its server.
-        """
+        """(name, state) of all stored metadata, for the start of a server. This store ends with its server."""
         return []
 
     def markers(self, owner: bytes) -> List[Marker]:
@@ -348,11 +352,11 @@ class Store(Pages):
         return [(*place, number) for place, number in self._markers.get(owner, {}).items()]
 
     def accounts(self) -> List[Tuple[bytes, Optional[str], int, int]]:
-        """(name, secret, messages kept, bytes of their texts) of all, in the order of their creation."""
+        """(name, secret, messages in the box, bytes of their texts) of all accounts, in the order of their creation."""
         return [(name, account.secret, *self._counted(name)) for name, account in self._accounts.items()]
 
     def device_lists(self) -> Dict[bytes, bytes]:
-        """{name: list of devices} of the accounts that have one, for a server that starts. This store ends with it."""
+        """{name: list of devices} of the accounts that have one, for the start of a server. This store ends with it."""
         return {}
 
     def _counted(self, name: bytes) -> Tuple[int, int]:
@@ -360,31 +364,31 @@ class Store(Pages):
         return len(kept), sum(len(message[2]) for message in kept)
 
     def listed(self, after: bytes, most: int) -> List[Row]:
-        """The accounts whose names follow `after`, in the order of the names' bytes, at most `most`.
+        """At most `most` accounts with names greater than `after`, in the order of the names' bytes.
 
-        (name, has it a password?, messages kept, bytes of their texts, when it was made, when it was last used) of
-        each; the times are None where they are not known.
+        (name, has it a password?, messages in the box, bytes of their texts, creation, last use) of each; the times are
+        None where they are not known.
         """
         names = heapq.nsmallest(most, (name for name in self._accounts if name > after))
         return [(name, account.secret is not None, *self._counted(name), account.made, account.used)
                 for name, account in ((name, self._accounts[name]) for name in names)]
 
     def kept(self, name: bytes) -> List[Listed]:
-        """(id, sender, text, time) of what is kept for `name`, oldest first."""
+        """(id, sender, text, time) of each message in the box of `name`, oldest first."""
         return [message[:4] for message in self._kept.get(name, ())]
 
     def outside(self, name: bytes, after: int, most: int) -> List[Tuple[int, bytes, str, int, int]]:
-        """(id, sender, source, time, bytes of the text) of what is kept for `name`.
+        """(id, sender, source, time, bytes of the text) of messages in the box of `name`.
 
-        In the order of the ids, of the first `most` that follow `after`.
+        At most `most`, those with the smallest ids greater than `after`, in the order of their ids.
         """
         return [(number, sender, source, when, len(text))
                 for number, sender, text, when, source in self._kept.get(name, ()) if number > after][:most]
 
     def box(self, name: bytes) -> Box:
-        """(source, messages, bytes of memory) of what is kept for `name`, by source; and the earliest time, or None.
+        """What is in the box of `name`: ([(source, messages, bytes of memory)], the earliest time or None).
 
-        Memory is counted as by `server.chat.accounts.kept_size`, whichever store keeps it.
+        Memory is counted as by `parley.server.chat.accounts.kept_size`, in every store.
         """
         shares: Dict[str, Tuple[int, int]] = {}
         kept = self._kept.get(name, ())
@@ -395,11 +399,11 @@ class Store(Pages):
         return [(source, *share) for source, share in shares.items()], oldest
 
     def unread(self, name: bytes) -> List[Tuple[bytes, int]]:
-        """(sender, messages) of what is kept for `name`, by sender."""
+        """(sender, messages) of each sender of messages in the box of `name`."""
         return list(collections.Counter(message[1] for message in self._kept.get(name, ())).items())
 
     def conversation(self, one: bytes, other: bytes) -> List[Told]:
-        """(sender, text, time) of the latest that two have said to each other since `one` has its account."""
+        """(sender, text, time) of the latest messages of a conversation, since the account `one` was made."""
         conversation = self._conversations.get(_pair(one, other))
         if conversation is None:
             return []
@@ -408,7 +412,7 @@ class Store(Pages):
         return [(sender, text, when // 1000) for _, sender, text, when in reversed(found)]
 
     def _since(self, name: bytes) -> int:
-        """The number of the latest message when the account was made; 0 if it is none."""
+        """The number of the latest message when the account was made; 0 if there is no such account."""
         return self._accounts[name].since if name in self._accounts else 0
 
     def _look(self, room: int, after: int, before: int, latest: bool) -> Generator[Listed, None, None]:
@@ -451,9 +455,10 @@ class Store(Pages):
 
     def partners(self, name: bytes, rooms: List[int], after_time: int, before_time: int, most: int) -> List[
             Tuple[int, bytes, int]]:
-        """(room, partner, milliseconds) of each where the latest was said between these times, the earliest first.
+        """Rooms and conversations whose latest message lies between two times: (room, partner, milliseconds) of each.
 
-        In one of the rooms, or (if not empty) by the partner and `name`, since that has its account.
+        The earliest comes first, and at most `most`. rooms: the numbers of those that count. name: whose conversations
+        count, since its account was made; partner is then not empty. All times are milliseconds.
         """
         found = []
         for room in rooms:
@@ -476,19 +481,19 @@ class Store(Pages):
         yield from sorted(found, reverse=latest)
 
     def past(self, name: bytes, partner: bytes) -> Tuple[List[Told], int]:
-        """(messages, last): their conversation with what is kept for `name` from the partner, in order.
+        """(messages, last): a conversation, with what is in the box of `name` from the partner, in order.
 
-        messages: (sender, text, time) of each. last: the latest id of what is kept, or 0.
+        messages: (sender, text, time) of each. last: the latest id in the box, or 0.
         """
         return with_kept(self.conversation(name, partner), partner, self.kept(name))
 
     def lobby(self, since: Optional[int], most: int) -> Tuple[List[Listed], int, bool]:
-        """(messages, last, more): what was said in the lobby, at most `most` and what may be told at once.
+        """(messages, last, more): at most `most` messages of the lobby, and no more than `pages` allows at once.
 
-        since: the number of a message, for those that follow it; None for the latest ones.
+        since: messages that follow this number; None: the latest ones.
         messages: (number, sender, text, time) of each, in order.
         last: the number of the last of them; if there are none, that of the latest message of all.
-        more: are there more of those that were asked for? Always False if `since` is None.
+        more: are there more that follow `since`? Always False if `since` is None.
         """
         if since is None:
             if self._latest is None:
@@ -500,10 +505,9 @@ class Store(Pages):
         return found, found[-1][0] if found else self._number, more
 
     def room(self, room: int, since: Optional[int], most: int, after: int) -> Tuple[List[Listed], int, bool]:
-        """(messages, last, more): what was said in a room, as `lobby` tells it, but with places in it for numbers.
+        """(messages, last, more): messages of a room, as of `lobby`, but with places in the room instead of numbers.
 
-        since: the place of a message, for those that follow it; None for the latest ones.
-        after: a number: of the messages up to this one none is told.
+        since: messages that follow this place; None: the latest ones. after: only messages with greater numbers.
         messages: (place, sender, text, time) of each, in order.
         last: the place of the last of them; if there are none, that of the latest message in the room, or 0.
         """
@@ -524,7 +528,7 @@ def _pair(one: bytes, other: bytes) -> Pair:
 
 
 class _Account:
-    """secret: a hashed password, or None. since: number of the latest message when it was made. made, used: times."""
+    """secret: a hashed password, or None. since: number of the latest message when it was made. made, used: seconds."""
 
     __slots__ = ("secret", "since", "made", "used")
 

@@ -1,34 +1,37 @@
-"""What is the same for every store, which only has to look from one number to another: pages of what was said."""
+"""Pages of messages, for every store: a store only has to give the messages with numbers between two others."""
 import contextlib
 from typing import Any, Callable, Generator, Iterable, List, Optional, Tuple, TypeVar
 
 from parley.server.ipc.messages import Listed, Missed
 
-MOST_MESSAGES = 1000  # of one conversation, kept for one account, or told at once
-MOST_BYTES = 256 << 10  # of their texts, as what is told at once should fit into an outbox
+MOST_MESSAGES = 1000  # of a conversation in memory, of a box, and of one answer
+MOST_BYTES = 256 << 10  # of texts in one answer, which should fit into an outbox
 MOST_BROWSED = 200  # messages of one page
-MOST_MISSED = 1000  # messages of one room that are told to who comes back; of more, the latest
-MOST_BEHIND_GAP = 200
-MOST_MISSED_BYTES = 2 * MOST_BYTES  # of all rooms, where a message counts as its text and FRAME bytes
+MOST_MISSED = 1000  # messages of one room for a resumed session; if it has missed more, it gets
+MOST_BEHIND_GAP = 200  # the latest so many
+MOST_MISSED_BYTES = 2 * MOST_BYTES  # for a resumed session, of all rooms: of a message its text and FRAME bytes
 FRAME = 100
-MOST_MARKERS = 200  # of one owner, who has read up to there
-BEHIND_ALL = 1 << 63  # a number behind all others
+MOST_MARKERS = 200  # read markers of one owner
+BEHIND_ALL = 1 << 63  # a number greater than all others
 
 Told = Tuple[bytes, bytes, int]  # sender, text, time
 Pair = Tuple[bytes, bytes]  # two names, sorted
-# Name, has it a password?, messages kept, bytes of their texts, when it was made, when it was last used; see `listed`.
+# Name, has it a password?, messages in the box, bytes of their texts, creation, last use: see `Store.listed`.
 Row = Tuple[bytes, bool, int, int, Optional[int], Optional[int]]
 
 _Message = TypeVar("_Message", bound=Tuple[Any, ...])
 _Messages = Generator[_Message, None, None]
 
-# Gives the messages with numbers between two others, from the first on or (latest) from the last: look(after, before,
-# latest).
+# look(after, before, latest): the messages with numbers between `after` and `before`, both excluded, in order or
+# (latest) in reverse.
 Look = Callable[[int, int, bool], _Messages[_Message]]
 
 
 def page(messages: Iterable[_Message], most: int, most_bytes: Optional[int] = None) -> Tuple[List[_Message], bool]:
-    """(messages, more): as many as may be told at once, at most `most`. A message ends with its text and its time."""
+    """(messages, more): the first ones, at most `most` and as many as an answer may have; are there more?
+
+    most_bytes: of their texts; None is MOST_BYTES. The last two items of a message are its text and its time.
+    """
     found: List[_Message] = []
     size, most_bytes = 0, MOST_BYTES if most_bytes is None else most_bytes
     for message in messages:
@@ -54,7 +57,7 @@ def _last(look: Look[_Message], after: int, before: int, most: int, most_bytes: 
 
 def between(look: Look[_Message], before: Optional[int], after: Optional[int], most: int, since: int) -> Tuple[
         List[_Message], bool]:
-    """(messages, more): see `parley.server.protocols.events.Browse`; of those behind the number `since`."""
+    """(messages, more): a page, see `parley.server.protocols.events.Browse`. since: only greater numbers."""
     most, end = max(0, min(most, MOST_BROWSED)), BEHIND_ALL if before is None else before
     if after is None:
         return _last(look, since, end, most)
@@ -62,20 +65,20 @@ def between(look: Look[_Message], before: Optional[int], after: Optional[int], m
 
 
 class Pages:
-    """What stores do by pages. See `parley.server.storage.memory.Store`."""
+    """The part of a store (`parley.server.storage.memory.Store`) that reads by pages."""
 
     _number: int  # of the latest message
 
     def _look(self, room: int, after: int, before: int, latest: bool) -> _Messages[Listed]:
-        """The messages in a room that have numbers between two others: see `Look`."""
+        """The messages of a room: see `Look`."""
         raise NotImplementedError
 
     def _look_between(self, one: bytes, other: bytes, after: int, before: int, latest: bool) -> _Messages[Listed]:
-        """Likewise, of what two have said to each other since `one` has its account, if it has one."""
+        """Those of two to each other, since the account `one` was made, if it is one: see `Look`."""
         raise NotImplementedError
 
     def _look_alone(self, name: bytes, after: int, before: int, latest: bool) -> _Messages[Missed]:
-        """Likewise, of all that was said to or by one alone."""
+        """All direct messages to or by one: see `Look`."""
         raise NotImplementedError
 
     def conversation(self, one: bytes, other: bytes) -> List[Told]:
@@ -86,17 +89,17 @@ class Pages:
 
     def browse(self, room: int, before: Optional[int], after: Optional[int], most: int, since: int) -> Tuple[
             List[Listed], bool, int]:
-        """(messages, more, 0): a page of what was said in a room behind the number `since`.
+        """(messages, more, 0): a page of the messages of a room. since: only those with greater numbers.
 
-        before, after, most, more: as in `parley.server.protocols.events.Browse` and `Browsed`.
+        before, after, most, more: see `parley.server.protocols.events.Browse` and `Browsed`.
         """
         return (*between(lambda *span: self._look(room, *span), before, after, most, since), 0)
 
     def browse_direct(self, name: bytes, partner: bytes, before: Optional[int], after: Optional[int], most: int,
                       since: int) -> Tuple[List[Listed], bool, int]:
-        """(messages, more, last): a page of what two have said to each other.
+        """(messages, more, last): a page of the direct messages between two.
 
-        last: if this is the latest page, the latest id of what is kept for `name` from the partner; or 0.
+        last: if this is the latest page, the latest id in the box of `name` from the partner; else 0.
         """
         found, more = between(
             lambda *span: self._look_between(name, partner, *span), before, after, most, since)
@@ -106,9 +109,9 @@ class Pages:
 
     def _look_exactly(self, room: int, name: bytes, partner: bytes, after: int, before: int, latest: bool) -> _Messages[
             Listed]:
-        """The messages in a room, or of two (since the first has its account, if it has one), as `Look` has them.
+        """The messages of a room; or, if `partner` is not empty, of two as in `_look_between`: see `Look`.
 
-        With NUL and an extra behind the text, where there is one, and with times in milliseconds.
+        With NUL and the extra behind the text, where there is one, and with times in milliseconds.
         """
         raise NotImplementedError
 
@@ -126,7 +129,10 @@ class Pages:
     def browse_exactly(self, room: int, name: bytes, partner: bytes, before: Optional[int], after: Optional[int],
                        most: int, since: int, before_time: Optional[int], after_time: Optional[int],
                        latest: bool) -> Tuple[List[Listed], bool, int]:
-        """(messages, more, 0): `parley.server.protocols.events.Browse`, exactly."""
+        """(messages, more, 0): a page as `parley.server.protocols.events.Browse` wants it if `exactly` is set.
+
+        Times are milliseconds.
+        """
         most, end = max(0, min(most, MOST_MESSAGES)), BEHIND_ALL if before is None else before
         start = since if after is None else max(after, since)
         if after_time is not None:
@@ -147,12 +153,12 @@ class Pages:
 
     def catch_up(self, rooms: List[Tuple[int, int]], name: bytes, after: Optional[int], since: int,
                  through: int) -> Tuple[List[Tuple[List[Missed], bool]], int]:
-        """(parts, last): what was said in each of these rooms, and (unless `after` is None) to and by `name` alone.
+        """(parts, last): what a resumed session has missed, in rooms and (unless `after` is None) in direct messages.
 
-        rooms: (room, number) of each; what follows the number is told, up to the number `through`.
-        since: of what was said alone nothing is told up to this number.
-        parts: (messages, gap), as in `parley.server.protocols.events.CaughtUp`.
-        last: the id up to which all that is kept for `name` is among them, or 0.
+        rooms: (room, number) of each: messages above the number, up to `through`. after: the same for direct messages
+        to and by `name`, of which those up to the number `since` are left out in any case.
+        parts: (messages, gap) for each, as in `parley.server.protocols.events.CaughtUp`.
+        last: the id up to which all of the box of `name` is among them, or 0.
         """
         left, parts = MOST_MISSED_BYTES, []
         looks: List[Tuple[Look[Any], int]] = [
@@ -174,7 +180,7 @@ class Pages:
         return [*parts[:-1], (self._forgotten(name, kept, told) + told, False)], kept[-1][0] if kept else 0
 
     def _forgotten(self, name: bytes, kept: List[Listed], told: List[Missed]) -> List[Missed]:
-        """What is kept for `name` and no longer in a conversation, so that it has no number."""
+        """Messages in the box of `name` that are no longer in a conversation, and so have no number (0)."""
         numbered = {(sender, text) for _, sender, _, text, _ in told}
         left = [message for message in kept if message[1:3] not in numbered]
         for partner in {message[1] for message in left}:
@@ -183,9 +189,9 @@ class Pages:
 
 
 def with_kept(messages: List[Told], sender: bytes, kept: List[Listed]) -> Tuple[List[Told], int]:
-    """(messages, last): those of a conversation, with what is kept from the sender and no longer in it, by time.
+    """(messages, last): those of a conversation, and those from the sender that are only in the box, ordered by time.
 
-    last: the latest id of what is kept from the sender, or 0.
+    kept: the box. last: the latest id in it from the sender, or 0.
     """
     kept = [message for message in kept if message[1] == sender]
     told = {text for name, text, _ in messages if name == sender}

@@ -1,4 +1,4 @@
-"""What was said in one room, in memory: as the talk frames that have carried it, and within bounds."""
+"""The messages of one room, in memory: as the talk frames in which they came."""
 import bisect
 import collections
 import heapq
@@ -12,7 +12,7 @@ from parley.server.protocols.events import REDACTED, Reason
 from parley.server.storage.backup import Result
 from parley.server.storage.pages import page
 
-# In memory; beside the sender's name and the extra, and beside the frame.
+# Bytes of memory: of an extra, beside the sender's name and the extra itself; of talk, beside the frame.
 EXTRA_SIZE = SLOT + tuple_of(3) + 2 * INT + 2 * BYTES + DICT // 4
 TALK_SIZE = tuple_of(3) + 2 * INT + BYTES + ITEM
 
@@ -22,12 +22,12 @@ _Frame = Tuple[int, int, bytes]  # see `Talk.frames`
 
 
 class Talk:
-    """What was said in a room.
+    """The messages of a room.
 
-    frames: (number of the first message, its place, talk frame) of each, oldest first.
-    last: the place of the latest message. size: of all that, in memory.
-    extras: {number: (milliseconds, sender, extra)} of messages that have one, oldest first. Time and sender are 0 and
-        empty but of those without a text, of which there is nothing else. None if there are none.
+    frames: (number of the first message, its place, talk frame) of each frame, oldest first.
+    last: the place of the latest message. size: bytes of memory.
+    extras: {number: (milliseconds, sender, extra)} of the messages that have an extra, oldest first; None if none have.
+        For messages without a text, which are not in `frames`; for others time and sender are 0 and empty.
     """
 
     __slots__ = ("frames", "last", "size", "extras")
@@ -41,7 +41,7 @@ class Talk:
         return bool(self.frames or self.extras)
 
     def add(self, kind: int, frame: bytes, first: int, count: int) -> None:
-        """More is said: so many messages, the first of which has this number."""
+        """Add the messages of a talk frame. kind, count: as in its head. first: the number of the first message."""
         if kind > CONTROL:
             frame, count = self._add_extra(frame, first)
             if not count:
@@ -51,7 +51,7 @@ class Talk:
         self.size += TALK_SIZE + len(frame)
 
     def _add_extra(self, frame: bytes, number: int) -> Tuple[bytes, int]:
-        """What is left of the frame then, and how many messages that are."""
+        """Take the extra out of a frame. Returns the frame without it, and the number of its messages, 0 or 1."""
         ((_, sender, _, _),) = said(frame)
         frame, extra = without_extra(frame)
         count: int = HEAD.unpack_from(frame)[4]
@@ -93,7 +93,7 @@ class Talk:
         return True
 
     def forget(self) -> None:
-        """The oldest frame is gone, or the oldest extra if that is older."""
+        """Forget the oldest frame, or the oldest extra if that is older."""
         if self.extras and (not self.frames or next(iter(self.extras)) < self.frames[0][0]):
             _, sender, extra = self.extras.pop(next(iter(self.extras)))
             self.size -= EXTRA_SIZE + len(sender) + len(extra)
@@ -101,17 +101,17 @@ class Talk:
             self.size -= TALK_SIZE + len(self.frames.popleft()[2])
 
     def forget_all_but(self, most: int) -> None:
-        """Frames that have none of the latest `most` messages are gone."""
+        """Forget the frames that have none of the latest `most` messages."""
         while len(self.frames) > 1 and self.frames[1][1] <= self.last - most + 1:
             self.forget()
 
     def latest(self, most: int, start: int = 0, after: int = 0) -> List[_Said]:
-        """At most `most` of the messages behind the place `start` and the number `after`: the latest, in order."""
+        """The latest messages, at most `most`, in order; only those behind the place `start` and the number `after`."""
         wanted = itertools.takewhile(lambda message: message[0] > start and message[1] > after, self._backwards())
         return page(wanted, most)[0][::-1]
 
     def following(self, start: int, after: int, most: int) -> Tuple[List[_Said], bool]:
-        """(messages, more): at most `most` of those behind the place `start` and the number `after`: the first."""
+        """(messages, more): the first messages, at most `most`, behind the place `start` and the number `after`."""
         skipped = max(bisect.bisect([place_ for _, place_, _ in self.frames], start),
                       self._before(after + 1)) - 1
         frames = itertools.islice(self.frames, max(skipped, 0), None)
@@ -126,13 +126,13 @@ class Talk:
         return 0
 
     def between(self, after: int, before: int, latest: bool) -> Iterator[_Said]:
-        """The messages that have numbers between two others, from the first on or from the latest."""
+        """The messages with numbers between two others, in order, or with `latest` in reverse."""
         messages = (message for frame in self._frames_between(after, before, latest)
                     for message in (reversed(_told(frame)) if latest else _told(frame)))
         return (message for message in messages if after < message[1] < before)
 
     def exactly(self, after: int, before: int, latest: bool) -> Iterator[Listed]:
-        """What `between` gives, with extras, also of messages without a text, and with times in milliseconds."""
+        """The same with extras behind NUL, with messages without a text, and with times in milliseconds."""
         extras = self.extras or {}
         others = without_text(extras, after, before)
         return heapq.merge(self._with_text(after, before, latest, extras),
@@ -189,7 +189,7 @@ class Talk:
 
 
 def without_text(extras: Extras, after: int, before: int) -> List[Listed]:
-    """What there is but an extra of, with numbers between two others."""
+    """The messages without a text with numbers between two others, as `Talk.exactly` gives them."""
     return [(number, sender, b"\0" + extra, when) for number, (when, sender, extra) in extras.items()
             if sender and after < number < before]
 
@@ -200,7 +200,7 @@ def whole_of(text: bytes, extra: Optional[bytes]) -> bytes:
 
 
 def _told(talk: _Frame) -> List[_Said]:
-    """The messages of a talk frame that comes with the number and the place of the first one."""
+    """The messages of an item of `Talk.frames`."""
     number, first, frame = talk
     _, now = place(frame)
     return [(first + index, number + index, sender, text, now // 1000)

@@ -1,16 +1,16 @@
 """The tables of the database, each module those of one subject.
 
-    schema          how the tables are made, and how those of an older version become today's
-    file            the file: opening it, queries, transactions
-    conversations   rooms and pairs that have talked, and where each message stands in its conversation
-    messages        what was said, with its numbers, and what goes along with it: writing and removing
-    past            what was said: reading
-    pruning         what is not kept any longer
-    boxes           what is kept for the owner of an account
-    accounts        accounts and what they tell of themselves
-    sessions        sessions that one may come back to, and up to where somebody has read
+    schema          the tables, and the migrations from older versions
+    file            opening the file, queries, transactions
+    conversations   rooms and pairs of users, and the place of each message in its conversation
+    messages        messages and their extras: writing, replacing
+    past            messages: reading
+    pruning         messages: deleting those that are not kept any longer
+    boxes           direct messages that wait for the owner of an account
+    accounts        accounts and their metadata
+    sessions        sessions with their tags, read markers
 
-A part is a class that is derived from another one here, or from `DatabaseFile`, if it uses what that has; there is no
-other way in which one part knows of another. `server.storage.database` puts them together to a store, and has what
-concerns several of them. Methods without a docstring are described by `server.storage.memory.Store`.
+Each is a class, derived from `DatabaseFile` or from another one here whose methods it uses. There is no other way in
+which one uses another. `parley.server.storage.database` combines them to a store, and has what concerns several of
+them. Methods without a docstring are described in `parley.server.storage.memory.Store`.
 """

@@ -1,14 +1,14 @@
-"""Accounts, and what they tell of themselves."""
+"""The tables of accounts and their metadata."""
 from typing import Dict, List, Optional, Tuple
 
 from parley.server.storage.pages import Row
 from parley.server.storage.tables.file import DatabaseFile
 
-TOLD_BY = "metadata "  # the key, in `facts`, of what an account tells is this and its name
+TOLD_BY = "metadata "  # with the name behind it: the key of an account's metadata in `facts`
 
 
 class Accounts(DatabaseFile):
-    """Accounts, with a count of what is kept for each. How they are opened and closed concerns their boxes, too."""
+    """Accounts. Opening and closing concerns other tables too: see `parley.server.storage.database`."""
 
     def protect(self, name: bytes, secret: str) -> bool:
         self._connection.execute("UPDATE accounts SET secret = ? WHERE name = ?", (secret, name.decode()))

@@ -1,4 +1,4 @@
-"""What is kept for the owners of accounts until they have taken it."""
+"""The boxes of accounts: direct messages that wait until they are delivered."""
 from typing import Dict, List, Optional, Tuple
 
 from parley.server.chat.accounts import KEPT_SIZE, Box
@@ -6,14 +6,14 @@ from parley.server.ipc.messages import Listed
 from parley.server.storage.tables.checksums import checksum_of, sound
 from parley.server.storage.tables.file import DatabaseFile
 
-# Receiver, source, messages, what they cost, the earliest time; see `server.storage.memory.Store.box`.
+# Receiver, source, messages, bytes of memory as in `kept_size`, the earliest time in seconds; see `Store.box`.
 _BOXES = (
     "SELECT receiver, source, count(*), sum(%d + length(CAST(sender AS BLOB)) + length(CAST(text AS BLOB))),"
     " min(time) / 1000 FROM kept %%s GROUP BY receiver, source ORDER BY min(id)" % KEPT_SIZE)
 
 
 class Boxes(DatabaseFile):
-    """The messages in boxes, which have ids of their own; their times are in milliseconds."""
+    """The messages in boxes. They have ids of their own; times in the table are milliseconds."""
 
     def keep(self, time: int, sender: bytes, to: bytes, text: bytes, source: str = "") -> bool:
         self._connection.execute(
@@ -55,7 +55,7 @@ class Boxes(DatabaseFile):
                 min([oldest for *_, oldest in shares], default=None))
 
     def boxes(self) -> Dict[bytes, Tuple[List[Tuple[str, int, int]], int]]:
-        """{name: what `box` returns for it} of all accounts for which anything is kept."""
+        """{name: what `box` returns} of all boxes that are not empty."""
         boxes: Dict[bytes, Tuple[List[Tuple[str, int, int]], int]] = {}
         for name, source, messages, size, oldest in self._rows(_BOXES % ""):
             shares, before = boxes.get(name, ([], oldest))

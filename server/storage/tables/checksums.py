@@ -1,4 +1,4 @@
-"""The checksum of each message, by which one that was damaged on the disk is left out."""
+"""Checksums of messages: one that was damaged on the disk is left out when it is read."""
 import logging
 import zlib
 from typing import Iterable, Iterator, Optional, Tuple
@@ -13,10 +13,10 @@ def checksum_of(now: int, sender: bytes, text: bytes) -> int:
 
 
 def sound(rows: Iterable[Tuple[int, bytes, bytes, int, int]], key: str = "number") -> Iterator[Listed]:
-    """(key, sender, text, time in seconds) of each row (key, sender, text, milliseconds, checksum).
+    """(key, sender, text, seconds) of each row (key, sender, text, milliseconds, checksum).
 
-    The key is a number, a place or an id, which `key` says. A message that does not fit its checksum is left out, and
-    logged.
+    key: "place" if the first item is that of the message; a number or an id otherwise. A message that does not fit its
+    checksum is left out, and logged.
     """
     for number, sender, text, when, checksum in rows:
         if checksum_of(when, sender, text) == checksum:
@@ -26,7 +26,7 @@ def sound(rows: Iterable[Tuple[int, bytes, bytes, int, int]], key: str = "number
 
 
 def sound_exactly(rows: Iterable[Tuple[int, bytes, bytes, int, int, Optional[bytes]]]) -> Iterator[Listed]:
-    """(number, sender, text with its extra, milliseconds) of each row (..., checksum, extra), if it is sound."""
+    """(number, sender, text with NUL and the extra, milliseconds) of each row (..., checksum, extra) that is sound."""
     for number, sender, text, when, checksum, extra in rows:
         if not text and extra is not None:
             if checksum_of(when, sender, extra) == checksum:

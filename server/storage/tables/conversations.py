@@ -1,6 +1,6 @@
-"""Conversations: those of rooms and of two, and the place of each message in its own.
+"""The tables of conversations, in rooms and between two users, and the places of messages in them.
 
-The places of a conversation are 1, 2, 3 in the order of its messages' numbers. Only they are indexed.
+The places in a conversation are 1, 2, 3 in the order of its messages' numbers. Only places are indexed.
 """
 import logging
 import sqlite3
@@ -9,15 +9,15 @@ from typing import Dict, List, Optional, Tuple
 from parley.server.chat.room import LOBBY
 from parley.server.storage.tables.file import DatabaseFile
 
-_MOST_PAIRS = 10000  # whose conversations' ids are remembered
+_MOST_PAIRS = 10000  # conversations whose ids are cached
 
 log = logging.getLogger(__name__)
 
 
 class Conversations(DatabaseFile):
-    """A conversation has an id, which another may get once it is gone, and is found by its pair.
+    """A conversation has a pair, by which it is found, and an id, which another may get once it has been deleted.
 
-    A pair: the sorted names of two, or that of a room (`room_pair`). The lobby's conversation has the id LOBBY.
+    The pair of two users are their names, sorted; for a room see `room_pair`. That of the lobby has the id LOBBY.
     """
 
     def _load(self) -> None:
@@ -38,16 +38,11 @@ class Conversations(DatabaseFile):
         return True
 
     def rooms(self) -> Tuple[List[Tuple[int, bytes, str]], int]:
-        """(rooms, last), for a server that starts: no transaction may have begun.
-
-        rooms: (number, name, state) of those that were kept. What was said in any other is forgotten, as these have
-        ended with the server before.
-        last: a number from which on no room has had one, of which anything is stored.
-        """
+        """See `Store.rooms`. No transaction may have begun."""
         try:
             with self.transaction():
                 self._forget("one = '' AND other > '' AND other NOT IN (SELECT '#' || number FROM rooms)")
-        except sqlite3.Error as error:  # the next start tries it again; no other room gets the number
+        except sqlite3.Error as error:  # the next start tries again; no other room gets the number
             log.error("messages of closed rooms could not be deleted: %s", error)
         kept = self._rows("SELECT number, name, state FROM rooms ORDER BY number")
         return [(number, name, state.decode()) for number, name, state in kept], self._fact("room")
@@ -58,7 +53,7 @@ class Conversations(DatabaseFile):
     # ---- ids
 
     def _talk_of(self, room: int) -> int:
-        """The id of its conversation, which is made if there is none."""
+        """The id of a room's conversation, which is created if there is none."""
         if room == LOBBY:
             return LOBBY  # its conversation has the same number
         pair = room_pair(room)
@@ -84,22 +79,19 @@ class Conversations(DatabaseFile):
         return known[0]
 
     def _forget(self, condition: str, *values: str) -> None:
-        """Nobody finds these conversations any more.
-
-        There may be so many messages in them that `prune` is to delete them bit by bit.
-        """
+        """Make these conversations impossible to find. `prune` deletes their messages, a few at a time."""
         self._connection.execute("UPDATE conversations SET one = NULL, other = NULL WHERE " + condition, values)
         self._let_go_of_ids()
 
     def _let_go_of_ids(self) -> None:
-        """Conversations are gone, and others may get their ids."""
+        """Empty the caches: conversations have been deleted, and others may get their ids."""
         self._conversations.clear()
         self._places.clear()
 
     # ---- places
 
     def _place(self, conversation: int) -> int:
-        """Of the latest message."""
+        """`_last_place`, cached."""
         if conversation not in self._places:
             if len(self._places) == _MOST_PAIRS:
                 self._places.clear()
@@ -114,10 +106,11 @@ class Conversations(DatabaseFile):
         return last
 
     def _place_of(self, conversation: int, number: int) -> int:
-        """A place that all of its messages up to this number are at or before, and all others behind.
+        """A place such that all messages up to this number are at or before it, and all others behind it.
 
-        The index is of places only, so the number is searched for by halves: not behind the place that it would be if
-        nothing had been said elsewhere before, nor before that if nothing had been since.
+        Found by binary search, as only places are indexed. It is at most the number itself, which it would be if all
+        earlier messages had been in this conversation; and at least so far before the last place as there are later
+        numbers, which it would be if all later messages had been.
         """
         if number <= 0:
             return 0
@@ -141,5 +134,5 @@ def pair_of(one: bytes, other: bytes) -> Tuple[str, str]:
 
 
 def room_pair(room: int) -> Tuple[str, str]:
-    """The names of the conversation of a room, which is not the lobby."""
+    """The pair of a room other than the lobby; no two users can have it."""
     return "", "#%d" % room

@@ -11,20 +11,20 @@ from parley.server.storage.tables.schema import StoreError, check_version, upgra
 
 DAY = 86400  # seconds
 
-# Where a commit has to be, by the name of the setting: on the disk, or with the operating system, so that a crash of
-# the server does it no harm, but a loss of power may.
+# Value of the setting `sync` -> SQLite's `synchronous`. FULL: a commit is on the disk. NORMAL: the operating system has
+# it, so it survives a crash of the server, but perhaps not a loss of power.
 SYNC = {"each-commit": "FULL", "system": "NORMAL"}
 
-_LONGEST_CHECK = 256 << 20  # bytes of a file that is looked through at the start, which takes a second or two
+_LONGEST_CHECK = 256 << 20  # bytes; a larger file is not checked at the start, as it would take more than two seconds
 
 
 class DatabaseFile:
-    """An SQLite database in a file, and what all parts of the store know: see `server.storage.tables`.
+    """An SQLite database in a file; the base of all classes of `parley.server.storage.tables`.
 
-    path: of the database. StoreError if it cannot be used.
+    path: of the database; StoreError if it cannot be used.
     sync: a key of SYNC.
     clock: gives seconds since the epoch.
-    mode: "rwc" makes the file if it is not there, "rw" does not, "ro" only reads.
+    mode: "rwc" creates the file if it is not there, "rw" does not, "ro" only reads.
     """
 
     def __init__(self, path: str, sync: str, clock: Callable[[], float], mode: str) -> None:
@@ -54,14 +54,14 @@ class DatabaseFile:
             raise
 
     def _load(self) -> None:
-        """What is kept in memory of the last commit: at the start, and again when a transaction has failed."""
+        """Read from the file what is cached in memory: at the start, and again after a transaction has failed."""
         self._number: int = self._fact("number")  # of the latest message
 
     def _cursor(self, query: str, *values: Any) -> ContextManager[sqlite3.Cursor]:
-        """A cursor for a `with`, at the end of which it is closed.
+        """A context with a cursor, which is closed at its end.
 
-        A statement with rows that nobody has fetched keeps transactions from their commit. CPython ends it with the
-        last reference to its cursor, PyPy at some later time.
+        A statement with rows that have not been fetched would prevent commits. CPython ends it with the last reference
+        to its cursor, PyPy at some later time.
         """
         return contextlib.closing(self._connection.execute(query, values))
 
@@ -70,7 +70,7 @@ class DatabaseFile:
             return cursor.fetchall()
 
     def _row(self, query: str, *values: Any) -> Any:
-        """The first one, or None."""
+        """The first row, or None."""
         rows = self._rows(query, *values)
         return rows[0] if rows else None
 
@@ -81,20 +81,20 @@ class DatabaseFile:
         return self._row("SELECT value FROM facts WHERE key = ?", key)[0]
 
     def _now(self) -> int:
-        """In whole seconds."""
+        """Whole seconds since the epoch."""
         return whole(self._clock())
 
     def _today(self) -> int:
-        """In days since the epoch."""
+        """Days since the epoch."""
         return self._now() // DAY
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         self._connection.close()
 
     @contextlib.contextmanager
     def transaction(self) -> Iterator[None]:
-        """A context: what is written in it is stored at its end or, if anything is raised, not at all."""
+        """A context: what is written in it is committed at its end, or rolled back if anything is raised."""
         if not self._is_in_place():
             raise sqlite3.OperationalError("the file %s has been removed" % self.path)
         self._connection.execute("BEGIN IMMEDIATE")
@@ -103,13 +103,13 @@ class DatabaseFile:
             self._connection.execute("UPDATE facts SET value = ? WHERE key = 'number'", (self._number,))
             self._connection.execute("COMMIT")
         except BaseException:
-            with contextlib.suppress(sqlite3.Error):  # the disk may be full for this as well; closing does it too
+            with contextlib.suppress(sqlite3.Error):  # a full disk may prevent it; then closing rolls back
                 self._connection.execute("ROLLBACK")
             self._load()
             raise
 
     def _is_in_place(self) -> bool:
-        """What is written into a file that nobody finds any more is not stored."""
+        """Is the file still at its path? What is written into a removed file is lost."""
         try:
             return os.stat(self.path).st_ino == self._file
         except OSError:
@@ -119,7 +119,7 @@ class DatabaseFile:
         return copied(self.path, path)
 
     def check(self) -> None:
-        """Raise StoreError if the file is damaged. One of more than 256 MiB is not looked through."""
+        """StoreError if the file is damaged; one of more than _LONGEST_CHECK bytes is not checked."""
         if os.stat(self.path).st_size > _LONGEST_CHECK:
             return
         trouble = self._row("PRAGMA quick_check(1)")[0]
@@ -128,17 +128,17 @@ class DatabaseFile:
                              % (self.path, " ".join(trouble.decode(errors="replace").split())))
 
     def identity(self) -> bytes:
-        """What no other database is called."""
+        """A text that identifies this database, different from that of any other."""
         identity: bytes = self._fact("identity")
         return identity
 
     def through(self, run: str) -> int:
-        """How many of the requests of this run of the server are in the database."""
+        """How many of the requests of this run (life of the server) are in the database."""
         through: int = self._fact("through") if self._fact("run") == run.encode() else 0
         return through
 
     def note(self, run: str, through: int) -> None:
-        """Write down what `through` is to return; in the transaction that stores the last of these requests."""
+        """Set what `through` returns, in the transaction that stores the last of these requests."""
         self._connection.execute("UPDATE facts SET value = ? WHERE key = 'run'", (run,))
         self._connection.execute("UPDATE facts SET value = ? WHERE key = 'through'", (through,))
 

@@ -1,4 +1,4 @@
-"""What was said, and what goes along with it: how it is written, and how it is removed."""
+"""The tables of messages and their extras: writing, and replacing what was removed."""
 from typing import Iterable, List, Optional
 
 from parley.server.chat.room import LOBBY
@@ -11,18 +11,17 @@ from parley.server.storage.tables.conversations import Conversations, room_pair
 
 
 class Messages(Conversations):
-    """Messages of all conversations, by numbers that grow.
+    """The messages of all conversations, by number.
 
-    `gaps` has the numbers that no message has, and `days` with which number each day begins: by these it is found what
-    is not kept any longer.
+    For `Pruning`, the table `gaps` has the numbers that no message has, and `days` the first number of each day.
     """
 
     def _load(self) -> None:
         super()._load()
-        self._day: Optional[int] = None  # the last one that was noted
+        self._day: Optional[int] = None  # the last one in the table `days`
 
     def last_given(self) -> int:
-        """The latest number that may have been given to a message, whether or not that is stored."""
+        """The latest number that may have been given to a message, stored or not."""
         reserved: int = self._fact("reserved")
         return max(self._number, reserved)
 
@@ -46,13 +45,13 @@ class Messages(Conversations):
         return True
 
     def add_conversation(self, one: bytes, other: bytes, messages: Iterable[Told]) -> None:
-        """Add what two have said to each other elsewhere: (sender, text, time) of each, in order; times in seconds."""
+        """Import a conversation: (sender, text, seconds since the epoch) of each message, in order."""
         self._insert(self._conversation(one, other), self.last_given() + 1,
                      [(sender, text, when * 1000) for sender, text, when in messages])
         self.reserve(self._number)
 
     def _insert(self, conversation: int, first: int, messages: Iterable[Told]) -> None:
-        """(sender, text, time) of each, in order; times in milliseconds. The first one has the number `first`."""
+        """Insert messages: (sender, text, milliseconds) of each, in order. first: the number of the first one."""
         shift = self._place(conversation) + 1 - first
         rows = [(conversation, number + shift, number, when, sender.decode(), text.decode(),
                  checksum_of(when, sender, text)) for number, (sender, text, when) in enumerate(messages, first)]
@@ -73,7 +72,7 @@ class Messages(Conversations):
             number, conversation, time, sender.decode(), extra, checksum_of(time, sender, extra)))
 
     def _note_day(self, first: int) -> None:
-        """What is said from this number on is said today."""
+        """Messages from this number on are of today."""
         self._day = self._today()
         self._connection.execute("INSERT OR IGNORE INTO days VALUES (?, ?)", (self._day, first))
 

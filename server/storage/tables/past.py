@@ -1,4 +1,4 @@
-"""What was said, read from the database: by numbers (`Pages`), by places, and by conversations."""
+"""Reading messages from the database: by numbers (`Pages`), by places, and by conversations."""
 import contextlib
 import heapq
 from typing import Generator, Iterable, Iterator, List, Optional, Tuple
@@ -9,11 +9,11 @@ from parley.server.storage.pages import BEHIND_ALL, MOST_MESSAGES, Pages, Pair, 
 from parley.server.storage.tables.checksums import sound, sound_exactly
 from parley.server.storage.tables.conversations import Conversations, pair_of, room_pair
 
-_LAST_NUMBER = (1 << 63) - 1  # or place, that SQLite can compare with
+_LAST_NUMBER = (1 << 63) - 1  # the greatest integer of SQLite, for numbers and places
 
 
 class Past(Conversations, Pages):
-    """The past of rooms, and of each two since the one that asks has its account."""
+    """The messages of rooms, and those of two users since the account of the one that asks was made."""
 
     _keep_room_messages: int  # how many of each room but the lobby may be told; 0 is no limit
 
@@ -45,7 +45,7 @@ class Past(Conversations, Pages):
         return [message[1:] for message in found]
 
     def conversations(self) -> Iterator[Tuple[Pair, List[Told]]]:
-        """((one, other), messages) for each two who have talked to each other: (sender, text, time) of each message."""
+        """((one, other), messages) for each conversation of two: (sender, text, seconds) of each message."""
         for conversation, one, other in self._rows(
                 "SELECT id, one, other FROM conversations WHERE one > '' ORDER BY id"):
             messages = sound(self._rows(
@@ -84,7 +84,7 @@ class Past(Conversations, Pages):
 
     def _look_in(self, conversation: int, start: int, after: int, before: int, latest: bool) -> Generator[
             Listed, None, None]:
-        """The messages behind the place `start` with numbers between two others."""
+        """The messages with places above `start` and numbers between two others: see `Look`."""
         start, stop = max(start, self._place_of(conversation, after)), self._place_of(conversation, before - 1)
         with self._cursor(
                 "SELECT number, sender, text, time, checksum FROM messages WHERE conversation = ? AND place > ?"
@@ -135,7 +135,7 @@ class Past(Conversations, Pages):
             yield from heapq.merge(sound_exactly(texts), sound_exactly(others), reverse=latest)
 
     def _number_at(self, room: int, partner: bytes, time: int) -> int:
-        """By halves: no message's time is earlier than that of one with a smaller number, unless the clock was set."""
+        """By binary search: times grow with numbers, unless the clock was set back."""
         low, high = 0, self._number + 1
         while low < high:
             middle = (low + high) // 2
@@ -156,9 +156,9 @@ class Past(Conversations, Pages):
         return self._page(key, "DESC", conversation, start, most)[0][::-1]
 
     def _page(self, key: str, order: str, conversation: int, start: int, most: int) -> Tuple[List[Listed], bool]:
-        """(messages, more): (number or place, which `key` says, sender, text, time) of those behind the place `start`.
+        """(messages, more): see `parley.server.storage.pages.page`; only messages with places above `start`.
 
-        At most `most`, and what may be told at once.
+        messages: (number or place, sender, text, time) of each. key: "number" or "place". order: "ASC" or "DESC".
         """
         with self._cursor(
                 "SELECT %s, sender, text, time, checksum FROM messages WHERE conversation = ? AND place > ?"
@@ -166,7 +166,7 @@ class Past(Conversations, Pages):
             return page(sound(rows, key), most)
 
     def _since(self, name: bytes) -> int:
-        """The number of the latest message when the account was made; 0 if it is none."""
+        """See the method of `parley.server.storage.memory.Store`."""
         since: Tuple[int] = self._row("SELECT since FROM accounts WHERE name = ?", name.decode()) or (0,)
         return since[0]
 

@@ -1,4 +1,4 @@
-"""What is not kept any longer is deleted bit by bit, so that nobody waits long behind it."""
+"""Deleting what is not kept any longer, a little at a time, so that no request waits long for it."""
 from typing import Iterable
 
 from parley.server.chat.sessions import RESUMED_FOR
@@ -8,15 +8,15 @@ _PRUNED_AT_ONCE = 500  # messages
 
 
 class Pruning(Messages):
-    """Deletes conversations that nobody finds any more, what is too much in a room or in all, and what is too old."""
+    """Deletes forgotten conversations, messages that are too many in a room or in all, or too old, and old tags."""
 
-    _keep_messages: int  # how many, and for how long; 0 is no limit
+    _keep_messages: int  # see `Database`
     _keep_days: int
-    _keep_room_messages: int  # of each room but the lobby; 0 is no limit
-    _looked_at = ""  # the latest room that `prune` has looked at, as its conversation is named
+    _keep_room_messages: int
+    _looked_at = ""  # the last room at which `prune` has looked: the second name of its pair
 
     def prune(self) -> bool:
-        """Delete some of the messages that are not to be kept any longer; true if there may be more of them."""
+        """Delete some of what is not kept any longer. Returns whether there may be more."""
         forgotten = self._row("SELECT id FROM conversations WHERE one IS NULL LIMIT 1")
         if forgotten:
             if not self._delete(_PRUNED_AT_ONCE, "conversation = ? ORDER BY place", *forgotten):
@@ -36,12 +36,12 @@ class Pruning(Messages):
             "DELETE FROM days WHERE first < (SELECT max(first) FROM days WHERE first <= ?)", (first,))
         self._connection.execute("DELETE FROM gaps WHERE first <= ?", (first,))
         self._prune_extras(first)
-        for _ in range(_PRUNED_AT_ONCE):  # pages, one at a time: Python 3.11 takes but one step of each statement
+        for _ in range(_PRUNED_AT_ONCE):  # pages, one at a time, as Python 3.11 takes only one step of each statement
             self._pragma("incremental_vacuum(1)")
         return False
 
     def _prune_rooms(self) -> bool:
-        """Look at some of the rooms, in turn, and delete what is too much; true if there are more to look at."""
+        """Look at the next rooms in turn, and delete what is too much. Returns whether there are more to look at."""
         rooms = self._rows(
             "SELECT other, id, (SELECT max(place) FROM messages WHERE conversation = id) FROM conversations"
             " WHERE one = '' AND other > ? ORDER BY other LIMIT ?", self._looked_at, _PRUNED_AT_ONCE)
@@ -60,7 +60,7 @@ class Pruning(Messages):
         return False
 
     def _prune_tags(self) -> bool:
-        """Forget some of the tags that are too old, or of a time that is still to come; true if there may be more."""
+        """Delete some of the tags that are too old, or of a time in the future. Returns whether there may be more."""
         now = self._now()
         gone = self._connection.execute(
             "DELETE FROM tags WHERE number IN (SELECT number FROM tags WHERE time < ? OR time > ? LIMIT ?)",
@@ -68,13 +68,13 @@ class Pruning(Messages):
         return gone.rowcount == _PRUNED_AT_ONCE
 
     def _prune_extras(self, first: int) -> None:
-        """Forget what goes along with messages before this number, and conversations in which there is nothing then."""
+        """Delete the extras of messages before this number, and conversations that are empty then."""
         alone = self._rows("SELECT DISTINCT conversation FROM extras WHERE number < ?", first)
         self._connection.execute("DELETE FROM extras WHERE number < ?", (first,))
         self._drop_empty([conversation for (conversation,) in alone])
 
     def _drop_empty(self, conversations: Iterable[int]) -> None:
-        """Delete those that are not of rooms, and of which nothing is left: the next that is made may get the id."""
+        """Delete those of these conversations that are empty and not a room's. Their ids may be given again."""
         gone = self._connection.executemany(
             "DELETE FROM conversations WHERE id = ?1 AND one IS NOT ''"
             " AND NOT EXISTS (SELECT 1 FROM messages WHERE conversation = ?1)"
@@ -83,9 +83,9 @@ class Pruning(Messages):
             self._let_go_of_ids()
 
     def _delete(self, most: int, which: str, *values: int) -> int:
-        """Delete at most so many of these messages, and conversations that have none then; how many were there?
+        """Delete at most `most` messages, and conversations that are empty then. Returns how many messages.
 
-        The rows of rooms stay, as the next message there needs to know its place.
+        which: an SQL condition and order, with `values`. The conversations of rooms stay, with their `last_place`.
         """
         query = "SELECT number, conversation, place FROM messages WHERE %s LIMIT ?" % which
         rows = self._rows(query, *values, most)
@@ -101,7 +101,7 @@ class Pruning(Messages):
         return len(rows)
 
     def _first_of(self, most: int) -> int:
-        """The number of the first of the latest `most` messages. Numbers in gaps, never stored, do not count."""
+        """The number of the first of the latest `most` messages; numbers in gaps do not count."""
         last = self._number
         for before, after in self._rows("SELECT last, first FROM gaps ORDER BY last DESC"):
             if last - after + 1 >= most:
@@ -113,8 +113,8 @@ class Pruning(Messages):
     def _first_since(self, oldest_day: int) -> int:
         """The number of the first message of this day or a later one.
 
-        A day that is still to come was noted under a clock that was ahead. What was said then was said no later than
-        what follows it, so it is as old as that; and if nothing does, it may be of today.
+        A day in the future was noted while the clock was ahead. Its messages count as no newer than those that follow;
+        if none do, they count as of today.
         """
         today, first = self._today(), self._number + 1
         latest = self._row("SELECT day FROM days ORDER BY first DESC, day LIMIT 1")

@@ -1,4 +1,4 @@
-"""The tables of the database: how they are made, and how those of an older version become today's."""
+"""The tables of the database, and the migrations from each version of the schema to the next."""
 import collections
 import shutil
 import sqlite3
@@ -6,7 +6,7 @@ from typing import Counter
 
 from parley.server.storage.tables.checksums import checksum_of
 
-# What leads from each version of the schema to the next; the database has as many behind it as its user_version says.
+# The statements that lead from each version of the schema to the next; user_version says how many have been executed.
 MIGRATIONS = (
     """
     CREATE TABLE facts (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
@@ -30,7 +30,7 @@ MIGRATIONS = (
     DELETE FROM kept WHERE receiver NOT IN (SELECT name FROM accounts);
     DELETE FROM conversations WHERE id > 0 AND id NOT IN (SELECT conversation FROM messages);
     """,
-    # Times of messages are milliseconds from here on. What is damaged stays so.
+    # From here on times of messages are milliseconds. Damaged messages stay damaged.
     """
     CREATE TABLE gaps (last INTEGER PRIMARY KEY, first INTEGER);
     INSERT INTO facts SELECT 'reserved', value FROM facts WHERE key = 'number';
@@ -59,12 +59,12 @@ MIGRATIONS = (
     CREATE TABLE tags (number INTEGER PRIMARY KEY, session BLOB, tag BLOB, time INTEGER);
     CREATE INDEX with_other ON conversations (other);
     """,
-    # Up to where somebody has read: what was said in a room, or (if not empty) by the partner and the owner.
+    # Read markers: of a room, or, if `partner` is not empty, of the conversation with the partner.
     """
     CREATE TABLE markers (
         owner TEXT, room INTEGER, partner TEXT, number INTEGER, PRIMARY KEY (owner, room, partner)) WITHOUT ROWID;
     """,
-    # What goes along with messages; of those without a text there is nothing else.
+    # Extras of messages. A message without a text is here alone, and not in `messages`.
     """
     CREATE TABLE extras (
         number INTEGER PRIMARY KEY, conversation INTEGER, time INTEGER, sender TEXT, extra BLOB, checksum INTEGER);
@@ -78,17 +78,17 @@ MIGRATIONS = (
 
 
 class StoreError(Exception):
-    """The database is not fit for use; the text says which, why, and what to do."""
+    """The database cannot be used; the text says which, why, and what to do."""
 
 
 class TooNew(StoreError):
-    """A newer server has written it."""
+    """It was written by a newer server."""
 
 
 def upgrade(connection: sqlite3.Connection, path: str) -> None:
-    """Bring the schema up to date, if it is older or there is none. StoreError if that cannot be.
+    """Create the tables, or migrate older ones. StoreError if that is not possible.
 
-    The older file is copied before, to a path that ends with its version.
+    Before a migration the file is copied to a path that ends with the number of its version.
     """
     version = _version_of(connection, path)
     if not version and connection.execute("SELECT count(*) FROM sqlite_master").fetchall()[0][0]:
@@ -104,13 +104,13 @@ def upgrade(connection: sqlite3.Connection, path: str) -> None:
 
 
 def check_version(connection: sqlite3.Connection, path: str) -> None:
-    """StoreError if the schema is not today's."""
+    """StoreError if the schema is older or newer than this server's."""
     if _version_of(connection, path) < len(MIGRATIONS):
         raise StoreError("%s: written by an older version of this server; start this one, which upgrades it" % path)
 
 
 def _version_of(connection: sqlite3.Connection, path: str) -> int:
-    """0 if the database is empty."""
+    """The version of the schema; 0 if the database is empty. TooNew if it is newer than this server's."""
     version: int = connection.execute("PRAGMA user_version").fetchall()[0][0]
     if version > len(MIGRATIONS):
         raise TooNew("%s: written by a newer version of this server (schema %d, known are %d)"
@@ -126,17 +126,17 @@ def _back_up(database: str, path: str) -> None:
 
 
 class _Places:
-    """Gives places to messages, whose conversations it is told in the order of their numbers."""
+    """Gives places to messages, in the order of their numbers."""
 
     def __init__(self) -> None:
         self._last: Counter[int] = collections.Counter()
 
     def next(self, conversation: int) -> int:
-        """The place of the next one."""
+        """The place of the next message of a conversation."""
         self._last[conversation] += 1
         return self._last[conversation]
 
 
 def _in_milliseconds(checksum: int, seconds: int, sender: bytes, text: bytes) -> int:
-    """The checksum of a message whose time was in seconds; none that fits if it did not before."""
+    """The new checksum of a message whose time was in seconds; -1, which never fits, if the old one did not fit."""
     return checksum_of(seconds * 1000, sender, text) if checksum == checksum_of(seconds, sender, text) else -1

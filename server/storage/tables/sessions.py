@@ -1,4 +1,4 @@
-"""Sessions that one may come back to, and up to where somebody has read."""
+"""The tables of resumable sessions with their tags, and of read markers."""
 import binascii
 from typing import Dict, List, Tuple
 
@@ -9,7 +9,7 @@ from parley.server.storage.tables.file import DatabaseFile
 
 
 class Sessions(DatabaseFile):
-    """Sessions with the tags by which something was said in them, and read markers of sessions and accounts."""
+    """Sessions with the tags of messages that were said in them, and the read markers of sessions and accounts."""
 
     def keep_session(self, key: bytes, name: bytes, account: bool, since: int) -> bool:
         self._connection.execute(
