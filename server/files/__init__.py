@@ -1,1 +1,1 @@
-"""Files that clients send each other: the process that keeps them, and how workers ask it (docs/files.md)."""
+"""Files that users send each other (docs/files.md): the process that keeps them, and how workers ask it."""

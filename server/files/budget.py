@@ -1,23 +1,22 @@
-"""How much of a process's time may go to moving files, so that talk does not notice it."""
+"""Limits how much of a process's time goes to moving files, so that talk is not delayed."""
 import time
 
-# Files are moved for one part in so many of a process's time: after each piece none is moved for SHARE - 1 times as
-# long as that one took. So however much is wanted, and however fast, most of the machine is left to those who talk.
+# Moving files takes at most 1/SHARE of the time: after each piece comes a pause of SHARE - 1 times as long as it took.
 SHARE = 5
-# Where a piece takes long, as on a slow machine or with TLS, so many bytes a second are moved all the same, as far as
-# the process can.
+# Bytes a second that are moved in any case, if the process can, with shorter pauses: where a piece takes long, as on a
+# slow machine or with TLS.
 ENOUGH = 128 << 20
-MADE_UP = 0.005  # seconds of such a pause that may be made up for: the kernel wakes late
+MADE_UP = 0.005  # seconds by which a pause is shortened if the last one was too long, as the kernel wakes late
 
 
 class Budget:
-    """Of one process. next: when the next piece may be moved, monotonic seconds."""
+    """The budget of one process. next: when the next piece may be moved, in monotonic seconds."""
 
     def __init__(self):
         self.next = 0.0
 
     def spend(self, move, *arguments):
-        """Call move(*arguments), which moves a piece and gives how many bytes that was. It costs CPU time."""
+        """Call move(*arguments), which moves a piece and returns its bytes; `next` then follows from its CPU time."""
         began, before = time.monotonic(), time.process_time()
         count = move(*arguments)
         pause = min(SHARE * (time.process_time() - before), count / ENOUGH)

@@ -1,4 +1,4 @@
-"""A worker's way to the process that keeps files (`server.files.keeper` has what it understands)."""
+"""How a worker asks the process that keeps files; the requests are those of `parley.server.files.keeper`."""
 import array
 import collections
 import json
@@ -7,17 +7,19 @@ import socket
 
 from parley.server.protocols.events import Reason
 
-PATIENCE = 30.0  # seconds for an answer
-MOST_WAITING = 1000  # requests that the process has not taken yet
+REPLY_SECONDS = 30.0  # without an answer for so long, a request is refused
+MOST_WAITING = 1000  # requests of a worker that the process has not taken yet
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _GONE = {"no": Reason.TRY_LATER}
 
 
 class Call:
-    """One request, until its last answer. then: a function that is told each answer, a dictionary.
+    """One request, until its last answer.
 
-    If the process dies, or has not answered in time, the answer is a refusal.
+    sock: the worker's end of the pair, or None after the last answer. until: monotonic seconds, by which an answer has
+    to come; None for no limit. then: then(answer) is called for each answer, a dictionary. If the process dies, or does
+    not answer in time, the answer is {"no": TRY_LATER}.
     """
 
     def __init__(self, desk, sock, then, until):
@@ -31,7 +33,7 @@ class Call:
             self.watch(READ)
 
     def watch(self, mask):
-        """What the selector is to tell of the socket; with WRITE `can_write` is called."""
+        """Have the selector watch the socket for READ, or for READ | WRITE: then `can_write` is called too."""
         if mask == self._mask:
             return
         if self._mask:
@@ -41,7 +43,7 @@ class Call:
         self._mask = mask
 
     def can_write(self):
-        """There is room for more bytes."""
+        """The socket takes more bytes; for a kind of call that sends some."""
 
     def on_ready(self, mask):
         """The selector found the socket ready."""
@@ -64,18 +66,18 @@ class Call:
         for line in lines:
             answer = json.loads(line.decode())
             if "go" in answer:
-                self.until = None  # whoever sends has to go on, and is looked at elsewhere
+                self.until = None  # how long the sender may take is limited elsewhere
             else:
                 self.close()
             self._then(answer)
 
     def fail(self):
-        """No answer comes."""
+        """No answer will come: refuse."""
         self.close()
         self._then(_GONE)
 
     def close(self):
-        """No answer is wanted any more."""
+        """End the call: no further answer is wanted."""
         if self.sock is not None:
             self._desk.forget(self)
             self._desk.selector.unregister(self.sock)
@@ -92,7 +94,7 @@ class Desk:
     """The requests of one worker.
 
     worker: of it this uses selector, now, forget_turn(source) and lose_one(), which logs a bug.
-    door: the socket to ask at. folder: where the files are.
+    door: the socket to which requests are sent. folder: the path of the folder of files.
     """
 
     def __init__(self, worker, door, folder):
@@ -103,14 +105,14 @@ class Desk:
         self._calls = set()
         # Call -> (data, the process's end of the pair), of what the socket has not taken.
         self._waiting = collections.OrderedDict()
-        self._is_watched = False  # is the selector to tell when it takes more?
+        self._is_watched = False  # is the selector watching whether the door takes more?
 
     def lose_one(self):
-        """A bug."""
+        """A bug in one call has been caught: log it."""
         self._worker.admission.lose_one()
 
     def ask(self, then, kind=Call, **request):
-        """Put a request, and call then(answer); gives its Call."""
+        """Send a request, and return its Call. kind: the class of that. request: `do`, and the fields."""
         try:
             ours, theirs = socket.socketpair()
         except OSError:  # there are no more descriptors
@@ -118,7 +120,7 @@ class Desk:
             call.fail()
             return call
         ours.setblocking(False)
-        call = kind(self, ours, then, self._worker.now + PATIENCE)
+        call = kind(self, ours, then, self._worker.now + REPLY_SECONDS)
         self._calls.add(call)
         if len(self._waiting) < MOST_WAITING:
             self._waiting[call] = json.dumps(request).encode(), theirs
@@ -128,7 +130,7 @@ class Desk:
         return call
 
     def _put(self):
-        """Send what waits, as far as it is taken."""
+        """Send waiting requests, as many as the socket takes."""
         while self._waiting:
             call = next(iter(self._waiting))
             data, theirs = self._waiting[call]
@@ -150,7 +152,7 @@ class Desk:
             self._worker.forget_turn(self)
 
     def _take_back(self, call):
-        """Its request does not wait any more."""
+        """Its request is not waiting any more."""
         if call in self._waiting:
             _, theirs = self._waiting.pop(call)
             theirs.close()
@@ -164,13 +166,13 @@ class Desk:
         self.lose_one()
 
     def forget(self, call):
-        """It has its answer."""
+        """A call has ended."""
         self._calls.discard(call)
         self._take_back(call)
         self._worker.forget_turn(call)
 
     def sweep(self, now):
-        """Whoever has waited for too long is answered."""
+        """Refuse the calls that have waited for too long. now: monotonic seconds."""
         for call in [call for call in self._calls if call.until is not None and call.until <= now]:
             try:
                 call.fail()

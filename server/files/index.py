@@ -1,8 +1,14 @@
-"""Which files there are: a database of its own beside them, that only the process which keeps them has open.
+"""The index of files: a database in the folder of the files, which only the process that keeps them has open.
 
-A file is OFFERED until all of it is here and on the disk, WHOLE until somebody says it, SHARED from just before that
-until the message is found among those that are stored, and SAID from then on. What is SHARED is kept until that is
-clear, so a message that is stored never points to a file that is not here, whenever processes die.
+A file is in one of these states:
+
+    OFFERED     not all of it has come and is on the disk
+    WHOLE       all of it is there, and nobody has been told of it
+    SHARED      a message that announces it is about to be said, or has been said; not yet found among stored ones
+    SAID        the message has been found among the stored ones
+
+A SHARED file is kept until it is clear whether the message was stored. So a stored message never announces a file that
+is not there, whenever processes die.
 """
 import sqlite3
 import urllib.parse
@@ -18,13 +24,14 @@ _TABLE = """
 class File:
     """A row.
 
-    file: its id, 32 hexadecimal digits. token: the SHA-256 of what its owner shows, in hexadecimal digits.
-    owner: whose space it takes. size: in bytes, of all of it. sha256: what it has to be, or is; empty if nobody says.
-    kind: its media type. since: of its state, seconds since 1970.
-    floor: the message behind which the one that tells of it is looked for.
-    number: of the latest message that is known to tell of it, or None.
-    teller: who has wanted to tell of it last, as messages name their sender; others may repeat the words.
-    sealed: the digest of the sealed message by which, while it is SHARED; empty: it is told openly.
+    file: its id, 32 hexadecimal digits. token: the SHA-256 of the token that only its sender knows, in hexadecimal.
+    owner: the account or the address to whose space it counts. size: bytes of the complete file.
+    sha256: as it was announced by the sender, or "" if it was not; that of the file once it is WHOLE.
+    kind: its media type. since: the beginning of its state, seconds since the epoch.
+    floor: the message that announces it has a number greater than this.
+    number: that of the latest message that is known to announce it, or None.
+    teller: the name of whoever shared it last: messages of others with the same text do not count.
+    sealed: while it is SHARED by a sealed message, the digest of that; else "".
     """
 
     __slots__ = tuple(_COLUMNS.split())
@@ -35,11 +42,11 @@ class File:
 
 
 class Index:
-    """The database at `path`. What changes is on the disk after `commit`. Errors are those of sqlite3."""
+    """The database at `path`. Changes are on the disk after `commit`. Any method may raise sqlite3.Error."""
 
     def __init__(self, path):
         self._connection = sqlite3.connect(path, isolation_level=None)
-        self._counted = None  # what `counted` gave last, while nothing has changed
+        self._counted = None  # the last result of `counted`, until something changes
         self._rows("PRAGMA journal_mode = WAL")
         self._rows(_TABLE)
         self._rows("CREATE INDEX IF NOT EXISTS owned_by ON files (owner)")
@@ -66,7 +73,7 @@ class Index:
             self._rows("ROLLBACK")
 
     def close(self):
-        """No more."""
+        """Close the database."""
         self._connection.close()
 
     def _files(self, condition, *values):
@@ -82,46 +89,46 @@ class Index:
         return self._files("1")
 
     def in_state(self, state, before):
-        """The files that are in a state since before this time."""
+        """The files that have been in a state since before this time, seconds since the epoch."""
         return self._files("state = ? AND since < ?", state, before)
 
     def said(self, behind, most):
-        """So many SAID files, in the order of their ids, behind this one."""
+        """At most `most` SAID files with ids greater than `behind`, in the order of their ids."""
         return self._files("state = 'said' AND file > ? ORDER BY file LIMIT ?", behind, most)
 
     def bytes_of(self, owner):
-        """What an owner's files take, with all that was promised."""
+        """Bytes of all files of an owner; those that are OFFERED count completely."""
         return self._rows("SELECT coalesce(sum(size), 0) FROM files WHERE owner = ?", owner)[0][0]
 
     def total(self):
-        """What all take."""
+        """Bytes of all files, counted likewise."""
         return self._rows("SELECT coalesce(sum(size), 0) FROM files")[0][0]
 
     def counted(self):
-        """({state: how many files}, what all take)."""
+        """({state: files}, bytes of all files)."""
         if self._counted is None:
             rows = self._rows("SELECT state, count(*), sum(size) FROM files GROUP BY state")
             self._counted = {state: count for state, count, _ in rows}, sum(size for _, _, size in rows)
         return self._counted
 
     def add(self, *values):
-        """A new one; values: of its columns."""
+        """Add a file; values: of all columns, in the order of `File`."""
         self._change("INSERT INTO files VALUES (%s)" % ",".join("?" * len(values)), *values)
 
     def update(self, file, **values):
-        """Change columns of it."""
+        """Change columns of a file."""
         self._change("UPDATE files SET %s WHERE file = ?" % ",".join("%s = ?" % name for name in values),
                      *values.values(), file)
 
     def remove(self, file):
-        """Forget it."""
+        """Remove a file from the index."""
         self._change("DELETE FROM files WHERE file = ?", file)
 
 
 class Messages:
-    """What is stored of messages, in the server's database, which the journal writes; here it is only read.
+    """The stored messages in the server's database, read only; the journal writes it.
 
-    A question raises sqlite3.Error where the database cannot be read at the moment: then nobody knows.
+    Any method raises sqlite3.Error if the database cannot be read at the moment.
     """
 
     def __init__(self, path):
@@ -139,12 +146,12 @@ class Messages:
         return self._rows("SELECT coalesce(max(number), 0) FROM messages")[0][0]
 
     def telling(self, mark, floor):
-        """(number, sender, text) of those behind the number `floor` whose text begins with `mark`."""
+        """(number, sender, text) of the messages with numbers above `floor` whose text begins with `mark`."""
         return self._rows("SELECT number, sender, text FROM messages WHERE number > ? AND substr(text, 1, ?) = ?",
                           floor, len(mark), mark)
 
     def gone(self, numbers):
-        """Those of the numbers that no message has any more."""
+        """Those of these numbers whose messages are not stored any more."""
         there = {number for number, in self._rows(
             "SELECT number FROM messages WHERE number IN (%s)" % ",".join(map(str, numbers)))}
         return set(numbers) - there

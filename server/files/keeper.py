@@ -1,19 +1,22 @@
 """The process that keeps files, and its end in the hub.
 
-Workers ask it, not the hub. Each request is one datagram, JSON in UTF-8, with one end of a pair of sockets; the answer
-comes over that pair as a line of JSON, and is its end, but where bytes are to come: then a first line says that they
-may, the worker writes them, and a second line says what has become of them. All workers write to one socket, which
-outlives this process: what a process that died has not read is read by the next.
+Workers ask it directly, without the hub. A request is one datagram with a JSON object, `do` and its fields, and with
+one end of a pair of sockets. The answer comes over this pair as a line of JSON; then the pair is closed. Only `put` has
+two answers: the first says that the bytes may come, which the worker then writes to the pair, and the second says what
+has come of the file. All workers send to one socket, which outlives this process: requests that a process has not read
+when it dies are read by the next one.
 
+    do, and its fields                              fields of the answer
     offer {owner, is_account, name, size, sha256}   file, token, text
     state {file, token}                             at, size, whole
     put {file, token, first, length, total}         go; then at, size, whole
     share {file, token, teller, digest}             text
     drop {file, token}                              dropped
     get {file}                                      name, size, kind, sha256
-    (what is not done)                              no, a Reason; perhaps at
+    (any that is refused)                           no: see `shelf.Refused`; at, if it is known
 
-Nobody hears of anything before it is on the disk: what comes at the same time shares one commit.
+`Shelf` has a method for each, which explains the fields. Answers are sent after the commit of what they tell; all
+requests of one turn of the loop share a commit.
 """
 import array
 import collections
@@ -37,12 +40,12 @@ from parley.server.protocols.events import Reason
 LONGEST_REQUEST = 8192  # bytes
 MOST_IN_A_TURN = 64  # requests
 PIECE = 256 << 10  # bytes of one read
-SWEEP = 5.0  # seconds
-THREADS = 4  # that make files whole: flush, scan and rename
-# Bytes of a file that are written before they are flushed, of one file after the other. With less the disk has more to
-# do for the same; with more, those who store messages wait longer behind it, on the same disk.
+SWEEP = 5.0  # seconds between two sweeps
+THREADS = 4  # for flush, scan and rename of complete files
+# Bytes of a file that are written before they are flushed, one file at a time. With less, the disk has more to do for
+# the same bytes; with more, the journal, which flushes messages to the same disk, waits longer.
 FLUSHED_AT_ONCE = 1 << 20
-MOST_UNANSWERED = 20  # looks of the hub without an answer, half a minute: a flush of a slow disk may take long
+MOST_UNANSWERED = 20  # checks of the hub without an answer, half a minute: a flush of a slow disk may take long
 INDEX = "index.db"
 
 READ = selectors.EVENT_READ
@@ -50,10 +53,11 @@ log = logging.getLogger(__name__)
 
 
 class Keeper(Aide):
-    """The hub's end: it only looks whether the process is alive.
+    """The hub's end, which only checks whether the process is alive.
 
     directory: `parley.server.storage.directory.Directory`. limits, base: see `Shelf`.
-    door: the socket that workers ask at. folder: where the files are. file_bytes: how long one may be.
+    door: the socket to which workers send requests. folder: the path of the folder of files. file_bytes: the limit for
+    one file.
     """
 
     def __init__(self, directory, limits, base):
@@ -72,34 +76,34 @@ class Keeper(Aide):
         self._past = {}  # the counters of those that are gone
 
     def detach(self):
-        """See `Aide.detach`; what the process has counted still counts."""
+        """See `Aide.detach`. The counters of the process are added to those of its successors."""
         self._past = total([self._past, self._figures.pop("counters", {})])
         return super().detach()
 
     def status(self):
-        """What operators want to know: the latest figures, with counters since the server began; or nothing yet."""
+        """The latest figures (`FromKeeper.Seen`), with counters since the start of the server; {} if there are none."""
         return self._figures and dict(self._figures, counters=total(
             [self._past, self._figures.get("counters", {})]))
 
     def is_stuck(self):
-        """It is asked at the first look, and has not answered since then."""
+        """See `Aide`. The process is asked at the first check, and has not answered for MOST_UNANSWERED more."""
         self._unanswered += 1
         if self._unanswered == 1:
             self._put(packed(ToKeeper.Look()))
         return self._unanswered > MOST_UNANSWERED
 
     def seen(self, figures):
-        """It is alive, and this is how it is."""
+        """See `FromKeeper.Seen`."""
         self._figures = figures
 
     def let_go(self):
-        """In a child that is not the process: it hears no requests."""
+        """In a child process that is another one: close the socket of requests."""
         self._requests.close()
 
     # ---- in the process
 
     def process(self, down, up):
-        """Answer what is asked, until the hub is gone."""
+        """See `Aide`: answer requests until the hub is gone."""
         self.door.close()
         os.set_blocking(up.fileno(), True)
         os.nice(POLITENESS)
@@ -114,7 +118,7 @@ class Keeper(Aide):
 
 
 class Channel:
-    """One request's pair of sockets. part: what is written of a file, or None. left: how many bytes are to come."""
+    """The process's end of the pair of a request. part: for `put`, the `Part`; else None. left: bytes still to come."""
 
     def __init__(self, sock):
         self.sock = sock
@@ -123,7 +127,7 @@ class Channel:
 
 
 class Keeping:
-    """The loop."""
+    """The loop of the process. All is done in one thread, but flushing, scanning and renaming of files."""
 
     def __init__(self, requests, shelf, down, up):
         self._requests = requests
@@ -137,10 +141,10 @@ class Keeping:
         self._selector.register(self._woken, READ, self._settle)
         self._threads = concurrent.futures.ThreadPoolExecutor(THREADS)
         self._flushing = concurrent.futures.ThreadPoolExecutor(1)
-        self._finished = collections.deque()  # (what is to be done now, its arguments), from the threads
+        self._finished = collections.deque()  # (action, arguments) that threads want to be done in the loop
         self._answers = []  # (Channel, answer, is it the last?) that wait for the commit
-        self._channels = {}  # file -> the Channel over which it comes
-        self._line = collections.deque()  # Channels that may have more of a file, and wait for their turn
+        self._channels = {}  # file -> the Channel of its upload
+        self._line = collections.deque()  # Channels with bytes to read, which wait for their turn
         self._budget = Budget()
         self._failed = None  # an error of the index, in this turn
         self._refused = collections.Counter()  # requests, by why
@@ -228,7 +232,7 @@ class Keeping:
                 self._attempt(channel, self._ask, channel, data)
 
     def _attempt(self, channel, action, *arguments):
-        """Do it. What is refused is answered, and so is what the disk or a bug keeps from being done."""
+        """Do it, and answer if it is refused, or fails by an error of the index or a bug. channel: may be None."""
         try:
             action(*arguments)
         except Refused as refused:
@@ -270,7 +274,7 @@ class Keeping:
             self._complete(channel)
 
     def _await(self, channel):
-        """It comes into the line when there is something of it."""
+        """Put the channel into the line once there are bytes to read."""
 
         def has_come():
             if channel.sock.fileno() >= 0:  # else another has replaced it since the selector found it ready
@@ -280,7 +284,7 @@ class Keeping:
         self._selector.register(channel.sock, READ, has_come)
 
     def _take_piece(self):
-        """Of the first in the line, if the budget has time for it. TCP pushes back on the clients of the others."""
+        """Read from the first channel in the line, if the budget has time for it. The others wait, by flow control."""
         if self._line and time.monotonic() >= self._budget.next:
             self._budget.spend(self._take_of, self._line.popleft())
 
@@ -328,7 +332,7 @@ class Keeping:
         self._finish_by(self._go_on, channel, part, trouble)
 
     def _go_on(self, channel, part, trouble):
-        """What had come is on the disk, or cannot be: no more was read meanwhile."""
+        """The flush has ended, with `trouble` or None: read on. Meanwhile nothing was read."""
         if self._channels.get(part.file) is not channel:
             return  # it comes by another connection already
         if not self._shelf.is_current(part):
@@ -339,7 +343,7 @@ class Keeping:
             self._line.append(channel)
 
     def _complete(self, channel):
-        """What was to come over a channel is here."""
+        """All bytes of a `put` have come."""
         part = channel.part
         if part.at < part.size:
             self._answers.append((channel, {"at": part.at, "size": part.size, "whole": False}, True))
@@ -356,12 +360,12 @@ class Keeping:
             self._finish_by(self._settle_one, channel, part, reason)
 
     def _finish_by(self, action, *arguments):
-        """In a thread: the rest is to be done in the loop."""
+        """In a thread: have the loop call action(*arguments)."""
         self._finished.append((action, arguments))
         os.write(self._wake, b"\0")
 
     def _settle(self):
-        """Threads have flushed, or made files whole, or have not."""
+        """Do what threads want to be done in the loop."""
         os.read(self._woken, 4096)
         while self._finished:
             action, arguments = self._finished.popleft()
@@ -372,7 +376,7 @@ class Keeping:
 
 
 def _received(sock):
-    """(data, the socket that came along or None) of the next datagram."""
+    """(data, the socket that came with it, or None) of the next datagram."""
     fds = array.array("i")
     data, ancillary, _, _ = sock.recvmsg(LONGEST_REQUEST, socket.CMSG_SPACE(fds.itemsize))
     for level, kind, content in ancillary:

@@ -1,12 +1,12 @@
-"""What a file is by its first bytes. Only of four kinds of pictures it is told; everything else is just bytes.
+"""The media type of a file by its first bytes: one of four kinds of pictures, or else just bytes.
 
-What a client says that it sends, and how it calls it, means nothing: a page of HTML with the name of a picture must not
-be shown as a page, nor as a picture.
+Neither its name nor what the client says of it counts: an HTML page that is named like a picture must be shown neither
+as a page nor as a picture.
 """
 
 BYTES = "application/octet-stream"
 PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
-ENOUGH = 16  # bytes
+ENOUGH = 16  # bytes at the beginning that decide
 
 
 def kind_of(beginning):

@@ -1,8 +1,8 @@
-"""The files themselves, and what is allowed: without sockets, in the process that keeps them.
+"""The files on the disk, and who may do what with them. Part of the process that keeps files, without its sockets.
 
-In the folder are FILE.part, what has come of a file, FILE, when it is whole, and the index. A file becomes whole by its
-hash, a flush to the disk and a new name, in this order; only then does the index say so. Whatever else lies in the
-folder is swept away at the start.
+The folder has FILE.part for what has come of a file, FILE for a complete one, and the index. When all of a file has
+come, its hash is compared, it is flushed to the disk and renamed, in this order; then the index says that it is WHOLE.
+Files in the folder that are not in the index are deleted at the start.
 """
 import binascii
 import collections
@@ -21,30 +21,30 @@ from parley.server.files.kinds import ENOUGH, kind_of
 from parley.server.protocols import sealed
 from parley.server.protocols.events import Reason
 
-# Beside those of `Reason`: why a part of a file is not taken.
+# Why a part of a file is refused, in addition to `Reason`.
 WRONG_PLACE, WRONG_HASH, NOT_CLEAN, ALREADY_WHOLE = "wrong-place", "wrong-hash", "not-clean", "already-whole"
 # Why a file was deleted.
 EXPIRED, LEFT, DELETED, GONE, REJECTED = "expired", "abandoned", "deleted", "message-gone", "rejected"
 ID_BYTES = 16
-ABANDONED = 3600  # seconds after which nobody goes on with a file, or says it
-UNBEGUN = 300  # seconds after which an offer is over of which no byte has come
-UNCLEAR = 600  # seconds after which a message that is not stored never will be
+ABANDONED = 3600  # seconds after the last byte, or from WHOLE on: until then it has to be continued, or shared
+UNBEGUN = 300  # seconds after the offer: until then the first byte has to come
+UNCLEAR = 600  # seconds after which a message that is not stored counts as never to be stored
 MOST_AT_ONCE = 4  # uploads of one owner
-STALLED = 10  # seconds without a byte, after which an upload makes room for another of its owner, and goes on later
+STALLED = 10  # seconds without a byte: then another upload of the same owner may take its place until it is continued
 MINUTE = 60.0
 SCAN_SECONDS = 120
-MOST_LOOKED_FOR = 500  # messages of files, at one sweep
-_KNOWN_PARTS = 64  # whose hash is remembered while nothing comes of them
+MOST_LOOKED_FOR = 500  # SAID files whose messages are looked for in one sweep
+_KNOWN_PARTS = 64  # paused uploads whose hashes so far are remembered
 _HASH = re.compile("[0-9a-f]{64}")
 _ID = re.compile("[0-9a-f]{32}")
 _PIECE = 1 << 20
-_flush_data = getattr(os, "fdatasync", os.fsync)  # which macOS has not
+_flush_data = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
 
 log = logging.getLogger(__name__)
 
 
 class Refused(Exception):
-    """Not done; the argument says why, in a word. at: how much of the file is here, or None."""
+    """A request is refused. reason: a `Reason`, or a word from above. at: bytes of the file that are here, or None."""
 
     def __init__(self, reason, at=None):
         super().__init__(reason)
@@ -53,11 +53,12 @@ class Refused(Exception):
 
 
 class Part:
-    """What has come of a file so far, while more is coming. at: how many bytes. size: of all of it.
+    """An upload in progress: the file FILE.part, and the hash of what it has.
 
-    settling: is all of it here, and being made whole? unflushed: how many bytes nobody has begun to flush to the disk.
-    flushed: so many are there, or were when more began to come.
-    now: a function for the time. came_at: when the last byte came.
+    at: bytes that have come. size: bytes of the complete file. settling: is it being made WHOLE?
+    unflushed: bytes for which no flush has begun. flushed: bytes that are on the disk for certain, or were there when
+    this upload began. now: gives seconds since the epoch. came_at: the time of the last byte.
+    known: a closed Part of the same file, whose hash is used if it is still right; or None.
     """
 
     settling = False
@@ -80,7 +81,7 @@ class Part:
         return digest
 
     def append(self, data):
-        """Write it. OSError if the disk does not take all of it; what it has taken counts."""
+        """Write the next bytes. OSError if the disk does not take all of them; what it has taken counts."""
         data = memoryview(data)
         self.came_at = self._now()
         while len(data):
@@ -91,13 +92,13 @@ class Part:
             data = data[written:]
 
     def beginning(self):
-        """Its first bytes."""
+        """The first bytes, for `kind_of`."""
         return os.pread(self._fd, ENOUGH, 0)
 
     def flusher(self):
-        """A function that flushes to the disk what has come, for another thread, whatever is closed meanwhile.
+        """A function, for another thread, that flushes to the disk what has come; also if this is closed meanwhile.
 
-        OSError here and there.
+        OSError may be raised by both.
         """
         fd, at = os.dup(self._fd), self.at
         self.unflushed = 0
@@ -112,23 +113,24 @@ class Part:
         return flush
 
     def flush(self):
-        """To the disk, with all that is known of it."""
+        """Flush data and metadata of the file to the disk."""
         os.fsync(self._fd)
 
     def close(self):
-        """Nothing comes at the moment."""
+        """Close the file; what has come stays."""
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None
 
 
 class Shelf:
-    """Keeps files.
+    """The store of files. A request returns the fields of its answer (see `parley.server.files.keeper`), or is Refused.
 
-    folder: of its own. index: `Index`. messages: `Messages`. limits: as `config.Files` has them, a dictionary.
-    base: the address of the page, without a slash at its end. now: a function for seconds since 1970.
-    removed: how many files were deleted, by why: EXPIRED, LEFT alone, DELETED by their sender, GONE with their message,
-        or REJECTED, as their hash or the operator's scanner says.
+    folder: its path; nothing else is kept there. index: `Index`. messages: `Messages`. limits: the fields of
+        `config.Files`, as a dictionary.
+    base: the URL of the page, without a slash at its end. now: gives seconds since the epoch.
+    removed: {why: deleted files}. EXPIRED; LEFT: abandoned; DELETED by the sender; GONE with its message; REJECTED by
+        the hash or the scanner.
     """
 
     def __init__(self, folder, index, messages, limits, base, now):
@@ -138,29 +140,29 @@ class Shelf:
         self._limits = limits
         self._base = base
         self._now = now
-        self._offers = {}  # owner -> when the latest were made
+        self._offers = {}  # owner -> times of the offers of the last minute
         self._parts = {}  # file -> the Part that is being written
         self._known = collections.OrderedDict()  # file -> a closed Part, for its hash
-        self._seen = ""  # the last file whose message was looked for
+        self._seen = ""  # the last SAID file whose message was looked for
         self.removed = collections.Counter()
         self._sweep_orphans()
 
     @property
     def uploads(self):
-        """How many files are coming."""
+        """How many uploads are in progress."""
         return len(self._parts)
 
     def _path(self, file, ending=""):
         return os.path.join(self._folder, file + ending)
 
     def _sweep_orphans(self):
-        """At the start: what the index and the folder do not both know was never whole, or is deleted."""
+        """At the start, after a process may have died at any moment: make folder and index agree."""
         there = set(os.listdir(self._folder))
         known = set()
         for file in self.index.all():
             known.add(file.file)
             if file.state == OFFERED:
-                if file.file in there:  # a process died between the new name and the index
+                if file.file in there:  # it was renamed, and the index does not say so yet
                     os.replace(self._path(file.file), self._path(file.file, ".part"))
             elif file.file not in there:
                 log.error("a file is missing from the storage", {"file": file.file})
@@ -175,7 +177,7 @@ class Shelf:
     # ---- what is asked
 
     def offer(self, owner, is_account, name, size, sha256):
-        """Somebody wants to send a file: where to, or Refused."""
+        """Somebody wants to send a file. size: in bytes. sha256: in hexadecimal digits, or "" if it is not known."""
         limits, now = self._limits, self._now()
         if not 1 <= size or sha256 and not _HASH.fullmatch(sha256):
             raise Refused(Reason.BAD_FORM)
@@ -195,13 +197,13 @@ class Shelf:
         return {"file": file, "token": token, "text": shown.line(self._base, file, name, size)}
 
     def _has_room(self, size):
-        """Would the disk keep its reserve?"""
+        """Would the disk keep its reserve with so many bytes more?"""
         disk = os.statvfs(self._folder)
         return disk.f_bavail * disk.f_frsize - size >= disk.f_blocks * disk.f_frsize * (
             self._limits["disk_reserve_percent"] / 100)
 
     def state(self, file, token):
-        """How far it is here."""
+        """How much of a file has come."""
         found = self._owned(file, token)
         return {"at": self._at(found), "size": found.size, "whole": found.state != OFFERED}
 
@@ -214,16 +216,16 @@ class Shelf:
             return 0
 
     def get(self, file):
-        """What there is to know for who wants to have it."""
+        """What has to be known to send a file to somebody."""
         found = self._find(file)
         if found.state == OFFERED:
             raise Refused(Reason.NO_FILE)
         return {"name": found.name, "size": found.size, "kind": found.kind, "sha256": found.sha256}
 
     def share(self, file, token, teller, digest):
-        """It is about to be said by this name: in these words. From here on the file stays until that is clear.
+        """A message that announces the file is about to be said; the file is kept until it is clear whether it was.
 
-        digest: that of the sealed message that is said instead, or empty.
+        teller: the sender's name. digest: of the sealed message that is said in the place of `text`, or "".
         """
         found = self._owned(file, token)
         if found.state == OFFERED:
@@ -238,7 +240,7 @@ class Shelf:
         return {"text": shown.line(self._base, file, found.name, found.size)}
 
     def drop(self, file, token):
-        """It is deleted, and its space is free."""
+        """Delete a file."""
         self._owned(file, token)
         if file in self._parts and self._parts[file].settling:
             raise Refused(Reason.TRY_LATER)
@@ -253,17 +255,18 @@ class Shelf:
 
     def _owned(self, file, token):
         found = self._find(file)
-        if found.token != _digest(token):  # of a hash, time tells nothing
+        if found.token != _digest(token):  # as these are hashes, the time that it takes gives nothing away
             raise Refused(Reason.NOT_ALLOWED)
         return found
 
     # ---- what comes
 
     def begin(self, file, token, first, length, total):
-        """More of it is to come, `length` bytes from the place `first`, or (if that is None) nothing: a Part.
+        """A part of a file is about to come; returns the `Part` to which it is to be appended.
 
-        Who sends what is being sent already sends it instead: the other connection may be dead. Refused, with the
-        place from which on it is wanted, if that is another.
+        first: the offset of the part, or None if nothing comes as everything is here. length: bytes of the part.
+        total: bytes of the file, as the sender says. If an upload of the file is in progress, this one takes its place:
+        the connection of the other may be dead. Refused, with the offset that is wanted, if `first` is another.
         """
         found = self._owned(file, token)
         if found.state != OFFERED:
@@ -283,7 +286,7 @@ class Shelf:
         return part
 
     def _make_room_for(self, owner, at):
-        """May it send another file? An upload of its own that has stalled goes on later."""
+        """Refused if the owner has too many uploads in progress; one that has STALLED is paused for this one."""
         busy = [part for part in self._parts.values() if self.index.find(part.file).owner == owner]
         if len(busy) < MOST_AT_ONCE:
             return
@@ -293,7 +296,7 @@ class Shelf:
         self.pause(silent.file)
 
     def pause(self, file):
-        """Nothing more comes of it for now. Gives the Part that was being written, if any."""
+        """Stop the upload of a file, which may be continued later. Returns its Part, or None if there is none."""
         part = self._parts.pop(file, None)
         if part is not None:
             part.close()
@@ -303,7 +306,7 @@ class Shelf:
         return part
 
     def cut_back(self, part):
-        """What could not be flushed has to come again, as nobody knows what is there of it; gives what is here."""
+        """After a failed flush: remove what may not be on the disk, so that it comes again. Returns the bytes left."""
         if self.pause(part.file) is not None:
             self._known.pop(part.file)
             try:
@@ -313,7 +316,7 @@ class Shelf:
         return part.flushed
 
     def is_current(self, part):
-        """Is this the one that is being written?"""
+        """Has no other upload of the same file taken its place?"""
         return self._parts.get(part.file) is part
 
     @staticmethod
@@ -325,9 +328,9 @@ class Shelf:
         return Reason.NOT_STORED
 
     def settle(self, part):
-        """All of it is here. Is it what was to come? Gives a function that makes it whole, for another thread.
+        """All of a file has come. Refused if its hash is wrong; else returns a function that completes it on the disk.
 
-        That returns None or a Reason; `settled` has to hear it.
+        The function is for another thread, and returns None, or why it failed; `settled` has to be called with that.
         """
         found = self.index.find(part.file)
         if found.sha256 and found.sha256 != part.hash.hexdigest():
@@ -352,7 +355,7 @@ class Shelf:
         return finish
 
     def settled(self, part, reason):
-        """It is whole, or why it is not."""
+        """The function of `settle` has returned `reason`."""
         if reason and reason != NOT_CLEAN:
             raise Refused(reason, self.cut_back(part))
         kind, digest = kind_of(part.beginning()), part.hash.hexdigest()
@@ -367,11 +370,11 @@ class Shelf:
     # ---- in the course of time
 
     def sweep(self):
-        """Look which messages are stored, and which are deleted, and forget what nobody wants any more."""
+        """Find out which messages have been stored or deleted, and delete files that are not wanted any more."""
         now = self._now()
         for found in self.index.in_state(OFFERED, now - UNBEGUN):
-            patience = ABANDONED if self._at(found) else UNBEGUN
-            if found.file not in self._parts and self._last_came(found) < now - patience:
+            seconds = ABANDONED if self._at(found) else UNBEGUN
+            if found.file not in self._parts and self._last_came(found) < now - seconds:
                 self._remove(found.file, LEFT)
         for found in self.index.in_state(WHOLE, now - ABANDONED):
             self._remove(found.file, LEFT)
@@ -386,7 +389,7 @@ class Shelf:
         self._offers = {owner: times for owner, times in self._offers.items() if times[-1] > now - MINUTE}
 
     def _last_came(self, found):
-        """When something of it came; the index does not know, as a full disk would keep it from being told."""
+        """The time of the last byte. It is not in the index, which cannot be written while the disk is full."""
         try:
             return os.stat(self._path(found.file, ".part")).st_mtime
         except FileNotFoundError:
@@ -407,11 +410,12 @@ class Shelf:
                     self._remove(found.file, LEFT)
                 else:
                     self.index.update(found.file, state=SAID, sealed="")
-            elif found.floor < latest:  # messages are stored in order, so those up to there need no other look
+            elif found.floor < latest:  # messages are stored in order, so those up to there need not be searched again
                 self.index.update(found.file, floor=latest)
 
     def _told(self, floor, also_sealed):
-        """Numbers of messages behind `floor` that may tell of files, by (file, or digest of what is sealed; sender)."""
+        """{(file or digest of a sealed message, sender): number} of stored messages above `floor` that may share files.
+        """
         found = {}
         for number, sender, text in self._messages.telling(shown.MARK, floor):
             told = shown.LINE.fullmatch(text)
@@ -422,7 +426,7 @@ class Shelf:
         return found
 
     def _look_for_gone(self):
-        """Some at a time: a file goes with the message that tells of it."""
+        """Delete files whose messages have been deleted; looks at MOST_LOOKED_FOR of them at a time."""
         said = self.index.said(self._seen, MOST_LOOKED_FOR)
         self._seen = said[-1].file if said else ""
         gone = self._messages.gone([found.number for found in said]) if said else ()
@@ -431,7 +435,7 @@ class Shelf:
                 self._remove(found.file, GONE)
 
     def _remove(self, file, why):
-        """The index first: what is only in the folder is swept at the next start."""
+        """Delete a file. The index first: what is only in the folder is deleted at the next start."""
         self.removed[why] += 1
         if self.pause(file) is not None or file in self._known:
             self._known.pop(file, None)
@@ -457,7 +461,7 @@ def _unlink(path):
 
 
 def _flush_folder(path):
-    """What is called how in a folder is on the disk."""
+    """Flush the names in a folder to the disk."""
     folder = os.open(path, os.O_RDONLY)
     try:
         os.fsync(folder)
@@ -466,7 +470,7 @@ def _flush_folder(path):
 
 
 def _passes(command, path):
-    """Does the operator's command let the file pass, by its exit code 0?"""
+    """Does the operator's scanner accept the file, by exit code 0?"""
     try:
         done = subprocess.run(  # noqa: S603 - it is the operator's
             [*shlex.split(command), path], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,

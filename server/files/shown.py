@@ -1,35 +1,35 @@
-"""What a file is called and how it is told of: one line of text, the same in all protocols.
+"""The name of a file, and the line of text that announces it, the same in all protocols.
 
     [file] plan.pdf, 1.2 MB: https://chat.example.org/files/0f3c.../plan.pdf
 
-A name from a client is changed until it can be nothing but a name: no path, no end of a line, nothing that turns the
-direction of writing, and none of the characters that are more than text in this line, in an address, in a protocol or
-to a file system.
+In a name from a client everything is replaced that could make it more than a name: path separators, line ends, marks
+that change the direction of writing, and characters with a meaning in this line, in URLs, in a protocol or in a file
+system.
 """
 import re
 import unicodedata
 import urllib.parse
 from typing import Tuple
 
-MOST_NAME = 100  # characters, and
-MOST_BYTES = 120  # bytes, so that the whole line fits into one of IRC's
-LONGEST_IN_ADDRESS = 120  # bytes of a name; a longer one is left out but for its ending
+MOST_NAME = 100  # characters of a name
+MOST_BYTES = 120  # bytes of a name, so that the whole line fits into a line of IRC
+LONGEST_IN_ADDRESS = 120  # bytes of a quoted name; in the place of a longer one stands "file" with its ending
 MARK = "[file] "
 LINE = re.compile(
     r"\[file\] (?P<name>[^:/\n]{1,%d}), (?P<size>[0-9.]{1,6} [kMG]?B): (?P<url>https?://[^\s/]+(?:/[^\s/]+)*"
     r"/files/(?P<file>[0-9a-f]{32})/[^\s/]+)" % MOST_NAME)
 
 _SPECIAL = re.compile(r'[<>:"/\\|?*\x00-\x1f\x7f]')
-# What a device of Windows is called, with whatever ending.
+# Names of devices in Windows, which have that meaning with any ending.
 _DEVICE = re.compile(r"(?:con|prn|aux|nul|com[0-9]|lpt[0-9])(?:\.|$)", re.IGNORECASE)
-# Controls, what is not to be seen (also the marks of direction), halves of pairs, what nobody has assigned, and ends of
-# lines and paragraphs.
+# Unicode categories that are left out: control and format characters (also marks of direction), surrogates, unassigned
+# and private characters, ends of lines and paragraphs.
 _UNFIT = ("Cc", "Cf", "Cs", "Cn", "Co", "Zl", "Zp")
 _UNITS = ("B", "kB", "MB", "GB")
 
 
 def clean(name: str) -> str:
-    """The name under which a file is kept that a client calls so: never empty, and never a path."""
+    """The name of a file that a client calls so: never empty, and never a path."""
     last = re.split(r"[/\\]", name)[-1]
     seen = "".join(character for character in unicodedata.normalize("NFC", last)
                    if unicodedata.category(character) not in _UNFIT)
@@ -48,13 +48,13 @@ def _is_long(name: str) -> bool:
 
 
 def _parted(name: str) -> Tuple[str, str]:
-    """(all but the ending, the ending with its dot), where that looks like one."""
+    """(name without its ending, ending with its dot); ("...", "") if it has none of at most 10 bytes."""
     stem, dot, ending = name.rpartition(".")
     return (stem, dot + ending) if stem and ending.isalnum() and len(ending.encode()) <= 10 else (name, "")
 
 
 def size_of(size: float) -> str:
-    """So many bytes as people write it, in thousands."""
+    """A number of bytes for people, in B, kB, MB or GB (powers of 1000)."""
     unit = 0
     while size >= 999.5 and unit < len(_UNITS) - 1:
         size /= 1000
@@ -63,7 +63,7 @@ def size_of(size: float) -> str:
 
 
 def address(base: str, file: str, name: str) -> str:
-    """Where it is; base: the address of the page, without a slash at its end."""
+    """The URL of a file. base: the URL of the page, without a slash at its end. file: its id."""
     quoted = urllib.parse.quote(name, safe="-._~")
     if len(quoted) > LONGEST_IN_ADDRESS:
         quoted = urllib.parse.quote("file" + _parted(name)[1], safe="-._~")
@@ -71,5 +71,5 @@ def address(base: str, file: str, name: str) -> str:
 
 
 def line(base: str, file: str, name: str, size: int) -> str:
-    """How it is told of. A client finds the file in this by LINE."""
+    """The text of the message that announces a file; clients recognize it by LINE."""
     return "%s%s, %s: %s" % (MARK, name, size_of(size), address(base, file, name))

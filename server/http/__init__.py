@@ -1,1 +1,1 @@
-"""HTTP in front of WebSocket: bytes to requests (`head`), and requests to answers (`site`). No sockets, no clocks."""
+"""HTTP without sockets and clocks: bytes to requests (`head`), requests to answers (`site`, `metrics`)."""

@@ -1,4 +1,4 @@
-"""The page's scripts, joined into one: a browser asks once instead of once for each, and none waits for another."""
+"""Joins the page's scripts into one, so that browsers need one request instead of one for each."""
 import re
 from typing import Dict, List
 
@@ -10,9 +10,9 @@ _EXPORT = re.compile(r"^export ((?:async )?(?:class|const|function\*?) ([\w$]+))
 def joined(scripts: Dict[str, str], first: str) -> str:
     """One script that does what the ES module `first` does, with all that it imports.
 
-    scripts: their texts, by name. They may only have `import {a, b} from "./name";`, each at a line's start, and
-    `export` in front of what they declare there. None may import itself by way of others. Lines of comments are left
-    out, so no other line may begin with `//`, in a text either.
+    scripts: {name: text}. The only import may be `import {a, b} from "./name";` at the beginning of a line, the only
+    export `export` in front of a declaration at the beginning of a line. Imports may not be circular. Lines that are
+    comments are left out, so no line of a string may begin with `//`.
     """
     found: List[str] = []
     _find(scripts, first, found)
@@ -28,7 +28,7 @@ def joined(scripts: Dict[str, str], first: str) -> str:
 
 
 def _find(scripts: Dict[str, str], name: str, found: List[str]) -> None:
-    """Add a script to those that were found, behind all that it imports."""
+    """Append to `found` all scripts that this one imports, then the script itself."""
     for match in _IMPORT.finditer(scripts[name]):
         if match.group(2) not in found:
             _find(scripts, match.group(2), found)

@@ -1,4 +1,4 @@
-"""The head of an HTTP/1.1 request, read by h11, and an answer as bytes."""
+"""Heads of HTTP/1.1 requests, decoded by h11, and answers as bytes."""
 from http import HTTPStatus
 from typing import List, NamedTuple, Optional, Sequence, Tuple
 
@@ -7,7 +7,7 @@ import h11
 MOST = 8192  # bytes of a head
 
 Headers = Sequence[Tuple[bytes, bytes]]
-_TLS = (b"\x16\x03", b"\x16")  # how a client begins that expects TLS here
+_TLS = (b"\x16\x03", b"\x16")  # the first bytes of a client that expects TLS
 
 
 class Request(NamedTuple):
@@ -32,12 +32,12 @@ class Request(NamedTuple):
         return [value for value in (one.strip() for one in values.split(b",")) if value]
 
     def one(self, name: bytes) -> Optional[bytes]:
-        """The value of a header that may stand there once; None if it does not, or if there are several."""
+        """The value of a header that may occur once; None if it is missing or repeated."""
         values = [value for key, value in self.headers if key == name]
         return values[0] if len(values) == 1 else None
 
     def has(self, name: bytes, word: bytes) -> bool:
-        """Is the word in a header that is a list, whatever its case?"""
+        """Is the word, in lower case, in a header that is a list? Case does not matter there."""
         return word in [value.lower() for value in self.all(name)]
 
     @property
@@ -47,9 +47,9 @@ class Request(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """What a request is answered with. closes: is it the last on this connection?
+    """The answer to a request.
 
-    length: of the body, if that is not here but comes later.
+    closes: is it the last one on this connection? length: bytes of the body, if that is sent separately; else None.
     """
 
     status: int
@@ -60,7 +60,7 @@ class Answer(NamedTuple):
 
 
 class Refused(ValueError):
-    """Bytes that are no request which could be answered otherwise; the text says why. status: of the answer."""
+    """The bytes are no request that the server takes; the text says why. status: of the answer."""
 
     def __init__(self, status: int, why: str) -> None:
         super().__init__(why)
@@ -68,10 +68,7 @@ class Refused(ValueError):
 
 
 class Reader:
-    """Bytes in, requests out, one after the other.
-
-    rest: what has come behind the last one.
-    """
+    """Bytes in, requests out, one at a time. rest: the bytes that have come behind the last request."""
 
     __slots__ = ("rest", "_reader", "_come")
 
@@ -86,7 +83,7 @@ class Reader:
         return self._come > 0
 
     def feed(self, data: bytes) -> Optional[Request]:
-        """The next request, or None if it is not complete. Refused if it can never be; feed nothing more then."""
+        """The next request, or None if it is not complete. After Refused nothing more may be fed."""
         if self._reader is None:
             self._reader = h11.Connection(h11.SERVER, max_incomplete_event_size=MOST)
         if not self._come and data.startswith(_TLS):
@@ -120,7 +117,7 @@ def _plain(headers: Headers) -> List[Tuple[bytes, bytes]]:
 
 
 def rendered(answer: Answer, date: str, without_body: bool) -> bytes:
-    """An answer as bytes. date: as HTTP writes it. without_body: as for HEAD."""
+    """An answer as bytes. date: for the header Date, RFC 7231, 7.1.1.1. without_body: leave it out, as for HEAD."""
     lines = [b"HTTP/1.1 %d %b" % (answer.status, _phrase(answer.status)), b"Date: " + date.encode()]
     lines += [b"%b: %b" % header for header in answer.headers]
     if answer.status not in (101, 304):

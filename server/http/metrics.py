@@ -1,15 +1,14 @@
-"""`/metrics`: the figures of the whole server in Prometheus' text form.
+"""`/metrics`: the figures of the whole server in Prometheus' text format.
 
-Whichever worker is asked has the hub's figures (`parley.server.supervisor.hub.Hub.status`), so each gives the same
-answer. They are written by prometheus_client, which only a server that is to have metrics needs; nothing of its own
-counting is used. No name of a person or a room is in a label.
+Any worker can answer, as it asks the hub for the figures (`parley.server.supervisor.hub.Hub.status`). prometheus_client
+only formats them, and is needed only where metrics are switched on. No label contains the name of a person or a room.
 """
 from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Sequence, Tuple, Union
 
 from parley.server.http.head import Answer, Headers, Request
 from parley.server.http.site import OTHER, Pending
 
-METRICS = "metrics"  # what stands in the place of a protocol's name where the sockets are listed
+METRICS = "metrics"  # in lists of sockets, in the place of a protocol's name
 PATH = b"/metrics"
 
 Status = Dict[str, Any]
@@ -17,9 +16,9 @@ Sample = Tuple[Sequence[str], float]  # values of the labels, and the value
 
 
 class Family(NamedTuple):
-    """A metric, as FAMILIES declares it: name, labels, what it says, and its samples for a status.
+    """A metric. text: its HELP. samples: samples(status) are [(values of the labels, value)].
 
-    kind: gauge, counter, or histogram; the samples of a histogram are `Durations.plain`.
+    kind: gauge, counter or histogram; the value of a histogram is `Durations.plain` (`parley.server.ipc.counts`).
     """
 
     name: str
@@ -46,7 +45,7 @@ def _reports(status: Status) -> List[Dict[str, Any]]:
 
 
 def _gauge(name: str) -> Callable[[Status], List[Sample]]:
-    """The sum of what the workers have told of this name."""
+    """The sum over all workers' reports."""
     return lambda status: _one(sum(report.get(name, 0) for report in _reports(status)))
 
 
@@ -62,12 +61,12 @@ def _connections(status: Status) -> List[Sample]:
 
 
 def _protocols(status: Status) -> List[str]:
-    """Those that are served."""
+    """The protocols that are served."""
     return sorted({protocol for protocol, _ in status["serving"] if protocol != METRICS})
 
 
 def _by_protocol(name: str) -> Callable[[Status], List[Sample]]:
-    """A counter of each protocol that is served."""
+    """A counter with a sample for each protocol that is served."""
     return lambda status: [
         ((protocol,), status["totals"].get(name, {}).get(protocol, 0)) for protocol in _protocols(status)]
 
@@ -79,7 +78,7 @@ def _messages(status: Status) -> List[Sample]:
 
 
 def _seen(name: str, depth: int) -> Callable[[Status], List[Sample]]:
-    """A counter whose labels are the keys that there have been: one under the other, so many of them."""
+    """A counter whose label values are the keys that have been counted so far, in dictionaries nested `depth` deep."""
     return lambda status: sorted(_flat(status["totals"].get(name, {}), depth))
 
 
@@ -93,29 +92,29 @@ def _flat(counters: Dict[str, Any], depth: int) -> Iterator[Sample]:
 
 
 def _journal(name: str) -> Callable[[Status], List[Sample]]:
-    """What is told of the journal, if there is one."""
+    """A figure of the journal, if there is one."""
     return lambda status: _one(status["journal"][name]) if "commits" in status["journal"] else []
 
 
 def _files(name: str) -> Callable[[Status], List[Sample]]:
-    """What is told of files, if any are kept."""
+    """A figure of the files, if any are kept."""
     return lambda status: _one(status["files"][name]) if name in status["files"] else []
 
 
 def _file_states(files: Dict[str, int]) -> List[Sample]:
-    """SHARED files are about to be told of, or are already."""
+    """SHARED files count as told: they are about to be."""
     return [(("offered",), files.get("offered", 0)), (("whole",), files.get("whole", 0)),
             (("told",), files.get("shared", 0) + files.get("said", 0))]
 
 
 def _of_files(name: str) -> Callable[[Status], List[Sample]]:
-    """A counter of what was done with files, by why."""
+    """A counter of the files, by reason."""
     return lambda status: sorted(
         ((why,), count) for why, count in status["files"].get("counters", {}).get(name, {}).items())
 
 
 def _cluster(tell: Callable[[Dict[str, Any]], List[Sample]]) -> Callable[[Status], List[Sample]]:
-    """What is told of a node among others, if this is one."""
+    """Figures of a node, if the server is one of a cluster."""
     return lambda status: tell(status["cluster"]) if "cluster" in status else []
 
 
@@ -220,19 +219,19 @@ FAMILIES = (
 
 
 def require() -> None:
-    """Load prometheus_client, so that forked processes have it; ImportError if it is not installed."""
+    """Import prometheus_client before processes are forked; ImportError if it is not installed."""
     import prometheus_client.core  # noqa: F401
     import prometheus_client.exposition  # noqa: F401
 
 
 class Collector:
-    """Metrics for prometheus_client, of one status."""
+    """The collector for prometheus_client, of one status."""
 
     def __init__(self, status: Status) -> None:
         self._status = status
 
     def collect(self) -> Iterator[Any]:
-        """A metric of each of FAMILIES that has samples."""
+        """The metric of each of FAMILIES that has samples."""
         from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily
 
         kinds = {"counter": CounterMetricFamily, "gauge": GaugeMetricFamily, "histogram": HistogramMetricFamily}
@@ -248,7 +247,7 @@ class Collector:
 
 
 def _cumulative(counts: Dict[str, int]) -> List[Tuple[str, int]]:
-    """How often it was up to each bound, or less."""
+    """[(upper bound, how many durations up to it)] from the numbers of each bucket."""
     buckets, count = [], 0
     for bound, more in counts.items():
         count += more
@@ -257,7 +256,7 @@ def _cumulative(counts: Dict[str, int]) -> List[Tuple[str, int]]:
 
 
 def render(status: Status, accepted: str) -> Tuple[bytes, str]:
-    """The figures, and their content type. accepted: the request's Accept."""
+    """(figures, content type). accepted: the request's Accept."""
     from prometheus_client.exposition import choose_encoder
 
     encode, kind = choose_encoder(accepted)
@@ -265,10 +264,10 @@ def render(status: Status, accepted: str) -> Tuple[bytes, str]:
 
 
 class Metrics:
-    """Answers requests at the port of the metrics, as `parley.server.http.site.Site` does elsewhere."""
+    """Answers requests at the port of the metrics, as `parley.server.http.site.Site` does at the web port."""
 
     def answer(self, request: Request, peer: str) -> Union[Answer, Pending]:
-        """What to do."""
+        """See `Site.answer`."""
         if request.method not in (b"GET", b"HEAD"):
             return self.text(405, "only GET and HEAD are answered here", [(b"Allow", b"GET, HEAD")])
         if request.path != PATH:
@@ -281,7 +280,7 @@ class Metrics:
         return PATH.decode() if request.path == PATH else OTHER
 
     def text(self, status: int, text: str, headers: Headers = (), closes: bool = False) -> Answer:
-        """An answer in one line."""
+        """See `Site.text`."""
         plain = (b"Content-Type", b"text/plain; charset=utf-8")
         return Answer(status, [plain, *headers], text.encode() + b"\n", closes)
 

@@ -1,14 +1,14 @@
-"""Which path is answered with what: the page, the way to WebSocket, and whether the server is well.
+"""The answers at the web port: the page, the upgrade to WebSocket, and the health checks.
 
     /                       the page
-    /static/<hash>/<name>   what belongs to it; the hash is that of all of it, so these never change
+    /static/<hash>/<name>   its files; the hash is that of all files of the page, so a file at a path never changes
     /chat                   WebSocket, with the subprotocol `parley.1`
     /livez, /readyz         one line of text
 
-Where the server has a path prefix, all of this stands behind it, and the last two without it too.
+With a path prefix all of these are below it, and the last two without it too.
 
-Nothing is ever permitted to anybody because of what a browser adds by itself: there is no cookie, and one logs in on
-the WebSocket. A WebSocket from a page of somebody else's is refused by its Origin.
+No request is trusted for anything that a browser adds by itself: there are no cookies, and clients log in on the
+WebSocket. A WebSocket from another site's page is refused by its Origin.
 """
 import base64
 import binascii
@@ -52,7 +52,7 @@ _ZIPPED = ("html", "js", "css", "svg")
 _FOREVER = b"public, max-age=31536000, immutable"
 FILES = b"/files/"
 _COUNTED = (b"/", b"/chat", b"/livez", b"/readyz")
-OTHER = "other"  # how all other paths are counted
+OTHER = "other"  # the label of all other paths
 _METHODS = (b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"OPTIONS", b"PATCH", b"TRACE", b"CONNECT")
 _REFERENCE = re.compile(rb'((?:src|href)=")static/')
 _WEBSOCKET_KEY_SUFFIX = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455, 1.3
@@ -63,7 +63,11 @@ Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
 
 
 class File(NamedTuple):
-    """A file of the page. zipped: None if it is not smaller so."""
+    """A file of the page.
+
+    zipped: the content in gzip, or None if that is not smaller. kind: the media type. tag: for the ETag. caching: the
+    Cache-Control.
+    """
 
     content: bytes
     zipped: Optional[bytes]
@@ -73,21 +77,21 @@ class File(NamedTuple):
 
 
 class Upgrade(NamedTuple):
-    """The connection becomes a WebSocket, behind this answer. address: whence the client comes, if a proxy says so."""
+    """The connection becomes a WebSocket after this answer. address: the client's, if a trusted proxy tells it."""
 
     answer: Answer
     address: Optional[str]
 
 
 class Pending(NamedTuple):
-    """The hub has to be asked first. then: gives the answer for what it says."""
+    """The hub has to be asked first. then: then(answer of the hub) is the answer."""
 
     then: Callable[[Any], Answer]
 
 
 @functools.lru_cache(maxsize=None)
 def read_page(folder: str = PAGE) -> Dict[bytes, File]:
-    """The files of the page by their paths, without a prefix, which are read once; none if there is no page."""
+    """{path without a prefix: file} of the page, read once from the folder; empty if there is no page."""
     contents = {}
     for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else ():
         if name.rpartition(".")[2] in _TYPES:
@@ -119,9 +123,9 @@ def _file(name: str, content: bytes, caching: bytes) -> File:
 class Site:
     """Answers requests.
 
-    files: see `read_page`. prefix: in front of all paths, as b"/parley", or empty.
-    proxies: addresses and networks (`ipaddress`) of the proxies that are believed. origins: other hosts' pages that may
-    open a WebSocket, as b"https://example.org". only_tls: is there no port without TLS?
+    files: see `read_page`. prefix: of all paths, such as b"/parley", or empty. proxies: networks (`ipaddress`) of the
+    trusted proxies. origins: of other sites' pages that may open a WebSocket, such as b"https://example.org".
+    only_tls: is there no port without TLS?
     """
 
     def __init__(self, files: Dict[bytes, File], prefix: bytes = b"", proxies: Sequence[Any] = (),
@@ -133,7 +137,7 @@ class Site:
         self._headers = [*_ALWAYS, _HSTS] if only_tls else _ALWAYS
 
     def answer(self, request: Request, peer: str) -> Union[Answer, Upgrade, Pending]:
-        """What to do. peer: the address at the other end, which may be a proxy's."""
+        """The answer to a request for anything but a file. peer: the address of the connection, perhaps a proxy's."""
         path = request.path
         if not path.startswith(b"/"):
             whole = b"//%b/" % (request.one(b"host") or b"")
@@ -157,16 +161,16 @@ class Site:
         return self.text(404, "there is nothing here")
 
     def file_path(self, request: Request) -> Optional[List[bytes]]:
-        """What stands behind /files/, between slashes, where the request is about a file."""
+        """The parts of the path below /files/; None if the request is about anything else."""
         below = self._prefix + FILES
         return request.path[len(below):].split(b"/") if request.path.startswith(below) else None
 
     def client(self, request: Request, peer: str) -> str:
-        """The address of who asks; it is not the peer's if that is a proxy of ours and says so."""
+        """The address of the client: what a trusted proxy tells, or else the address of the connection."""
         return self._is_trusted(peer) and self._forwarded_for(request) or peer
 
     def label(self, request: Request) -> str:
-        """The path of a request as it is counted: one of few, whatever is asked for."""
+        """The label under which a request is counted: one of a few, whatever the path."""
         path = request.path
         bare = path[len(self._prefix):] if path.startswith(self._prefix) else path
         if bare in _COUNTED:
@@ -182,7 +186,7 @@ class Site:
         return self.text(503 if troubles else 200, "; ".join(troubles) or "ok")
 
     def text(self, status: int, text: str, headers: Headers = (), closes: bool = False) -> Answer:
-        """An answer in one line."""
+        """An answer with one line of text. closes: see `Answer`."""
         always = [*self._headers, _TEXT, (b"Cache-Control", b"no-store")]
         return Answer(status, [*always, *headers], text.encode() + b"\n", closes)
 
@@ -224,7 +228,7 @@ class Site:
         return Upgrade(Answer(101, headers, b""), self._forwarded_for(request) if is_proxied else None)
 
     def _may_come_from(self, request: Request, is_proxied: bool) -> bool:
-        """Is it no page that asks, or one of ours, or one that the configuration names?"""
+        """Is there no Origin (a program), or is it the requested host, or one of the configured origins?"""
         origins = [value for name, value in request.headers if name == b"origin"]
         if not origins:
             return True
@@ -245,9 +249,10 @@ class Site:
         return parsed is not None and any(parsed in network for network in self._proxies)
 
     def _forwarded_for(self, request: Request) -> Optional[str]:
-        """The last address that no proxy of ours has, or the first if they all have; None if there is none to believe.
+        """The client's address in X-Forwarded-For: the last that is not a trusted proxy's, or the first if all are.
 
-        Each proxy adds the address that it was asked from, so what stands further left is only what somebody says.
+        None if there is no valid one. Each proxy appends the address that it was asked from, so whatever stands left of
+        an untrusted address may have been made up.
         """
         found = None
         for entry in reversed(request.all(b"x-forwarded-for")):
@@ -276,13 +281,13 @@ def _takes_gzip(request: Request) -> bool:
 
 
 def _bare(authority: bytes, scheme: bytes) -> bytes:
-    """A host and its port, without the port that the scheme means anyway."""
+    """A host with its port, unless that is the default port of the scheme."""
     port = _DEFAULT_PORTS.get(scheme, b"")
     return authority[:-len(port)] if port and authority.endswith(port) else authority
 
 
 def _address(text: str) -> Optional[Address]:
-    """An address, perhaps with a port; an IPv4 one that is written as an IPv6 one is told as what it is."""
+    """The address in a text, which may have a port behind it; None if there is none. IPv4-mapped ones become IPv4."""
     with_port = _WITH_PORT.fullmatch(text)
     bare = (with_port.group(1) or with_port.group(2)) if with_port else text
     try:

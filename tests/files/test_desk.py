@@ -8,7 +8,7 @@ import time
 import pytest
 from queue_ends import two_ends
 
-from parley.server.files.desk import PATIENCE, Desk
+from parley.server.files.desk import REPLY_SECONDS, Desk
 from parley.server.files.keeper import MOST_UNANSWERED, Keeper
 from parley.server.storage.directory import Directory
 
@@ -66,7 +66,7 @@ def test_requests_wait_for_a_process_and_are_answered_by_the_next_one_or_not_in_
     desk = Desk(worker, keeper.door.dup(), keeper.folder)
     for _ in range(MANY):
         desk.ask(answers.append, do="get", file="0" * 32)
-    worker.now += PATIENCE / 2
+    worker.now += REPLY_SECONDS / 2
     desk.sweep(worker.now)
     assert answers == []
     process = Process(keeper)
@@ -81,7 +81,7 @@ def test_requests_wait_for_a_process_and_are_answered_by_the_next_one_or_not_in_
     assert sorted(answers[-1]) == ["file", "text", "token"]
     process.end()
     desk.ask(answers.append, do="get", file="0" * 32)
-    worker.now += PATIENCE + 1
+    worker.now += REPLY_SECONDS + 1
     desk.sweep(worker.now)
     assert answers[-1] == {"no": "try-again-later"}
 
@@ -95,7 +95,7 @@ def test_what_nobody_waits_for_any_more_takes_no_descriptors_and_where_there_are
         del answers[:]
         for _ in range(MANY):
             desk.ask(answers.append, do="get", file="0" * 32)
-        worker.now += PATIENCE + 1
+        worker.now += REPLY_SECONDS + 1
         desk.sweep(worker.now)
         assert answers == [{"no": "try-again-later"}] * MANY
         assert len(os.listdir("/dev/fd")) <= before
