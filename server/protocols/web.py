@@ -1,19 +1,19 @@
 r"""The `web` protocol: JSON objects in the text frames of a WebSocket, for browsers and bots (subprotocol `parley.1`).
 
-A client's message is an object with what to `do`. An `id`, a string of at most 64 characters, comes back in the answer.
-Unknown keys are ignored. What the server says is an object with what it is about, `on`. `room` is "#lobby" if a client
-does not give it; `at` is in seconds since the epoch.
+A message of a client is an object; `do` is the command. An `id`, a string of at most 64 characters, is repeated in the
+answer. Unknown keys are ignored. A message of the server is an object, too; `on` is its kind. A `room` that a client
+leaves out is "#lobby"; `at` is in seconds since the epoch; `n` is the number of a message.
 
-    do                                  answer, on
+    do                                  on, in the answer
     hello {[session], [resume]}         hello {server, run, limits: {text, register, guests, file}, motd}, and with a
                                         session welcome or no
     login {name, [password]}            welcome {name, account, session, me, read}, and waiting {count} if messages were
                                         kept
-    register {name, password}           welcome, or done if one has the name
+    register {name, password}           welcome; or done, if the client is logged in under this name
     rename {name}                       welcome
     password {old, new}                 done
     say {[room], text, [tag]}           done {n, at}, once it is stored
-    whisper {to, text, [tag]}           done {n, at}, likewise
+    whisper {to, text, [tag]}           done {n, at}, once it is stored
     who {[room]}                        who {room, names}
     history {[room] | with, [before | after], [most]}
                                         history {room | with, messages: [{n, by, at, text}], more}
@@ -23,33 +23,35 @@ does not give it; `at` is in seconds since the epoch.
     rooms {[pattern]}                   rooms {rooms: [{room, members, topic, inside}]}
     topic {room, [text]}                topic {room, topic, by, at}; or, with a text, done
     roles {[room]}                      roles {room, roles: {name: role}, settings: {setting: number}}; a role is voice,
-                                        op, owner or operator; what is on is 1, and so is a key
+                                        op, owner or operator; a setting that is on is 1, and so is a key
     kick, ban, mute {room, name, [text]}, invite, unban, unmute, voice, devoice, op, deop {room, name},
     set {room, setting, value}, drop {room}
                                         done
     typing {[room] | to}, away {away}, watch {names}, read {[room] | with, n}
-                                        nothing; what is watched is told by presence
-    offer {name, size, [sha256]}        offer {file, token, url, text}: what is to be sent goes there by PUT, and then
+                                        nothing; after watch, presence tells the state of these names
+    offer {name, size, [sha256]}        offer {file, token, url, text}: the file is sent to url by PUT, and then shared
     share {file, token, [room] | to, [tag], [text: a sealed message]}
-                                        done {n, at}: it is said, as everybody is told of a file, or by that text
-    keys {publish: list}                done: from now on these are the devices of one's account
+                                        done {n, at}: a message with the text of the offer, or with the sealed one, is
+                                        said
+    keys {publish: list}                done: the list is that of the account's devices from now on
     keys {of}                           keys {name, devices: list or ""}
-    logout                              done, and a close frame: the session is over, and the name free
+    logout                              done, and a close frame: the session has ended, and the name is free
     delete                              done
     ping                                pong
-    (anything that is not done)         no {why, text}: the word for the reason, and a sentence
+    (any that is refused)               no {why, text}: the word for the reason, and a sentence
 
-Who comes back says so first: the `session` of its last welcome gives it the name without a password, for ten minutes.
-`resume` is {"run": run of the last hello, room: n of its latest message there, ..., "me": n of the latest that was said
-to it alone, or of the welcome}. After the welcome it is told, before all else, for each room but the lobby `room` or
-`no`, and for all `missed {room or me: true, messages: [{n, by, to, at, text}], gap}`; with a gap, older ones are left
-out. What is said again with the same `tag`, at most 64 characters, is answered with the number that it got at first.
+To resume a session, a client sends `hello` first. The `session` of its last welcome gives it the name without a
+password, until ten minutes after its connection has ended. `resume` is {"run": run of the last hello, room: n of the
+latest message that it has seen there, ..., "me": n of the latest direct message, or `me` of the welcome}. After the
+welcome, and before everything else, it gets `room` or `no` for each of its rooms but the lobby, then for each room and
+for "me" `missed {room or me: true, messages: [{n, by, to, at, text}], gap}`; gap: are older ones left out? A message
+that is sent again with the same `tag`, of at most 64 characters, is answered with the number that it got at first.
 
-`read` says up to which message one has read, in a room that one is in or with a partner. It never goes back. A welcome
-tells all of it as {room or name: n}, so that another device knows what is new: 200 at most, the latest, kept for as
-long as the account, and for guests as long as the session.
+`read` moves the read marker of a room in which the client is, or of the conversation with a partner. It never goes
+back. A welcome has all markers as {room or name: n}, so that another device knows what is new: the latest 200, kept for
+as long as the account, and those of guests for as long as the session.
 
-    on, to all whom it concerns
+    on, in events
     said {n, room, by, at, text}        whispered {n, by, to, at, text}
     joined {room, name}                 left {room, name}                   renamed {room, old, new}
     managed {room, act, by, name, text} invited {room, by}                  notice {text}
@@ -57,9 +59,9 @@ long as the account, and for guests as long as the session.
     keys {name, number}: there is a new list of an account's devices (docs/sealing.md); a list is in base64url
     bye {why, text, [retry]}, and a close frame. retry: seconds after which to come back
 
-A message is at most 64 KiB long, in one frame or several, and its text `text_bytes`; where those are more than 20000
-a message may be three times as long as the text. Close codes beside those of the RFC: 4000 too slow, 4001 another
-log-in, 4002 idle.
+A message has at most 64 KiB, in one frame or several, and a text at most the `text_bytes` of the configuration; if
+these are more than 20 KiB, a message may have three times as many, and 4 KiB. Close codes beside those of RFC 6455:
+4000 the client reads too slowly, 4001 another login took over, 4002 it is idle.
 """
 import base64
 import functools
@@ -80,21 +82,21 @@ from parley.server.protocols.websocket import close_frame, text_frame
 
 NAME = "web"
 PORT = 8000
-IDLE_TIMEOUT = 0  # whoever does not answer pings is not idle but gone
+IDLE_TIMEOUT = 0  # pings find out which clients are gone
 TRAITS = Traits(
     acknowledges=True, numbered=True, resumes=True, open_to_strangers=(events.Ping, events.Quit, None),
     shared_answers=(events.Present,), labels=True, http=True, optional=True, sealed=True,
     heartbeat=websocket.PING)
 
-LONGEST_MESSAGE = 65536  # bytes; more if `text_bytes` is that long
-AROUND_TEXT = 4096  # bytes
+LONGEST_MESSAGE = 65536  # bytes; more if `text_bytes` needs it (`Decoder`)
+AROUND_TEXT = 4096  # bytes of a message beside its text
 LONGEST_LABEL = LONGEST_TAG = 64  # characters
 LONGEST_FILE_NAME = 1024  # bytes
-MOST_MARKS = 100  # rooms that are resumed
+MOST_MARKS = 100  # keys of `resume`
 MOST_WATCHED = 200  # names
-MOST_HISTORY = 200  # messages
+MOST_HISTORY = 200  # messages of one answer
 _LOBBY = b"#lobby"
-_ALONE = "me"  # what was said to one alone, among rooms
+_ALONE = "me"  # stands for direct messages among rooms
 _MOST_DIGITS = 18
 
 Fields = Mapping[str, Any]
@@ -102,7 +104,7 @@ Fields = Mapping[str, Any]
 _UNANSWERED = (events.Typing, events.Away, events.Watch, events.MarkRead)
 _BAD_FORM = Malformed(Reason.BAD_FORM, None)
 _UNKNOWN = Malformed(Reason.UNKNOWN_COMMAND, None)
-_UNKNOWN_COMMAND = None, None  # its type, and how it is read
+_UNKNOWN_COMMAND = None, None  # in the place of a row of _COMMANDS
 _ENDS = {
     websocket.UNSUPPORTED: events.Broken(Reason.FOREIGN),
     websocket.NOT_UTF8: events.Broken(Reason.NOT_UTF8),
@@ -111,7 +113,7 @@ _ENDS = {
 
 
 class _Unfit(ValueError):
-    """A field is missing or of the wrong type, or its text is too long. reason: a Reason."""
+    """A field is missing, has the wrong type, or is too long. reason: a Reason."""
 
     def __init__(self, reason: str = Reason.BAD_FORM) -> None:
         super().__init__(reason)
@@ -130,9 +132,9 @@ _HALF_PAIR = re.compile("[\ud800-\udfff]")
 
 
 def _decoded(text: str) -> Any:
-    """What is written in JSON. ValueError or RecursionError if nothing is."""
+    """The value of a JSON text. ValueError or RecursionError if it is not one."""
     if text[:1] == "{":
-        fields, end = _JSON.raw_decode(text)  # which takes half the time, and allows no white space around it
+        fields, end = _JSON.raw_decode(text)  # takes half the time of decode, but allows no white space around it
         if end == len(text):
             return fields
     return _JSON.decode(text)
@@ -190,7 +192,7 @@ class Decoder(websocket.Decoder):
 # ---- fields
 
 def _raw(fields: Fields, key: str) -> bytes:
-    """A string that has to be there, as it was sent. What is no text becomes bytes that are no UTF-8."""
+    """A required string as UTF-8; half a surrogate pair becomes bytes that are not valid UTF-8."""
     value = fields.get(key)
     if not isinstance(value, str):
         raise _Unfit
@@ -247,11 +249,11 @@ def _tag(fields: Fields) -> bytes:
 def _say(fields: Fields, most: int) -> events.Command:
     room, text = fields.get("room"), fields.get("text")
     if type(text) is type(room) is str and text.isprintable() and room and "tag" not in fields:
-        raw = text.encode()  # and so it is in canonical form
+        raw = text.encode()  # a printable text is canonical
         if len(raw) <= most:
             said: events.Say = tuple.__new__(
                 events.Say, (raw, None, None, room.encode("utf-8", "surrogatepass"), b"", b""))
-            return said  # most of what is said comes by here, in half the time
+            return said  # a short cut for most messages, in half the time
     return events.Say(_text(fields, most), None, None, _room(fields), _tag(fields))
 
 
@@ -348,7 +350,7 @@ def _topic(fields: Fields, most: int) -> events.Command:
 
 
 def _act(act: str) -> Callable[[Fields, int], events.Command]:
-    """Something that is done to somebody in a room."""
+    """How a command is read that acts on a member of a room."""
 
     def read(fields: Fields, most: int) -> events.Command:
         text = b"" if fields.get("text") is None else _text(fields, most)
@@ -357,7 +359,7 @@ def _act(act: str) -> Callable[[Fields, int], events.Command]:
     return read
 
 
-# How each command is read, and of which type it is.
+# Word of a command -> (type of the command, function that reads it from the fields; int: `text_bytes`).
 _Read = Callable[[Fields, int], events.Command]
 _COMMANDS: Dict[str, Any] = {
     "hello": (events.Hello, _hello),
@@ -402,7 +404,7 @@ _ESCAPES = [(b"\\", b"\\\\"), (b'"', b'\\"'), (b"\n", b"\\n"), (b"\t", b"\\t")]
 
 
 def _is_plain(text: bytes) -> bool:
-    """Is a canonical text the same in JSON? Nothing else can be in it that is not."""
+    """Is a canonical text its own JSON string? Canonical texts have no other characters that JSON escapes."""
     return not (QUOTE in text or BACKSLASH in text or LF in text or TAB in text)
 
 
@@ -431,7 +433,7 @@ def _on(word: bytes, *fields: bytes) -> Frames:
 
 
 def _with_room(word: bytes) -> Callable[[Any], Frames]:
-    """Somebody has come to a room, or left it."""
+    """Encoder of events that somebody has entered a room, or left it."""
     return lambda happening: _on(
         word, b'"room":%b' % _shown(getattr(happening, "room", events.HOME)), b'"name":' + quoted(happening.name))
 
@@ -595,21 +597,21 @@ ENCODERS: Encoders = {
 
 
 def encode(happening: events.Happening, me: Optional[bytes]) -> Frames:
-    """The frames for `happening`; none if this protocol has no message for it."""
+    """The frames for an event; none if this protocol has no message for it. me: the receiver's name."""
     if type(happening) is events.Whispered:
         return _whispered(happening, me)
     return ENCODERS[type(happening)](happening)
 
 
 def with_label(frame: bytes, label: bytes) -> bytes:
-    """An answer with the `id` of what it answers. label: a JSON string."""
+    """A frame of an answer, with the `id` of the command. label: the id, as a JSON string."""
     return text_frame(b'{"id":%b,%b' % (label, websocket.text_of(frame)[1:])) if frame[:1] == b"\x81" else frame
 
 
 def encode_talk(
         room: bytes, records: Sequence[Tuple[int, bytes, bytes, int, int]], first: int, at: int = 0
 ) -> Optional[List[bytes]]:
-    """A frame for each message of the records; `first`: the number of the first message."""
+    """A frame for each message of the records: see TALK in `parley.server.protocols`."""
     frames: List[bytes] = []
     shown = _quoted_name(room or _LOBBY)
     for _, sender, text, time, count in records:

@@ -1,8 +1,8 @@
 """WebSocket (RFC 6455) without sockets: bytes from a client to its messages, and frames to a client.
 
-Clients' frames are read by wsproto (`server.protocols.rare_frames`), but for those that come as most do, whole and one
-message each: to read these here takes a fraction of the time. Frames to a client are unmasked and depend on nothing but
-their content, so they are written here, once for all who get them. No extension is ever agreed on.
+Most frames of clients are complete messages in one read; these are decoded here, in a fraction of the time that wsproto
+takes. All others are read by wsproto (`parley.server.protocols.rare_frames`). Frames to clients are not masked, so they
+depend on their content alone, and are encoded here, once for all receivers. No extension is ever negotiated.
 """
 import struct
 from typing import TYPE_CHECKING, List, NamedTuple, Optional, Tuple, Union
@@ -31,7 +31,7 @@ class Text(NamedTuple):
 
 
 class Fragment(NamedTuple):
-    """A frame has come of a message of several, and it is not the last."""
+    """A frame of a message in several frames has come, but not the last one."""
 
 
 class Pinged(NamedTuple):
@@ -51,7 +51,7 @@ class Closed(NamedTuple):
 
 
 class Failed(NamedTuple):
-    """The client broke the rules: nothing is read any more. code: for the close frame."""
+    """The client broke the protocol: nothing after this is read. code: for the close frame."""
 
     code: int
 
@@ -61,10 +61,7 @@ PONGED, FRAGMENT = Ponged(), Fragment()
 
 
 class Decoder:
-    """Bytes in, messages out. Holds at most one unfinished message of at most `most` bytes.
-
-    Between two messages it holds nothing.
-    """
+    """Bytes in, messages out. most: bytes of a message; it holds one unfinished message at most."""
 
     __slots__ = ("_most", "_rare", "_ended")
 
@@ -75,7 +72,7 @@ class Decoder:
 
     @property
     def unfinished(self) -> int:
-        """How many bytes have come of a frame or a message that has not ended?"""
+        """How many bytes of an unfinished frame or message are held."""
         return self._rare.unfinished if self._rare else 0
 
     def receive(self, data: bytes) -> List[Message]:
@@ -90,7 +87,7 @@ class Decoder:
         return found
 
     def _whole(self, data: bytes) -> Tuple[Optional[Message], int]:
-        """The message of a frame that has come whole, and the size of that; None if it is not so simple."""
+        """(message, bytes of its frame) if `data` begins with a simple and complete frame; else (None, 0)."""
         size, start = len(data), HEADER
         if size < start or data[0] not in _SIMPLE or data[1] < _MASKED:
             return None, 0
@@ -115,7 +112,7 @@ class Decoder:
 
     def _receive_rare(self, data: bytes) -> List[Message]:
         if self._rare is None:
-            # The server has it since its start. Our own clients, which only write frames, do without wsproto.
+            # The server has loaded it already. Clients of this package only encode frames, and do without wsproto.
             from parley.server.protocols.rare_frames import RareFrames
             self._rare = RareFrames(self._most)
         found = self._rare.receive(data)
@@ -136,7 +133,7 @@ def text_frame(text: bytes) -> bytes:
 
 
 def text_of(frame: bytes) -> bytes:
-    """What `text_frame` was given."""
+    """The text in a frame that `text_frame` made."""
     return frame[{0x7e: 4, 0x7f: 10}.get(frame[1], 2):]
 
 
@@ -146,6 +143,6 @@ def pong_frame(content: bytes) -> bytes:
 
 
 def close_frame(code: int, why: bytes = b"") -> bytes:
-    """The last frame. why: UTF-8, in one close frame's 123 bytes."""
+    """The last frame. code: see RFC 6455, 7.4. why: UTF-8, at most 123 bytes."""
     assert len(why) <= _MOST_OF_CONTROL - 2
     return b"\x88%c%b%b" % (len(why) + 2, struct.pack("!H", code), why)
