@@ -12,22 +12,22 @@ ops are shown as @, who has a voice as +. Names that IRC cannot carry are shown 
 commands do is in `irc_rooms`, `irc_talk` and `irc_people`; how what many hear is written for whom, in `irc_caps`.
 """
 import functools
-from typing import Any, Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Set, Tuple
+from typing import AbstractSet, Any, Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Tuple
 
-from parley import __version__
 from parley.server.protocols import (
     events,
     irc_history,
     irc_metadata,
     irc_multiline,
+    irc_negotiation,
     irc_people,
+    irc_registration,
     irc_rooms,
     irc_services,
     irc_talk,
 )
 from parley.server.protocols.contract import Frames, Limits
-from parley.server.protocols.events import Reason
-from parley.server.protocols.irc_caps import CAPABILITIES, Form, Forms, form, form_of
+from parley.server.protocols.irc_caps import Form, Forms, form, form_of
 from parley.server.protocols.irc_caps import traits_of as _traits_of
 from parley.server.protocols.irc_words import (
     HOST,
@@ -35,7 +35,6 @@ from parley.server.protocols.irc_words import (
     OTHERWISE,
     heard,
     is_in_batch,
-    is_nick,
     lines_of,
     middle,
     next_time,
@@ -45,7 +44,6 @@ from parley.server.protocols.irc_words import (
     stamp,
     supported,
     tags_of,
-    user,
     with_tag,
 )
 from parley.server.protocols.seldom import NONE, Seldom
@@ -63,10 +61,7 @@ LONGEST_TAGS = 8191  # bytes, with the "@" and the blank behind them
 LONGEST_LABEL = 64
 LONGEST_CLIENT_TAGS = 4094  # bytes, as clients may send them
 _SPARE = 512  # bytes for an end of a line, and blanks
-_TOKENS_A_LINE = 13  # of 005
 _TALK = (b"PRIVMSG #", b"privmsg #")
-_ECHO = b"echo-message"
-_CAP_LINE = 400  # bytes of capabilities in a line
 
 _ANSWERS_TALK = events.Stored, events.Refused
 _NOTHING: List[bytes] = []  # which nobody changes
@@ -139,9 +134,11 @@ class Decoder:
     found: "Seldom[Sequence[bytes]]" = Seldom(())  # rooms, for a command that first has to ask for them
     # What a name is folded to -> (the name, what it was told last) of who is watched.
     watched: "Seldom[Optional[Dict[str, Tuple[bytes, str]]]]" = Seldom(None)
-    _nick, _user, _real_name = Seldom(b""), Seldom(b""), Seldom(b"")
-    _password: "Seldom[Optional[bytes]]" = Seldom(None)
-    _capping, _shows_values = Seldom(False), Seldom(False)
+    # Before its registration is complete: what NICK, USER and PASS have said, and whether CAP END is still to come.
+    wanted_nick, wanted_user, wanted_real_name = Seldom(b""), Seldom(b""), Seldom(b"")
+    password: "Seldom[Optional[bytes]]" = Seldom(None)
+    is_negotiating = Seldom(False)
+    shows_values = Seldom(False)  # is it told the values of capabilities?
     _batches = Seldom(0)
     _label = Seldom(b"")  # of a command that is being answered
     _collected: "Seldom[Frames]" = Seldom(())  # what answers that
@@ -160,12 +157,16 @@ class Decoder:
     def me(self) -> bytes:
         """Its nick, or "*"."""
         name = self.made if self.name is None else self.name
-        return nick(name) if name is not None else self._nick or b"*"
+        return nick(name) if name is not None else self.wanted_nick or b"*"
 
     @property
     def caps(self) -> FrozenSet[bytes]:
         """The capabilities that it has asked for."""
         return self._wants.caps
+
+    def have(self, caps: AbstractSet[bytes]) -> None:
+        """It has these capabilities from now on."""
+        self._wants = _wanted(frozenset(caps))
 
     @property
     def form(self) -> str:
@@ -178,9 +179,20 @@ class Decoder:
 
     @property
     def server(self) -> bytes:
-        """What that is called."""
+        """The name of the server."""
         name: bytes = self._limits["irc"]["name"]
         return name
+
+    @property
+    def network(self) -> bytes:
+        """The name of the network."""
+        name: bytes = self._limits["irc"]["network"]
+        return name
+
+    @property
+    def supported(self) -> Sequence[bytes]:
+        """The tokens of 005."""
+        return supported(self.network, self._limits["irc"]["topic_bytes"])
 
     @property
     def known(self) -> Any:
@@ -242,9 +254,7 @@ class Decoder:
         return frames
 
     def _too_long(self, name: Optional[bytes]) -> Tuple[Frames, Commands]:
-        self._begin(name)
-        self.numeric(b"417", text=b"The line is too long")
-        return self._told(), ()
+        return self.frames_for(name, lambda: self.numeric(b"417", text=b"The line is too long")), ()
 
     def _take(self, line: bytes, name: Optional[bytes]) -> Tuple[Frames, Commands]:
         """A line, whose turn it is: what answers it at once, and what it asks."""
@@ -343,23 +353,20 @@ class Decoder:
         lines, self._out = self._out, before
         self.tell_batch(kind, params, lines)
 
-    def batched(self, kind: bytes, params: Sequence[bytes], lines: Sequence[bytes]) -> Frames:
-        """The frames of a batch, for a `Turn`; nothing, if it is a part of a collected answer."""
+    def frames_of(self, tell: Callable[[], Any]) -> Frames:
+        """What `tell` tells, as the frames of a `Turn`; none, if it is a part of a collected answer."""
         self._out = []
-        self.tell_batch(kind, params, lines)
-        return self._for_turn()
-
-    def failed(self, command: bytes, code: bytes, *params: bytes, text: bytes) -> Frames:
-        """What `fail` tells, likewise."""
-        self._out = []
-        self.fail(command, code, *params, text=text)
-        return self._for_turn()
-
-    def _for_turn(self) -> Frames:
+        tell()
         if not self._label:
             return self._told()
         self.collect(self._told())
         return ()
+
+    def frames_for(self, name: Optional[bytes], tell: Callable[[], Any]) -> Frames:
+        """What `tell` tells the client, whose name is now this one; it is never collected."""
+        self._begin(name)
+        tell()
+        return self._told()
 
     def _do(self, line: bytes, is_utf8: bool) -> Optional[Commands]:
         if len(line) > self._limits["line_bytes"]:
@@ -401,10 +408,8 @@ class Decoder:
         return None
 
     def alone(self, code: bytes, *params: bytes, text: Optional[bytes] = None) -> Frames:
-        """The frames of a numeric, for a `Turn`; nothing, if it is a part of a collected answer."""
-        self._out = []
-        self.numeric(code, *params, text=text)
-        return self._for_turn()
+        """`frames_of` a numeric."""
+        return self.frames_of(lambda: self.numeric(code, *params, text=text))
 
     def refuse(self, reason: str, *params: bytes, code: bytes = b"") -> None:
         """Tell it that something is not done. code: if it is not the one that is usual for the reason."""
@@ -422,7 +427,7 @@ class Decoder:
     def own_source(self) -> bytes:
         """Its own."""
         return source(self.known, self.name) if self.name is not None else b"%b!%b@%b" % (
-            self.me, self._user or b"*", HOST)
+            self.me, self.wanted_user or b"*", HOST)
 
     def fail(self, command: bytes, code: bytes, *params: bytes, text: bytes, kind: bytes = b"FAIL") -> None:
         """Tell it why something is not done, as a standard reply."""
@@ -495,183 +500,11 @@ class Decoder:
         front = self._form.front(self.known, invited.by, 0, 0)
         self._out.append(b"%b:%b INVITE %b %b\r\n" % (front, self.source(invited.by), self.me, invited.room))
 
-    # ---- coming
-
-    def take_nick(self, params: List[bytes]) -> Optional[Commands]:
-        """NICK."""
-        wanted = params[0] if params else b""
-        if not wanted:
-            return self.numeric(b"431", text=b"No nickname given")
-        if not is_nick(wanted):
-            return self.numeric(b"432", middle(wanted), text=b"This cannot be a nickname")
-        if self.made is not None and wanted != self.made:
-            return self.numeric(b"433", middle(wanted), text=b"Your account has another name")
-        if self.name is None:
-            self._nick = wanted
-            return self.come()
-        before = self.own_source()
-        if wanted == self.name:
-            return None
-
-        def renamed(client: "Decoder", answer: Any) -> None:
-            if isinstance(answer, events.Welcome):
-                client.line(before, b"NICK", nick(answer.name))
-            elif isinstance(answer, events.Refused):
-                client.not_named(wanted, answer.reason)
-
-        return [events.Labelled(renamed, events.Rename(wanted))]
-
-    def not_named(self, wanted: bytes, reason: str) -> None:
-        """It cannot have the name."""
-        self.numeric(b"432" if reason == Reason.INVALID_NAME else b"433", middle(wanted), text=sentence(reason))
-
-    def take_user(self, params: List[bytes]) -> Optional[Commands]:
-        """USER."""
-        if self.name is not None:
-            return self.numeric(b"462", text=b"You have registered already")
-        if not params[0] or not params[3]:
-            return self.numeric(b"461", b"USER", text=b"Not enough parameters")
-        self._user, self._real_name = user(params[0]), params[3]
-        return self.come()
-
-    def take_pass(self, params: List[bytes]) -> Optional[Commands]:
-        """PASS: the password of the account that has the nick's name."""
-        if self.name is not None:
-            return self.numeric(b"462", text=b"You have registered already")
-        self._password = params[0]
-        return None
+    # ---- registration, and what needs nobody else
 
     def come(self) -> Optional[Commands]:
-        """Ask for the name, if all is said that is needed for that."""
-        if not self._nick or not self._user or self._capping:
-            return None
-        if self.made is None:
-            return self._claim(self._nick, self._password)
-
-        def greet(name: Optional[bytes]) -> Tuple[Frames, Commands]:
-            self.made = None
-            self._begin(name)
-            self._greet()
-            return self._told(), self._look_around()
-
-        return [events.Introduce(self._real_name, self._user), events.Turn(greet)]
-
-    def _look_around(self) -> Commands:
-        """What is asked behind 005."""
-        return [*irc_metadata.come(self), events.Labelled(irc_people.counted, events.Count()),
-                events.Labelled(irc_people.motd_told, events.ReadMotd())]
-
-    def _claim(self, wanted: bytes, password: Optional[bytes]) -> Commands:
-        refused: List[str] = []
-
-        def answered(client: "Decoder", answer: Any) -> None:
-            if isinstance(answer, events.Welcome):
-                client._greet()
-            elif isinstance(answer, events.Refused):
-                refused.append(answer.reason)
-                if answer.reason != Reason.NO_PASSWORD:
-                    client._nick = b""
-                    client.not_named(wanted, answer.reason)
-
-        def go_on(name: Optional[bytes]) -> Tuple[Frames, Commands]:
-            if name is not None:
-                return (), self._look_around()
-            # Many programs send a password to every server, whether or not the name has one.
-            return (), self._claim(wanted, None) if refused == [Reason.NO_PASSWORD] else ()
-
-        return [events.Introduce(self._real_name, self._user),
-                events.Labelled(answered, events.Login(wanted, password)), events.Turn(go_on)]
-
-    def _greet(self) -> None:
-        """It has its name: 001 to 005."""
-        network = self._limits["irc"]["network"]
-        version = b"parley-" + __version__.encode()
-        assert self.name is not None
-        if self.name in self.known.accounts:
-            self.account = self.name
-        self._nick = self._user = self._real_name = b""
-        self._password = None
-        self.numeric(b"001", text=b"Welcome to %b, %b" % (network, self.source(self.name)))
-        self.numeric(b"002", text=b"Your host is %b, running %b" % (self.server, version))
-        self.numeric(b"003", text=b"All its rooms are those of six other protocols")
-        self.numeric(b"004", self.server, version, b"Biow", b"CEbeiklmnostv", b"beIklov")
-        self.tell_supported()
-
-    def tell_supported(self) -> None:
-        """005."""
-        tokens = supported(self._limits["irc"]["network"], self._limits["irc"]["topic_bytes"])
-        for start in range(0, len(tokens), _TOKENS_A_LINE):
-            self.numeric(b"005", *tokens[start:start + _TOKENS_A_LINE], text=b"are supported by this server")
-
-    # ---- capabilities
-
-    def take_cap(self, params: List[bytes]) -> Optional[Commands]:
-        """CAP."""
-        asked = params[0].upper()
-        rest = params[1] if len(params) > 1 else b""
-        if asked in (b"LS", b"REQ") and self.name is None:
-            self._capping = True
-        if asked == b"LS":
-            if rest.isdigit() and int(rest[:6]) >= 302:
-                self._shows_values = True
-                self._wants = _wanted(self.caps | {b"cap-notify"})
-            values = {**CAPABILITIES, b"sasl": irc_services.mechanisms(self),
-                      irc_metadata.CAPABILITY: irc_metadata.VALUE,
-                      b"draft/account-registration": b"before-connect" if self.needs_account else b""}
-            self._list_caps(b"LS", [
-                b"%b=%b" % (cap, value) if value and self._shows_values else cap
-                for cap, value in sorted(values.items())])
-        elif asked == b"LIST":
-            self._list_caps(b"LIST", sorted(self.caps))
-        elif asked == b"REQ":
-            return self._require(rest)
-        elif asked == b"END":
-            if self.name is None and self._capping:
-                self._capping = False
-                return self.come()
-        else:
-            self.numeric(b"410", middle(params[0]), text=b"There is no such subcommand of CAP")
-        return None
-
-    def _list_caps(self, what: bytes, caps: Sequence[bytes]) -> None:
-        lines: List[bytes] = [b""]
-        for cap in caps:
-            if self._shows_values and len(lines[-1]) + len(cap) > _CAP_LINE:
-                lines.append(b"")
-            lines[-1] += (b" " if lines[-1] else b"") + cap
-        for line in lines[:-1]:
-            self.line(self.server, b"CAP", self.me, what, b"*", text=line)
-        self.line(self.server, b"CAP", self.me, what, text=lines[-1])
-
-    def _require(self, rest: bytes) -> Optional[Commands]:
-        asked = rest.split()
-        names = {cap.lstrip(b"-") for cap in asked}
-        if not names <= CAPABILITIES.keys():
-            self.line(self.server, b"CAP", self.me, b"NAK", text=b" ".join(asked))
-            return None
-        caps = {*self.caps}
-        for cap in asked:
-            if cap[:1] == b"-":
-                caps.discard(cap[1:])
-            else:
-                caps.add(cap)
-        if self.name is None or (_ECHO in caps) == (_ECHO in self.caps):
-            self._have(caps, asked)
-            return None
-
-        def have(name: Optional[bytes]) -> Tuple[Frames, Commands]:
-            self._begin(name)
-            self._have(caps, asked)
-            return self._for_turn(), ()
-
-        # What it has said until now gets no echo: that has to be heard first.
-        return [events.Labelled(lambda client, answer: None, events.Count()), events.Turn(have)]
-
-    def _have(self, caps: Set[bytes], asked: Sequence[bytes]) -> None:
-        self._wants = _wanted(frozenset(caps))
-        self.line(self.server, b"CAP", self.me, b"ACK", text=b" ".join(asked))
-
-    # ---- other things that need nobody else
+        """See `irc_registration.come`."""
+        return irc_registration.come(self)
 
     def take_ping(self, params: List[bytes]) -> Optional[Commands]:
         """PING, which is answered behind all that was done before it, here or elsewhere."""
@@ -718,10 +551,10 @@ _ALONE: Dict[type, Callable[[Decoder, Any], None]] = {
 }
 
 COMMANDS: Dict[bytes, Command] = {
-    b"NICK": Command(Decoder.take_nick, 0, True),
-    b"USER": Command(Decoder.take_user, 4, True),
-    b"PASS": Command(Decoder.take_pass, 1, True),
-    b"CAP": Command(Decoder.take_cap, 1, True),
+    b"NICK": Command(irc_registration.take_nick, 0, True),
+    b"USER": Command(irc_registration.take_user, 4, True),
+    b"PASS": Command(irc_registration.take_pass, 1, True),
+    b"CAP": Command(irc_negotiation.cap, 1, True),
     b"PING": Command(Decoder.take_ping, 0, True),
     b"PONG": Command(Decoder.nothing, 0, True),
     b"QUIT": Command(Decoder.take_quit, 0, True),

@@ -71,9 +71,14 @@ def chathistory(client: Any, params: List[bytes]) -> Commands:
         elif isinstance(answer, events.Refused):
             refused.append(answer.reason)
 
+    def tell() -> None:
+        if refused:
+            client.fail(b"CHATHISTORY", b"INVALID_TARGET", what, middle(target), text=sentence(refused[0]))
+        else:
+            client.tell_batch(b"chathistory", (middle(target),), lines)
+
     def all_told(name: Optional[bytes]) -> Tuple[Tuple[bytes, ...], Sequence[Any]]:
-        return client.batched(b"chathistory", (middle(target),), lines) if not refused else client.failed(
-            b"CHATHISTORY", b"INVALID_TARGET", what, middle(target), text=sentence(refused[0])), ()
+        return client.frames_of(tell), ()
 
     return [*[Labelled(told, request) for request in requests if request.most], events.Turn(all_told)]
 

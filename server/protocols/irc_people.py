@@ -31,6 +31,7 @@ _MOST_ASKED = 5
 _ROOMS_A_LINE = 10
 _NOBODY = events.Person()
 _LIST_BYTES = 400  # in a line
+_TOKENS_A_LINE = 13  # of 005
 MOST_WATCHED = 100
 _WHOX = b"tcuihsnfdlaor"  # the fields of 354, in their order
 
@@ -396,8 +397,15 @@ def motd_told(client: Any, answer: Any) -> None:
 def version(client: Any, params: List[bytes]) -> Commands:
     """VERSION."""
     client.numeric(b"351", b"parley-" + __version__.encode(), client.server, text=b"Parley")
-    client.tell_supported()
+    tell_supported(client)
     return None
+
+
+def tell_supported(client: Any) -> None:
+    """005."""
+    tokens = client.supported
+    for start in range(0, len(tokens), _TOKENS_A_LINE):
+        client.numeric(b"005", *tokens[start:start + _TOKENS_A_LINE], text=b"are supported by this server")
 
 
 def time(client: Any, params: List[bytes]) -> Commands:
