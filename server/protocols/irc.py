@@ -2,14 +2,17 @@ r"""The `irc` protocol: lines of a command and its parameters, as all IRC client
 
     [@<tag>[=<value>];... ] [:<source> ] <command> <parameter> ... [:<last parameter, with blanks>] CR LF
 
-A line may end with LF alone, and commands are in any case. Of a client's line the tags are at most LONGEST_TAGS bytes
-long and the rest `line_bytes`; 417 answers a longer one. A line of ours has at most 512 bytes without its tags, where
-that can be: see `irc_words.lines_of`.
+A line may end with LF alone, and commands are in any case. In a line from a client the tags may have
+LONGEST_CLIENT_TAGS bytes, and the rest the `line_bytes` of the configuration; 417 answers a longer line. A line from
+the server has at most 512 bytes without its tags; only the source of a message may come on top of that
+(`irc_words.lines_of`).
 
-A client has its name when it has sent NICK and USER, in whichever order, and ended what it has to ask about
-capabilities (CAP). It is in no room before it JOINs one. Rooms are those of the house, "#lobby" among them; owners and
-ops are shown as @, who has a voice as +. Names that IRC cannot carry are shown by aliases (`irc_words.nick`). What the
-commands do is in `irc_rooms`, `irc_talk` and `irc_people`; how what many hear is written for whom, in `irc_caps`.
+A client is registered once it has sent NICK and USER, in either order, and, if it negotiates capabilities, CAP END
+(`irc_registration`, `irc_negotiation`). It is in no room before it JOINs one. Its channels are the rooms of all
+protocols, "#lobby" among them; owners and ops are shown as @, members with a voice as +. Names that IRC cannot carry
+are shown as aliases (`irc_words.nick`). The other commands are in `irc_rooms`, `irc_talk`, `irc_people`,
+`irc_services`, `irc_history` and `irc_metadata`. `irc_caps` writes events for many receivers, for each according to its
+capabilities.
 """
 import functools
 from typing import AbstractSet, Any, Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Tuple
@@ -57,14 +60,14 @@ TRAITS = Traits(
     open_to_strangers=(events.Quit, None), extras=True, in_lobby=False, converses=True, optional=True,
     people=True, heartbeat=b"PING :parley\r\n", if_missed=events.Deliver())
 
-LONGEST_TAGS = 8191  # bytes, with the "@" and the blank behind them
+LONGEST_TAGS = 8191  # bytes, with the "@" and the blank behind them: IRCv3, Message Tags
 LONGEST_LABEL = 64
-LONGEST_CLIENT_TAGS = 4094  # bytes, as clients may send them
-_SPARE = 512  # bytes for an end of a line, and blanks
+LONGEST_CLIENT_TAGS = 4094  # bytes of tags that a client sends, without "@" and blank: the same document
+_SPARE = 512  # bytes of an unfinished line beyond these limits, for line ends and blanks that do not count
 _TALK = (b"PRIVMSG #", b"privmsg #")
 
 _ANSWERS_TALK = events.Stored, events.Refused
-_NOTHING: List[bytes] = []  # which nobody changes
+_NOTHING: List[bytes] = []  # never changed
 
 Commands = Sequence[Any]
 Teller = Callable[["Decoder", Any], Any]
@@ -76,7 +79,7 @@ def traits_of(name: str) -> Traits:
 
 
 class Wanted(NamedTuple):
-    """The capabilities that a client has asked for, the name of their form, and the form."""
+    """The capabilities of a client, and the form in which it hears, with its name (see `irc_caps`)."""
 
     caps: FrozenSet[bytes]
     name: str
@@ -85,7 +88,7 @@ class Wanted(NamedTuple):
 
 @functools.lru_cache(maxsize=256)
 def _wanted(caps: FrozenSet[bytes]) -> Wanted:
-    """There is one for all who have asked for the same."""
+    """One object for all clients with the same capabilities."""
     name = form_of(caps)
     return Wanted(caps, name, form(name))
 
@@ -104,10 +107,12 @@ def _is_batch(lines: Sequence[bytes]) -> bool:
 
 
 class Command(NamedTuple):
-    """How a command is done.
+    """A row of COMMANDS.
 
-    take: called with the decoder and the parameters; gives what it asks, or None for nothing. least: how many
-    parameters it needs. early: is it done before the client has its name?
+    take: take(decoder, parameters) answers what can be answered at once, and returns the commands for the session, or
+        None.
+    least: with fewer parameters the answer is 461.
+    early: is it allowed before the client is registered?
     """
 
     take: Callable[[Any, List[bytes]], Optional[Commands]]
@@ -116,23 +121,24 @@ class Command(NamedTuple):
 
 
 class Decoder:
-    """One client: lines in, commands out; and what it is told, put into words.
+    """One client: decodes the lines that it sends, and encodes what it alone is told.
 
-    name: in the house, or None. seldom: see `Seldom`. tags: of the line that it is about.
+    name: its name in all protocols; None until it is registered. tags: those of the line that is being handled, by
+    key, with values as they were sent. seldom: see `Seldom`.
     """
 
     __slots__ = ("name", "said_to", "seldom", "_limits", "_held", "_out", "_asked", "_wants")
 
     tags: "Seldom[Mapping[bytes, bytes]]" = Seldom({})
-    account = Seldom(b"")  # that it is logged in to
+    account = Seldom(b"")  # to which it is logged in
     sasl: "Seldom[Optional[irc_services.Exchange]]" = Seldom(None)  # while it authenticates itself
     followed: "Seldom[Tuple[bytes, ...]]" = Seldom(())  # keys of metadata
-    early: "Seldom[Mapping[bytes, bytes]]" = Seldom({})  # metadata that it has set before it had its name
+    early: "Seldom[Mapping[bytes, bytes]]" = Seldom({})  # metadata that it has set before it was registered
     made: "Seldom[Optional[bytes]]" = Seldom(None)  # the account that it made before its registration was complete
     draft: "Seldom[Optional[irc_multiline.Draft]]" = Seldom(None)  # a text of several lines that is not complete
     fresh = Seldom(b"")  # the room that it has just entered
     found: "Seldom[Sequence[bytes]]" = Seldom(())  # rooms, for a command that first has to ask for them
-    # What a name is folded to -> (the name, what it was told last) of who is watched.
+    # MONITOR: folded name -> (name, presence that it was told last, "" at first).
     watched: "Seldom[Optional[Dict[str, Tuple[bytes, str]]]]" = Seldom(None)
     # Before its registration is complete: what NICK, USER and PASS have said, and whether CAP END is still to come.
     wanted_nick, wanted_user, wanted_real_name = Seldom(b""), Seldom(b""), Seldom(b"")
@@ -140,8 +146,8 @@ class Decoder:
     is_negotiating = Seldom(False)
     shows_values = Seldom(False)  # is it told the values of capabilities?
     _batches = Seldom(0)
-    _label = Seldom(b"")  # of a command that is being answered
-    _collected: "Seldom[Frames]" = Seldom(())  # what answers that
+    _label = Seldom(b"")  # of the command that is being answered
+    _collected: "Seldom[Frames]" = Seldom(())  # the lines of its answer so far
 
     def __init__(self, limits: Limits) -> None:
         self._wants = _wanted(frozenset())
@@ -149,7 +155,7 @@ class Decoder:
         self.said_to = b"*"  # the room in which it has spoken last
         self.seldom = NONE
         self._limits = limits
-        self._held: Optional[bytes] = b""  # of a line that has not ended; None of one that is too long, and is skipped
+        self._held: Optional[bytes] = b""  # the unfinished line; None while the rest of one that is too long is skipped
         self._out: List[bytes] = _NOTHING
         self._asked: Optional[Teller] = None
 
@@ -196,7 +202,7 @@ class Decoder:
 
     @property
     def known(self) -> Any:
-        """What is known of people, see `irc_words.source`."""
+        """What the worker knows of people: see `irc_words.source`."""
         return self._limits["known"]
 
     # ---- lines in
@@ -223,7 +229,7 @@ class Decoder:
         return commands
 
     def _lines(self, lines: List[bytes]) -> List[events.Command]:
-        """The commands of several lines; quickly, if all of them are plain talk in one room."""
+        """The commands of several lines. If all of them are plain talk in one room, only the first is parsed."""
         first = self._line(lines[0])
         if type(first) is events.Say:
             said, *others = first
@@ -249,7 +255,7 @@ class Decoder:
         self.name = name if self.made is None else None
 
     def _told(self) -> Frames:
-        """What it was told since `_begin`."""
+        """The lines that it was told since `_begin`."""
         frames, self._out = tuple(self._out), _NOTHING
         return frames
 
@@ -257,7 +263,7 @@ class Decoder:
         return self.frames_for(name, lambda: self.numeric(b"417", text=b"The line is too long")), ()
 
     def _take(self, line: bytes, name: Optional[bytes]) -> Tuple[Frames, Commands]:
-        """A line, whose turn it is: what answers it at once, and what it asks."""
+        """Handle a line when all before it have been handled: the answer that needs nobody else, and the commands."""
         self._begin(name)
         raw = b""
         tags: Dict[bytes, bytes] = {}
@@ -280,36 +286,36 @@ class Decoder:
 
     @property
     def has_scram(self) -> bool:
-        """Can one log in by SCRAM-SHA-256 here?"""
+        """Is SCRAM-SHA-256 offered?"""
         has_scram: bool = self._limits["irc"]["scram"]
         return has_scram
 
     @property
     def needs_account(self) -> bool:
-        """Can one be here with an account only, so that one may make it first?"""
+        """Do names need an account? Then one may be made before registration."""
         return not self._limits["irc"]["guests"]
 
     @property
     def collects(self) -> bool:
-        """Is what answers a command collected, as it has a label?"""
+        """Is the command labelled, so that its answer is collected until it is complete?"""
         return bool(self._label)
 
     def take_label(self) -> bytes:
-        """The label of the line, which the answer to a later one is going to bear."""
+        """The label of this line, for the answer to a later line (`give_label`)."""
         label, self._label = self._label, b""
         return label
 
     def give_label(self, label: bytes) -> None:
-        """What answers this line bears the label."""
+        """The answer to this line gets the label."""
         if label:
             self._label, self._collected = label, ()
 
     def collect(self, frames: Frames) -> None:
-        """These are a part of the answer."""
+        """Add these lines to the answer of the labelled command."""
         self._collected = (*self._collected, *frames)
 
     def _answered(self, name: Optional[bytes]) -> Tuple[Frames, Commands]:
-        """The command with a label is done: what answers it, with the label."""
+        """The labelled command is done: its answer, as one line, as a batch, or as ACK if there is none."""
         self._begin(name)
         label, lines = b"label=" + self._label, self._collected
         self._label, self._collected = b"", ()
@@ -329,7 +335,11 @@ class Decoder:
                 b"%b:%b BATCH -%b\r\n" % (front, self.server, name)]
 
     def past(self, target: bytes, messages: Sequence[Any], lines: List[bytes]) -> None:
-        """Add what was said in a room, or by somebody and this client to each other, to the lines."""
+        """Add to `lines` how this client is told messages of the past.
+
+        target: the room, or the nick of the partner. messages: (number, sender, text, milliseconds since the epoch) of
+        each; if there is an extra, text is text NUL extra.
+        """
         is_alone = target[:1] != b"#"
         for number, sender, text, at in messages:
             text, _, extra = text.partition(b"\0")
@@ -343,11 +353,11 @@ class Decoder:
             lines += self._form.talk(self.known, sender, to, text, extra, number, at, False)
 
     def tell_batch(self, kind: bytes, params: Sequence[bytes], lines: Sequence[bytes]) -> None:
-        """Tell it these lines, as a batch if it knows what that is."""
+        """Tell it these lines, as a batch if it has that capability."""
         self._out += self.batch(kind, params, lines) if b"batch" in self.caps else lines
 
     def tell_as_batch(self, kind: bytes, params: Sequence[bytes], tell: Callable[[], Any]) -> None:
-        """Likewise, with what `tell` tells."""
+        """The same with the lines that `tell` tells."""
         before, self._out = self._out, []
         tell()
         lines, self._out = self._out, before
@@ -395,15 +405,16 @@ class Decoder:
         return b"@time=%b " % stamp(next_time(at)) if b"server-time" in self.caps else b""
 
     def line(self, *words: bytes, text: Optional[bytes] = None, bare: bool = False) -> None:
-        """Tell it a line; words: its source, the command and the parameters but for the last, if that is `text`.
+        """Tell it a line.
 
-        bare: is it without a source?
+        words: source, command and parameters. text: the last parameter, if it may contain blanks. bare: is there no
+        source?
         """
         line = b"%b%b%b" % (self._front(), b"" if bare else b":", b" ".join(words))
         self._out.append(b"%b\r\n" % line if text is None else b"%b :%b\r\n" % (line, text))
 
     def numeric(self, code: bytes, *params: bytes, text: Optional[bytes] = None) -> Optional[Commands]:
-        """Tell it a line of the server, with its nick in front of the parameters. Nothing is asked with that."""
+        """Tell it a numeric, with its nick in front of the parameters. Returns None: no commands for the session."""
         self.line(self.server, code, self.me, *params, text=text)
         return None
 
@@ -412,7 +423,7 @@ class Decoder:
         return self.frames_of(lambda: self.numeric(code, *params, text=text))
 
     def refuse(self, reason: str, *params: bytes, code: bytes = b"") -> None:
-        """Tell it that something is not done. code: if it is not the one that is usual for the reason."""
+        """Tell it that something is refused. code: the numeric, if it is not that of `irc_words.NUMERICS`."""
         self.numeric(code or NUMERICS.get(reason, OTHERWISE), *params, text=sentence(reason))
 
     def source(self, name: bytes) -> bytes:
@@ -420,17 +431,17 @@ class Decoder:
         return source(self.known, name)
 
     def join(self, room: bytes) -> None:
-        """Tell it that it has come to a room."""
+        """Tell it that it has entered a room."""
         assert self.name is not None
         self._out.append(b"%b%b\r\n" % (self._front(), self._form.join(self.known, self.name, room)))
 
     def own_source(self) -> bytes:
-        """Its own."""
+        """Its own source; before it is registered, from what it has sent so far."""
         return source(self.known, self.name) if self.name is not None else b"%b!%b@%b" % (
             self.me, self.wanted_user or b"*", HOST)
 
     def fail(self, command: bytes, code: bytes, *params: bytes, text: bytes, kind: bytes = b"FAIL") -> None:
-        """Tell it why something is not done, as a standard reply."""
+        """Tell it that something is refused, as a standard reply (FAIL, WARN or NOTE)."""
         self.line(self.server, kind, command or b"*", code, *params, text=text)
 
     def talk(self, sender: bytes, target: bytes, text: bytes, extra: bytes, number: int, at: int) -> None:
@@ -440,7 +451,7 @@ class Decoder:
     # ---- what it is told
 
     def label(self, label: Teller) -> None:
-        """What it is told next as an answer is for this, a function of the decoder and the answer."""
+        """The next answer is for `label`, which is called with the decoder and the answer."""
         self._asked = label
 
     def tell(self, happening: Any, me: Optional[bytes]) -> Frames:
@@ -455,7 +466,7 @@ class Decoder:
         else:
             asked, self._asked = self._asked, None
             if kind in _ANSWERS_TALK and type(happening.asked) is events.Say and not happening.asked.extra:
-                asked = irc_talk.talked  # which has no label, as most of what is said is never answered
+                asked = irc_talk.talked  # plain talk is not `Labelled`, as most of it is never answered
             if asked is not None:
                 asked(self, happening)
                 if self._label:
@@ -468,14 +479,14 @@ class Decoder:
             self.collect(self._told())
 
     def after_rename(self, managed: events.Managed) -> Sequence[Any]:
-        """What it asks when a room that it is in has another name, and it was told that."""
+        """The commands for the session after it was told that one of its rooms has another name."""
         return irc_rooms.after_rename(self, managed)
 
     def _whispered(self, whispered: events.Whispered) -> None:
         self.talk(whispered.sender, self.me, whispered.text, whispered.extra, whispered.number or 0, whispered.at)
 
     def redacted(self, by: bytes, target: bytes, number: bytes, why: bytes) -> None:
-        """Tell it that somebody has removed a message, if it wants to know of that."""
+        """Tell it that somebody has removed a message, if it has the capability for that."""
         if b"draft/message-redaction" in self.caps:
             self.line(self.source(by), b"REDACT", target, number, text=why or None)
 
@@ -507,7 +518,7 @@ class Decoder:
         return irc_registration.come(self)
 
     def take_ping(self, params: List[bytes]) -> Optional[Commands]:
-        """PING, which is answered behind all that was done before it, here or elsewhere."""
+        """PING. The answer goes through the hub, so it comes after all events that precede it in the order."""
         if not params or not params[0]:
             return self.numeric(b"409", text=b"No origin specified")
 
@@ -530,7 +541,7 @@ class Decoder:
         return [events.Labelled(gone, events.Quit(why))]
 
     def nothing(self, params: List[bytes]) -> Optional[Commands]:
-        """What needs no answer."""
+        """PONG and ERROR, which need no answer."""
         return None
 
 

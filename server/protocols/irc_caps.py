@@ -1,7 +1,8 @@
-"""IRC's capabilities, and how what many hear is written for who has them: the forms of the protocol.
+"""IRC's capabilities, and the encoders of events for many receivers: a form for each set of capabilities.
 
-A form is the capabilities that change anything in what all who are in a room are told. Its name is their names in
-order, joined by ",". They are few: programs ask for all that they know, so there is about one form for each.
+A form is the set of those capabilities of a client that change how such an event is written (SHARED). Its name is the
+names of these capabilities, sorted and joined by ",". A program always asks for the same ones, so there are about as
+many forms as programs.
 """
 import functools
 from typing import Any, Callable, Dict, FrozenSet, List, Optional, Sequence, Tuple
@@ -34,7 +35,7 @@ from parley.server.protocols.traits import Traits
 Frames = Tuple[bytes, ...]
 Record = Tuple[int, bytes, bytes, int, int]
 
-# All that can be asked for, and their values in `CAP LS 302`.
+# All capabilities, with their values in `CAP LS 302`.
 CAPABILITIES: Dict[bytes, bytes] = {
     b"account-notify": b"",
     b"account-tag": b"",
@@ -63,45 +64,48 @@ CAPABILITIES: Dict[bytes, bytes] = {
     b"standard-replies": b"",
     b"userhost-in-names": b"",
 }
-# Those that change what many hear, and so are part of a form.
+# Those that change how an event for many receivers is written, and so are part of a form.
 SHARED = frozenset([
     KIND, b"account-notify", b"account-tag", b"away-notify", b"draft/message-redaction", b"echo-message",
     b"extended-join", b"invite-notify",
     b"message-tags", b"server-time", b"setname"])
 
-OPS = (b"op", b"owner", b"operator")  # the roles that IRC shows as @; as + it shows a voice
+OPS = (b"op", b"owner", b"operator")  # the roles that IRC shows as @; it shows a voice as +
 _MODES = {"op": b"+o", "deop": b"-o", "voice": b"+v", "devoice": b"-v", "ban": b"+b", "unban": b"-b",
           "bar": b"+b", "except": b"+e", "unexcept": b"-e", "invex": b"+I", "uninvex": b"-I"}
-_CHANGES = {b"away-notify": "away", b"account-notify": "account", b"setname": "real_name"}
-# The settings that are letters of a room's mode.
+# Field of a person -> the capability by which clients are told that it has changed.
+FIELDS = {"away": b"away-notify", "account": b"account-notify", "real_name": b"setname"}
+# Setting of a room -> letter of its mode.
 FLAGS = {b"noctcp": b"C", b"sealed": b"E", b"private": b"s", b"invite": b"i", b"moderated": b"m"}
-OPEN = {b"open_topic": b"t", b"open_talk": b"n"}  # of which the letters say the contrary
+OPEN = {b"open_topic": b"t", b"open_talk": b"n"}  # here the letter means that the setting is off
 _COUNTS = {b"limit": b"l"}
 
 
 def form_of(caps: FrozenSet[bytes]) -> str:
-    """The form for who has asked for these."""
+    """The name of the form for clients with these capabilities."""
     return b",".join(sorted(caps & SHARED if b"batch" in caps else caps & SHARED - {KIND})).decode()
 
 
 def prefix_of(role: bytes) -> bytes:
-    """What stands in front of a nick."""
+    """What stands in front of the nick of a member with this role."""
     return b"@" if role in OPS else b"+" if role == b"voice" else b""
 
 
 def mask(pattern: bytes) -> bytes:
-    """A ban of the house as a mask."""
-    return pattern if b"!" in pattern or pattern.startswith((b"$a:", b"account:")) else nick(pattern) + b"!*@*" if (
-        b"*" not in pattern and b"?" not in pattern) else pattern + b"!*@*"
+    """The pattern of a ban as an IRC mask."""
+    if b"!" in pattern or pattern.startswith((b"$a:", b"account:")):
+        return pattern
+    has_wildcards = b"*" in pattern or b"?" in pattern
+    return (pattern if has_wildcards else nick(pattern)) + b"!*@*"
 
 
 def exception(pattern: bytes) -> bytes:
-    """An exception of the house as a mask: from a ban, or from a mute."""
+    """The pattern of an exception as an IRC mask, with `m:` in front if it is one from mutes."""
     return b"m:" + mask(pattern[len(b"mute:"):]) if pattern.startswith(b"mute:") else mask(pattern)
 
 
 def mode_of(managed: events.Managed) -> Optional[bytes]:
-    """The modes, and their parameter, that say what was done to a room; None if none do."""
+    """What was done to a room as modes with their parameter, such as b"+o ann"; None if no mode says it."""
     mode = _MODES.get(managed.act)
     if mode is not None:
         shown_as = nick if mode[1:] in (b"o", b"v") else exception if mode[1:] == b"e" else mask
@@ -125,7 +129,7 @@ def mode_of(managed: events.Managed) -> Optional[bytes]:
 
 
 def _modes_of(managed: events.Managed) -> bytes:
-    """The modes for several settings."""
+    """`mode_of` for several settings that were changed together; none of these modes has a parameter."""
     modes, sign = b"", b""
     for about, text in zip(managed.about.split(b","), managed.text.split(b",")):
         mode = mode_of(managed._replace(about=about, text=text)) or b""
@@ -135,7 +139,7 @@ def _modes_of(managed: events.Managed) -> bytes:
 
 
 def lines_about(known: Any, managed: events.Managed) -> List[bytes]:
-    """What was done to a room, as lines without tags and without their ends."""
+    """The lines that tell what was done to a room, without tags and without CR LF."""
     by, room = source(known, managed.by), shown(managed.room)
     if managed.act == "topic":
         return [b":%b TOPIC %b :%b" % (by, room, managed.text)]
@@ -153,7 +157,7 @@ def _renamed(known: Any, renamed: events.Renamed) -> List[bytes]:
 
 
 def change_of(known: Any, changed: events.Changed) -> bytes:
-    """What is new of somebody, as a line without tags and without its end."""
+    """The line that tells how a person has changed, without tags and without CR LF."""
     who, person = source(known, changed.name), changed.person
     if changed.field == "away":
         return b":%b AWAY" % who if person.away is None else b":%b AWAY :%b" % (who, person.away)
@@ -167,7 +171,7 @@ def _by_name(happening: Any) -> bytes:
     return name
 
 
-# Who has done what happens.
+# Whose account and bot flag the tags of an event tell, where that is not its `name`.
 _DOER: Dict[type, Callable[[Any], bytes]] = {
     events.Renamed: lambda renamed: renamed.new,
     events.Managed: lambda managed: managed.by,
@@ -178,12 +182,12 @@ _NOT_KEPT = events.Managed(b"", "", b"", b"", b"")
 
 
 class Form:
-    """How what many hear is written for who has these capabilities."""
+    """Encodes events for all clients with these capabilities: see FORMS and TALK in `parley.server.protocols`."""
 
     def __init__(self, caps: FrozenSet[bytes]) -> None:
         self._accounts = b"account-tag" in caps
         self._extended = b"extended-join" in caps
-        self._changes = frozenset([field for cap, field in _CHANGES.items() if cap in caps])
+        self._changes = frozenset([field for field, cap in FIELDS.items() if cap in caps])
         self._has_time = b"server-time" in caps
         self._has_tags = b"message-tags" in caps
         self._redacts = b"draft/message-redaction" in caps
@@ -202,7 +206,7 @@ class Form:
         }
 
     def encode(self, known: Any, happening: events.Happening, me: Optional[bytes]) -> Frames:
-        """The lines for what happens in a room. known: see `irc_words.source`."""
+        """The lines for an event. known: see `irc_words.source`."""
         kind = type(happening)
         if kind is events.Said:
             said: Any = happening
@@ -219,7 +223,7 @@ class Form:
         return tuple([b"%b%b\r\n" % (front, line) for line in lines])
 
     def join(self, known: Any, name: bytes, room: bytes) -> bytes:
-        """Somebody has come to a room."""
+        """The line that tells that somebody has entered a room, without tags and without CR LF."""
         line = b":%b JOIN %b" % (source(known, name), room)
         if not self._extended:
             return line
@@ -262,14 +266,18 @@ class Form:
         return [b":%b TAGMSG %b" % (source(known, typing.name), shown(typing.room))] if self._has_tags else []
 
     def front(self, known: Any, sender: bytes, number: int, at: int, is_live: bool = True) -> bytes:
-        """The tags of a message, with the blank behind them."""
+        """The tags of a message, with "@" and the blank behind them; empty if there are none.
+
+        number: of the message, or 0. at: milliseconds since the epoch, or 0 for now. is_live: is it told as it
+        happens? Then its time is never before that of an earlier line (`irc_words.next_time`).
+        """
         first, last = self._tags(known, sender, at, is_live)
         number_tag = [b"msgid=%d" % number] if self._has_tags and number else []
         tags = [*first, *number_tag, *last]
         return b"@%b " % b";".join(tags) if tags else b""
 
     def _tags(self, known: Any, sender: bytes, at: int, is_live: bool = True) -> Tuple[List[bytes], List[bytes]]:
-        """Those of a message that stand before its number, and those that stand behind it."""
+        """The tags of a message that stand before its `msgid`, and those that stand behind it."""
         first, last = [], []
         if self._has_time:
             first.append(b"time=" + stamp(next_time(at) if is_live else at))
@@ -285,7 +293,7 @@ class Form:
 
     def noted(self, known: Any, sender: bytes, room: bytes, note: Tuple[str, bytes, bytes], number: int, at: int
               ) -> List[bytes]:
-        """What somebody has once done to a room."""
+        """The lines that tell, as part of the past, what somebody did to a room. note: (act, about, text)."""
         act, about, text = note
         front = self.front(known, sender, number, at, False)
         return [b"%b%b\r\n" % (front, line)
@@ -293,7 +301,10 @@ class Form:
 
     def talk(self, known: Any, sender: bytes, target: bytes, text: bytes, extra: bytes, number: int, at: int,
              is_live: bool = True) -> List[bytes]:
-        """What somebody has said to somebody, or in a room, in a line or several. is_live: or else it is the past."""
+        """The lines of a message, to a room or to one person.
+
+        target: the room or nick. extra: see `irc_words.packed_extra`. number, at, is_live: see `front`.
+        """
         command, tags, whole, meant = unpacked_extra(extra) if extra else (b"PRIVMSG", b"", b"", b"")
         if not command or command == b"TAGMSG" and not self._has_tags:
             return []
@@ -317,7 +328,7 @@ class Form:
 
     def encode_talk(self, known: Any, room: bytes, records: Sequence[Record], first: int, at: int = 0
                     ) -> Optional[List[bytes]]:
-        """The lines of each record, see TALK in `parley.server.protocols`; None if a text takes several lines."""
+        """The lines of each message, see TALK in `parley.server.protocols`; None if a text takes several lines."""
         frames: List[bytes] = []
         target, fields = room or LOBBY, known.people.fields
         most = LONGEST_LINE - len(target) - 12
@@ -352,13 +363,13 @@ class Form:
 
 
 def _without(tag: bytes, front: bytes) -> bytes:
-    """Tags, with the "@" and the blank, without one of them."""
+    """The same tags (as `Form.front` returns them) without this one."""
     left = [one for one in front[1:-1].split(b";") if one != tag]
     return b"@%b " % b";".join(left) if left else b""
 
 
 def _batched(front: bytes, start: bytes, target: bytes, number: int, parts: Sequence[Part]) -> List[bytes]:
-    """A text of several parts as one batch, which has the tags."""
+    """A text of several parts as one batch (draft/multiline), of which the first line has the tags."""
     name, who = b"m%d" % number, start.partition(b" ")[0]
     concat = b"@batch=%b;%b " % (name, CONCAT)
     return [b"%b%b BATCH +%b %b %b\r\n" % (front, who, name, KIND, target),
@@ -373,7 +384,7 @@ def form(name: str) -> Form:
 
 
 class Forms(Dict[str, Any]):
-    """One function of each form, made when it is asked for."""
+    """Name of a form -> one of its methods, for every form there may be."""
 
     def __init__(self, function: str) -> None:
         super().__init__()
@@ -387,7 +398,7 @@ class Forms(Dict[str, Any]):
 
 
 def traits_of(traits: Traits, name: str) -> Traits:
-    """The traits of a form: who has asked for an echo is told what is stored."""
+    """The traits of a form. Clients with `echo-message` are told when a message is stored, by its echo."""
     echoes = b"echo-message" in name.encode().split(b",")
     return traits._replace(acknowledges=True, numbered=True) if echoes else traits
 

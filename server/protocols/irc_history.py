@@ -1,4 +1,4 @@
-"""The past in IRC: CHATHISTORY, MARKREAD and REDACT. See `irc_rooms`."""
+"""Stored messages in IRC: CHATHISTORY, MARKREAD and REDACT. See `irc_rooms`."""
 import calendar
 import re
 from typing import Any, List, Optional, Sequence, Tuple
@@ -10,16 +10,16 @@ from parley.server.protocols.irc_words import heard, middle, name_of, nick, sent
 
 Commands = Optional[Sequence[Any]]
 
-MOST = 1000  # messages
+MOST = 1000  # messages in one answer
 _TIMESTAMP = re.compile(rb"timestamp=(\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)(?:\.(\d{1,3})\d*)?Z")
 _NUMBER = re.compile(rb"msgid=(\d{1,18})")
 _REFERENCES = {b"LATEST": 1, b"BEFORE": 1, b"AFTER": 1, b"AROUND": 1, b"BETWEEN": 2}
 
-Reference = Tuple[Optional[int], Optional[int]]  # (number, milliseconds), one of them None
+Reference = Tuple[Optional[int], Optional[int]]  # (message number, milliseconds since the epoch), one of them None
 
 
 def _reference(raw: bytes) -> Optional[Reference]:
-    """The message or the time that is meant; None if it is neither."""
+    """What `msgid=` or `timestamp=` refers to; None if it is neither."""
     number, time = _NUMBER.fullmatch(raw), _TIMESTAMP.fullmatch(raw)
     if number:
         return int(number.group(1)), None
@@ -138,7 +138,10 @@ def markread(client: Any, params: List[bytes]) -> Commands:
 
 
 def read_mark(target: bytes, time: Optional[int]) -> Any:
-    """The command that asks up to when somebody has read, or says it."""
+    """The command that sets the client's read marker for a target, or with None asks for it.
+
+    time: milliseconds since the epoch.
+    """
 
     def told(client: Any, answer: Any) -> None:
         if isinstance(answer, events.ReadTold):

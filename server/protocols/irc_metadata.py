@@ -1,6 +1,6 @@
-"""Metadata in IRC: draft/metadata-3. See `irc_rooms`; what it means is decided in `parley.server.chat.metadata`.
+"""Metadata in IRC: draft/metadata-3. See `irc_rooms`; `parley.server.chat.metadata` decides who may do what.
 
-Values are told by 761, and by 766 that there is none; what answers one command is a batch.
+A value is told by 761, that there is none by 766. The answer to one command is one batch.
 """
 import re
 from typing import Any, List, Mapping, Optional, Sequence, Tuple
@@ -19,7 +19,7 @@ VALUE = b"before-connect,max-subs=%d,max-keys=%d,max-value-bytes=%d" % (MOST_FOL
 _KEY = re.compile(rb"[a-z0-9_./-]{1,%d}" % LONGEST_KEY)
 _KEYS_A_LINE = 10
 _NONE: Mapping[bytes, bytes] = {}
-# The codes of FAIL, where it is a target that is told with them, and where it is a key.
+# The codes of FAIL that are about the target, and those that are about the key.
 _OF_TARGETS = {Reason.NOBODY: b"INVALID_TARGET", Reason.NO_ROOM: b"INVALID_TARGET"}
 _OF_KEYS = {Reason.NOT_ALLOWED: b"KEY_NO_PERMISSION", Reason.NOT_INSIDE: b"KEY_NO_PERMISSION",
             Reason.LIST_FULL: b"LIMIT_REACHED"}
@@ -47,7 +47,7 @@ def metadata(client: Any, params: List[bytes]) -> Commands:
 
 
 def _is_early(client: Any, asked: bytes, target: bytes) -> bool:
-    """May this be asked before the client has its name?"""
+    """Is this allowed before the client is registered?"""
     return asked in (b"SUB", b"UNSUB", b"SUBS") or asked in (b"SET", b"GET", b"LIST", b"CLEAR") and target == client.me
 
 
@@ -64,7 +64,7 @@ def _are_keys(client: Any, keys: Sequence[bytes]) -> bool:
 
 
 def _about(target: bytes, client: Any) -> Tuple[bytes, bytes]:
-    """(room, name) of what is asked about."""
+    """(room, b"") or (HOME, name), as in `events.ReadMetadata`."""
     if is_room(target):
         return target, b""
     return events.HOME, client.name if target == client.me else name_of(target)
@@ -92,7 +92,7 @@ def _tell(client: Any, row: Any) -> None:
 
 
 def _tell_all(client: Any, target: bytes, rows: Sequence[Any]) -> None:
-    """Tell it these, as one batch."""
+    """Tell these rows (target, key, value or None) as one batch."""
 
     def tell() -> None:
         for row in rows:
@@ -126,7 +126,7 @@ def _set(client: Any, target: bytes, rest: Sequence[bytes]) -> Commands:
 
 
 def _set_early(client: Any, key: bytes, value: Optional[bytes]) -> None:
-    """Before it has its name: this is set once it has."""
+    """SET before the client is registered: the value is set when it is (`come`)."""
     early = client.early
     if value is None and key not in early:
         _fail(client, b"KEY_NOT_SET", b"*", key, text=b"No value is set")
@@ -139,7 +139,7 @@ def _set_early(client: Any, key: bytes, value: Optional[bytes]) -> None:
 
 
 def come(client: Any) -> Sequence[Any]:
-    """What is asked, and told, once it has its name: what it has set and wanted to know of before."""
+    """The commands for a client that has just been registered: for what it set and followed before."""
     early, client.early = client.early, _NONE
     commands: List[Any] = [events.Follow(client.followed)] if client.followed else []
     for key, value in early.items():
@@ -150,7 +150,7 @@ def come(client: Any) -> Sequence[Any]:
 
 
 def _ignored(client: Any, answer: Any) -> None:
-    """What it tells is told as one, at the end."""
+    """Nothing to tell: the ReadMetadata behind it tells all values in one batch."""
 
 
 def _clear(client: Any, target: bytes, rest: Sequence[bytes]) -> Commands:
@@ -212,7 +212,7 @@ def _read(client: Any, target: bytes, keys: Optional[Tuple[bytes, ...]], everybo
 
 
 def whois(client: Any, wanted: bytes) -> Sequence[Any]:
-    """What WHOIS asks besides."""
+    """The commands that WHOIS has in addition."""
 
     def told(client: Any, answer: Any) -> None:
         for _, key, value in getattr(answer, "rows", ()):
@@ -277,12 +277,12 @@ def _told_if_any(client: Any, answer: Any) -> None:
 
 
 def entered(client: Any, room: bytes) -> Sequence[Any]:
-    """What is asked once it has entered a room."""
+    """The commands for a client that has entered a room: the values of the keys that it follows."""
     return [Labelled(_told_if_any, _synced(room, client.followed))] if client.followed else []
 
 
 def changed(client: Any, told: events.MetadataChanged) -> None:
-    """Something is new that it follows."""
+    """Tell that a value has changed whose key the client follows."""
     if CAPABILITY in client.caps:
         _tell(client, told)
 

@@ -5,8 +5,8 @@
     @batch=<reference>;draft/multiline-concat PRIVMSG <target> :<what goes on in the same line>
     BATCH -<reference>
 
-It is one message of the house, with a number. How it was divided goes along with it, for others who speak IRC: those
-with the capability are told such a batch too, the others lines of which the first has the number.
+For all other protocols it is one message, with one number. How it was divided is in its extra, for IRC clients: those
+with the capability are told a batch as well, the others several lines, of which the first has the number.
 """
 from typing import Any, List, NamedTuple, Optional
 
@@ -18,10 +18,11 @@ LIMITS = b"max-bytes=%d,max-lines=%d" % (MOST_BYTES, MOST_LINES)
 
 
 class Draft:
-    """What a client has sent of such a text.
+    """A text of which not all lines have come.
 
-    command: PRIVMSG or NOTICE; empty before the first line. tags: those that are for others. label: the client's for
-    it. is_refused: the client was told so, and the rest of it is ignored.
+    reference: of the batch. command: PRIVMSG or NOTICE; empty before the first line. tags: the client-only tags of the
+    line BATCH. label: the client's label for the batch. parts: the text for IRC clients, as it was divided. size: bytes
+    so far, with a line end for each part. is_refused: the client has been told so, and the rest is ignored.
     """
 
     __slots__ = ("reference", "target", "tags", "label", "command", "parts", "lines", "size", "is_refused")
@@ -33,13 +34,13 @@ class Draft:
         self.label = label
         self.command = b""
         self.parts: List[Part] = []
-        self.lines: List[bytes] = []  # of the text, as all others are told it
+        self.lines: List[bytes] = []  # of the text for other protocols
         self.size = 0
         self.is_refused = False
 
 
 class Drafted(NamedTuple):
-    """A text that is complete. The fields: as those of `parley.server.protocols.events.Say`, and `Draft`."""
+    """A complete text. target and command: see `Draft`; text and extra: see `parley.server.protocols.events.Say`."""
 
     target: bytes
     command: bytes
@@ -48,7 +49,7 @@ class Drafted(NamedTuple):
 
 
 def batch(client: Any, params: List[bytes], tags: List[bytes]) -> Optional[Drafted]:
-    """BATCH: a text begins, or is complete; then that is given. tags: those of the line that are for others."""
+    """BATCH. Returns the text if this line completes one. tags: the client-only tags of the line."""
     sign, reference = params[0][:1], params[0][1:]
     draft = client.draft
     if sign == b"+" and reference:
@@ -76,7 +77,7 @@ def batch(client: Any, params: List[bytes], tags: List[bytes]) -> Optional[Draft
 
 
 def add(client: Any, command: bytes, params: List[bytes]) -> None:
-    """A line of a text."""
+    """A PRIVMSG or NOTICE with the tag `batch`: one more line of the text."""
     draft = client.draft
     if draft is None or draft.reference != client.tags[b"batch"]:
         client.fail(b"BATCH", b"MULTILINE_INVALID", text=b"There is no such batch")

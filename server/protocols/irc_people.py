@@ -1,13 +1,13 @@
-"""What IRC's commands about people and the server ask, and how the answers are told. See `irc_rooms`."""
+"""IRC's commands about people, and about the server. See `irc_rooms`."""
 import functools
 from typing import Any, List, Optional, Sequence, Set
 
 from parley import __version__
 from parley.server.protocols import events, irc_metadata
 from parley.server.protocols.acts import is_room
-from parley.server.protocols.events import Reason
-from parley.server.protocols.irc_caps import change_of, prefix_of
-from parley.server.protocols.irc_rooms import asks, prefixes_of, then
+from parley.server.protocols.events import Labelled, Reason
+from parley.server.protocols.irc_caps import FIELDS, change_of, prefix_of
+from parley.server.protocols.irc_rooms import prefixes_of, then
 from parley.server.protocols.irc_words import (
     HOST,
     LOBBY,
@@ -27,12 +27,12 @@ from parley.server.protocols.irc_words import (
 from parley.server.protocols.text import folded
 
 Commands = Optional[Sequence[Any]]
-_MOST_ASKED = 5
-_ROOMS_A_LINE = 10
+_MOST_ASKED = 5  # nicks in a USERHOST
+_ROOMS_A_LINE = 10  # of 319
 _NOBODY = events.Person()
-_LIST_BYTES = 400  # in a line
+_LIST_BYTES = 400  # of a list in one line
 _TOKENS_A_LINE = 13  # of 005
-MOST_WATCHED = 100
+MOST_WATCHED = 100  # nicks of a MONITOR list
 _WHOX = b"tcuihsnfdlaor"  # the fields of 354, in their order
 
 
@@ -47,7 +47,7 @@ def who(client: Any, params: List[bytes]) -> Commands:
         token = given[:3] if comma and given.isdigit() else b"0"
         fields = bytes(field for field in _WHOX if field in fields)
     if is_room(target):
-        return [asks(functools.partial(_who_in_room, target, fields, token), events.Look(target))]
+        return [Labelled(functools.partial(_who_in_room, target, fields, token), events.Look(target))]
     return _who_by_mask(target, fields, token)
 
 
@@ -60,7 +60,7 @@ def _who_in_room(target: bytes, fields: bytes, token: bytes, client: Any, answer
 
 
 def _who_by_mask(target: bytes, fields: bytes, token: bytes) -> Commands:
-    """Those who are not to be found by patterns are told of only if they are in a room with whoever asks."""
+    """A pattern finds a user with the mode `i` only if the client is in a room with that user."""
     wanted = b"*" if target in (b"", b"0") else target
     name_wanted, is_exact = name_of(wanted), b"*" not in wanted and b"?" not in wanted
     fits = mask_matcher(wanted)
@@ -91,12 +91,12 @@ def _who_by_mask(target: bytes, fields: bytes, token: bytes) -> Commands:
         client.numeric(b"315", middle(target) if target else b"*", text=b"End of WHO list")
 
     def look_around() -> Sequence[Any]:
-        return [asks(listed, events.Rooms(None)), then(look), asks(end, events.TimingMark())] if hidden else ()
+        return [Labelled(listed, events.Rooms(None)), then(look), Labelled(end, events.TimingMark())] if hidden else ()
 
     def look() -> Sequence[Any]:
-        return [asks(looked, events.Look(room)) for room in rooms]
+        return [Labelled(looked, events.Look(room)) for room in rooms]
 
-    return [asks(present, events.Who()), then(look_around)]
+    return [Labelled(present, events.Who()), then(look_around)]
 
 
 def _tell_one(client: Any, fields: bytes, token: bytes, room: bytes, name: bytes, prefix: bytes) -> None:
@@ -130,13 +130,14 @@ def whois(client: Any, params: List[bytes]) -> Commands:
         else:
             client.numeric(b"401", middle(wanted), text=b"No such nick")
 
-    def end(name: Optional[bytes]) -> Any:
+    def end(me: Optional[bytes]) -> Any:
         return client.alone(b"318", middle(wanted), text=b"End of /WHOIS list"), ()
 
     if not wanted:
         client.numeric(b"431", text=b"No nickname given")
         return None
-    return [asks(told, events.Whois(name_of(wanted))), *irc_metadata.whois(client, name_of(wanted)), events.Turn(end)]
+    name = name_of(wanted)
+    return [Labelled(told, events.Whois(name)), *irc_metadata.whois(client, name), events.Turn(end)]
 
 
 def _tell_all_of(client: Any, told: events.WhoisTold) -> None:
@@ -180,7 +181,7 @@ def whowas(client: Any, params: List[bytes]) -> Commands:
     if not wanted:
         client.numeric(b"431", text=b"No nickname given")
         return None
-    return [asks(told, events.WhoWas(name_of(wanted), most))]
+    return [Labelled(told, events.WhoWas(name_of(wanted), most))]
 
 
 def userhost(client: Any, params: List[bytes]) -> Commands:
@@ -192,7 +193,7 @@ def userhost(client: Any, params: List[bytes]) -> Commands:
         client.numeric(b"302", text=b" ".join(
             _userhost(client, name_of(one)) for one in wanted if name_of(one) in present))
 
-    return [asks(told, events.Who())]
+    return [Labelled(told, events.Who())]
 
 
 def _userhost(client: Any, name: bytes) -> bytes:
@@ -211,7 +212,7 @@ def ison(client: Any, params: List[bytes]) -> Commands:
         present = {nick(name).lower(): nick(name) for name in names}
         client.numeric(b"303", text=b" ".join(present[one.lower()] for one in wanted if one.lower() in present))
 
-    return [asks(told, events.Who())]
+    return [Labelled(told, events.Who())]
 
 
 def away(client: Any, params: List[bytes]) -> Commands:
@@ -221,8 +222,8 @@ def away(client: Any, params: List[bytes]) -> Commands:
     def told(client: Any, answer: Any) -> None:
         client.numeric(b"306" if why else b"305", text=b"You are marked as away" if why else b"You are here again")
 
-    # Nothing answers the first. So the second is asked, which is answered once that is known everywhere.
-    return [events.Away(bool(why), heard(why, b"").plain or b""), asks(told, events.Count())]
+    # Away has no answer. Count has one, which comes once all workers have been told of Away.
+    return [events.Away(bool(why), heard(why, b"").plain or b""), Labelled(told, events.Count())]
 
 
 def setname(client: Any, params: List[bytes]) -> Commands:
@@ -238,7 +239,7 @@ def setname(client: Any, params: List[bytes]) -> Commands:
     if not wanted.strip():
         client.fail(b"SETNAME", b"INVALID_REALNAME", text=b"It has no characters")
         return None
-    return [asks(told, events.SetName(wanted))]
+    return [Labelled(told, events.SetName(wanted))]
 
 
 def oper(client: Any, params: List[bytes]) -> Commands:
@@ -253,18 +254,18 @@ def oper(client: Any, params: List[bytes]) -> Commands:
         else:
             client.numeric(b"464", text=b"The password is wrong")
 
-    return [asks(told, events.Oper(name_of(params[0]), params[1]))]
+    return [Labelled(told, events.Oper(name_of(params[0]), params[1]))]
 
 
 def wallops(client: Any, params: List[bytes]) -> Commands:
     """WALLOPS."""
-    return [asks(functools.partial(_operator_told, b""), events.Wallops(heard(params[0], b"").plain or b""))]
+    return [Labelled(functools.partial(_operator_told, b""), events.Wallops(heard(params[0], b"").plain or b""))]
 
 
 def kill(client: Any, params: List[bytes]) -> Commands:
     """KILL."""
     whom, why = params[0], heard(params[1], b"").plain or b"" if len(params) > 1 else b""
-    return [asks(functools.partial(_operator_told, whom), events.Manage(LOBBY, "kick", name_of(whom), why))]
+    return [Labelled(functools.partial(_operator_told, whom), events.Manage(LOBBY, "kick", name_of(whom), why))]
 
 
 def _operator_told(whom: bytes, client: Any, answer: Any) -> None:
@@ -276,9 +277,8 @@ def _operator_told(whom: bytes, client: Any, answer: Any) -> None:
 
 
 def changed(client: Any, told: events.Changed) -> None:
-    """Something is new of somebody who is watched, or in a room with it."""
-    field = {b"away-notify": "away", b"account-notify": "account", b"setname": "real_name"}
-    if any(told.field == one and cap in client.caps for cap, one in field.items()):
+    """Tell that somebody whom the client watches, or shares a room with, has changed."""
+    if FIELDS.get(told.field) in client.caps:
         line = change_of(client.known, told)
         client.line(line[1:])
 
@@ -307,7 +307,7 @@ def monitor(client: Any, params: List[bytes]) -> Commands:
                 break
             watched[folded(name)] = name, ""
         client.watched = watched
-        return [_watch(client), asks(_told_so_far, events.Count())]
+        return [_watch(client), Labelled(_told_so_far, events.Count())]
     elif what == b"-":
         for name in names:
             watched.pop(folded(name), None)
@@ -321,7 +321,7 @@ def _watch(client: Any) -> events.Watch:
 
 
 def _told_so_far(client: Any, answer: Any) -> None:
-    """What the hub was asked before this is told by now: how it is with those who are watched."""
+    """Nothing to tell: Watch is answered by `Presence` events, which come before the answer to the Count behind it."""
 
 
 def _listed(client: Any, code: bytes, words: Sequence[bytes]) -> None:
@@ -343,7 +343,7 @@ def _tell_presence(client: Any, name: bytes, state: str) -> None:
 
 
 def presence(client: Any, told: events.Presence) -> None:
-    """Somebody who is watched is here, or gone; whether it is away is told otherwise."""
+    """Tell that somebody on the MONITOR list is here or gone; away and back is not told here (see `changed`)."""
     watched = client.watched or {}
     before = watched.get(folded(told.name))
     if before is None:
@@ -357,11 +357,11 @@ def presence(client: Any, told: events.Presence) -> None:
 
 def lusers(client: Any, params: List[bytes]) -> Commands:
     """LUSERS."""
-    return [asks(counted, events.Count())]
+    return [Labelled(counted, events.Count())]
 
 
 def counted(client: Any, answer: Any) -> None:
-    """251, 252, 254, 255, 265 and 266: the most is of those times at which anybody has asked."""
+    """251, 252, 254, 255, 265 and 266. The maximum in 265 and 266 is that of the counts told by this worker so far."""
     if not isinstance(answer, events.Counted):
         return
     members = b"%d" % answer.members
@@ -378,7 +378,7 @@ def counted(client: Any, answer: Any) -> None:
 
 def motd(client: Any, params: List[bytes]) -> Commands:
     """MOTD."""
-    return [asks(motd_told, events.ReadMotd())]
+    return [Labelled(motd_told, events.ReadMotd())]
 
 
 def motd_told(client: Any, answer: Any) -> None:

@@ -1,7 +1,9 @@
-"""What IRC's commands about rooms ask, and how the answers are told.
+"""IRC's commands about rooms.
 
-Each command is a function of the decoder of a client (`parley.server.protocols.irc.Decoder`) and the parameters. It
-tells the client what can be said at once, and gives the commands that it asks of the house, or None.
+Each command of this and the other `irc_*` modules is a function of the client's decoder
+(`parley.server.protocols.irc.Decoder`) and the parameters of the line. It answers what can be answered at once by
+methods of the decoder, and returns the commands for the session (`parley.server.protocols.events`), or None. A command
+with an answer is `Labelled` with a function, which gets the decoder and the answer.
 """
 import functools
 from typing import Any, Callable, Dict, List, Optional, Sequence, Set, Tuple
@@ -27,10 +29,10 @@ from parley.server.protocols.text import canonical, folded
 Commands = Optional[Sequence[Any]]
 
 _NAMES_BYTES = 400  # in a line
-_MOST_CONDITIONS = 8  # of a LIST, each of which all rooms are held against
-# What the letters of a room's mode set; those of OPEN are off where the letter is set.
+_MOST_CONDITIONS = 8  # of a LIST; all rooms are compared with each
+# Letter of a room's mode -> setting. A letter of _OPEN means that the setting is off.
 _FLAGS, _OPEN = [{letter: setting for setting, letter in letters.items()} for letters in (FLAGS, OPEN)]
-# letter: the kind of masks; the acts that add one and take one back; the numerics for one, and for the end.
+# Letter of a list -> the kind of its masks, the acts that add and remove one, the numerics of an item and of the end.
 _MASKS = {
     b"b": ("ban", "bar", "unban", b"367", b"368"),
     b"e": ("except", "except", "unexcept", b"348", b"349"),
@@ -41,13 +43,8 @@ _NO_RENAME = {Reason.NAME_TAKEN: b"CHANNEL_NAME_IN_USE", Reason.INVALID_ROOM: b"
 _ROLES = {b"+o": "op", b"-o": "deop", b"+v": "voice", b"-v": "devoice"}
 
 
-def asks(teller: Callable[..., Any], command: Any) -> Any:
-    """The command, of which `teller` tells the answer."""
-    return Labelled(teller, command)
-
-
 def then(commands: Callable[[], Sequence[Any]]) -> events.Turn:
-    """What is asked when what stands in front of it is answered."""
+    """The commands that `commands` returns once those before this one have been answered."""
     return events.Turn(lambda name: ((), commands()))
 
 
@@ -65,7 +62,7 @@ def join(client: Any, params: List[bytes]) -> Commands:
             continue
         key = keys[position] if position < len(keys) and keys[position] else None
         commands += [
-            asks(functools.partial(_joined, room), events.Enter(room, key)),
+            Labelled(functools.partial(_joined, room), events.Enter(room, key)),
             then(functools.partial(_look_around, client))]
     return commands
 
@@ -76,8 +73,8 @@ def leave_all(client: Any) -> Commands:
     def told(client: Any, answer: Any) -> None:
         client.found = [room for room, _, _, _ in answer.rooms] if isinstance(answer, events.RoomList) else []
 
-    return [asks(told, events.Rooms(None)),
-            then(lambda: [asks(functools.partial(_parted, room, b""), events.Exit(room)) for room in client.found])]
+    return [Labelled(told, events.Rooms(None)),
+            then(lambda: [Labelled(functools.partial(_parted, room, b""), events.Exit(room)) for room in client.found])]
 
 
 def _joined(room: bytes, client: Any, answer: Any) -> None:
@@ -86,22 +83,22 @@ def _joined(room: bytes, client: Any, answer: Any) -> None:
         client.fresh = answer.room or LOBBY
         client.join(client.fresh)
         if not _asks_itself(client):
-            client.label(_looked_around)  # which may come at once, without a question
+            client.label(_looked_around)  # the list may be pushed, before `_look_around` asks for it
     elif isinstance(answer, events.Refused):
         code = b"403" if answer.reason == Reason.INVALID_ROOM else b""
         client.refuse(answer.reason, middle(room), code=code)
 
 
 def _look_around(client: Any) -> Sequence[Any]:
-    """What somebody is told who has entered a room."""
+    """What is asked for a client that has entered a room: read marker, topic and members, metadata."""
     if not client.fresh:
         return ()
     mark = [irc_history.read_mark(client.fresh, None)] if b"draft/read-marker" in client.caps else []
-    return [*mark, asks(_looked_around, events.Look(client.fresh)), *irc_metadata.entered(client, client.fresh)]
+    return [*mark, Labelled(_looked_around, events.Look(client.fresh)), *irc_metadata.entered(client, client.fresh)]
 
 
 def _asks_itself(client: Any) -> bool:
-    """Does it ask who is there, as it is told before how far it has read, or behind it what is known of them?"""
+    """Is the list of members asked for by `_look_around`, between read marker and metadata? Else it may be pushed."""
     return bool(b"draft/read-marker" in client.caps or client.followed)
 
 
@@ -117,7 +114,7 @@ def _looked_around(client: Any, looked: Any) -> None:
 def part(client: Any, params: List[bytes]) -> Commands:
     """PART. Some bots put no colon before a reason of several words."""
     why = heard(b" ".join(params[1:]), b"").plain or b""
-    return [asks(functools.partial(_parted, room, why), events.Exit(room, why)) for room in listed(params[0])]
+    return [Labelled(functools.partial(_parted, room, why), events.Exit(room, why)) for room in listed(params[0])]
 
 
 def _parted(room: bytes, why: bytes, client: Any, answer: Any) -> None:
@@ -133,9 +130,9 @@ def topic(client: Any, params: List[bytes]) -> Commands:
     """TOPIC."""
     room = params[0]
     if len(params) < 2:
-        return [asks(functools.partial(_topic_told, room), events.Topic(room))]
+        return [Labelled(functools.partial(_topic_told, room), events.Topic(room))]
     text = heard(params[1], b"").plain or b""
-    return [asks(functools.partial(_managed, room), events.Manage(room, "topic", b"", text))]
+    return [Labelled(functools.partial(_managed, room), events.Manage(room, "topic", b"", text))]
 
 
 def _topic_told(room: bytes, client: Any, answer: Any) -> None:
@@ -161,7 +158,7 @@ def names(client: Any, params: List[bytes]) -> Commands:
     def end(name: Optional[bytes]) -> Tuple[Tuple[bytes, ...], Sequence[Any]]:
         return client.alone(b"366", middle(params[0]), text=b"End of /NAMES list"), ()
 
-    return [*[asks(_names_told, events.Look(room)) for room in listed(params[0])], events.Turn(end)]
+    return [*[Labelled(_names_told, events.Look(room)) for room in listed(params[0])], events.Turn(end)]
 
 
 def _names_told(client: Any, answer: Any) -> None:
@@ -188,7 +185,7 @@ def tell_names(client: Any, looked: events.Looked) -> None:
 
 
 def prefixes_of(client: Any, looked: events.Looked) -> Callable[[bytes, bytes], bytes]:
-    """A function (name, role) of what stands in front of a member's nick: the highest prefix, or if wanted all."""
+    """prefix(name, role): what stands in front of a member's nick: the highest prefix, or all with `multi-prefix`."""
     both = frozenset(looked.voiced if b"multi-prefix" in client.caps else ())
     return lambda name, role: prefix_of(role) + b"+" if name in both else prefix_of(role)
 
@@ -212,11 +209,11 @@ def list_rooms(client: Any, params: List[bytes]) -> Commands:
                 client.numeric(b"322", room, b"%d" % members, text=text)
         client.numeric(b"323", text=b"End of /LIST")
 
-    return [asks(told, events.Rooms(b"*"))]
+    return [Labelled(told, events.Rooms(b"*"))]
 
 
 def _condition(given: bytes) -> Callable[[bytes, int], object]:
-    """A function (room, how many members) that is true of those that fit a condition of LIST."""
+    """A function (room, number of members): does the room meet a condition of LIST, such as >3 or a mask?"""
     if given[:1] in b"<>" and given[1:].isdigit():
         many = int(given[1:9])
         return (lambda room, members: members < many) if given[:1] == b"<" else (lambda room, members: members > many)
@@ -235,9 +232,9 @@ def _managed(room: bytes, client: Any, answer: Any) -> None:
 
 
 def invite(client: Any, params: List[bytes]) -> Commands:
-    """INVITE: somebody; or without parameters, to which rooms am I invited?"""
+    """INVITE; without parameters it lists the rooms to which the client is invited."""
     if not params:
-        return [asks(_invitations_told, events.Rooms(None, True, True))]
+        return [Labelled(_invitations_told, events.Rooms(None, True, True))]
     if len(params) < 2:
         client.numeric(b"461", b"INVITE", text=b"Not enough parameters")
         return None
@@ -251,7 +248,7 @@ def invite(client: Any, params: List[bytes]) -> Commands:
 
     def go_on() -> Sequence[Any]:
         if not there:
-            return [asks(told, events.Manage(room, "invite", name_of(whom), b""))]
+            return [Labelled(told, events.Manage(room, "invite", name_of(whom), b""))]
         return [events.Turn(lambda name: (client.alone(b"443", nick(there[0]), middle(room),
                                                        text=b"is in the room already"), ()))]
 
@@ -264,7 +261,7 @@ def invite(client: Any, params: List[bytes]) -> Commands:
         else:
             client.refuse(answer.reason, middle(room))
 
-    return [asks(looked, events.Look(room)), then(go_on)]
+    return [Labelled(looked, events.Look(room)), then(go_on)]
 
 
 def _invitations_told(client: Any, answer: Any) -> None:
@@ -286,11 +283,11 @@ def rename(client: Any, params: List[bytes]) -> Commands:
             else:
                 client.fail(b"RENAME", code, middle(old), middle(new), text=sentence(answer.reason))
 
-    return [asks(told, events.Manage(old, "rename", new, why))]
+    return [Labelled(told, events.Manage(old, "rename", new, why))]
 
 
 def renamed(client: Any, managed: events.Managed) -> None:
-    """Tell a member that the room has another name: who does not know of such leaves, and comes in again."""
+    """Tell a member that the room has another name; without the capability, by a PART and a JOIN."""
     if b"draft/channel-rename" in client.caps:
         client.line(client.source(managed.by), b"RENAME", managed.room, managed.about, text=managed.text)
     else:
@@ -300,8 +297,8 @@ def renamed(client: Any, managed: events.Managed) -> None:
 
 
 def after_rename(client: Any, managed: events.Managed) -> Sequence[Any]:
-    """What is asked then: who comes in again has to be told who is there."""
-    return [] if b"draft/channel-rename" in client.caps else [asks(_looked_around, events.Look(managed.about))]
+    """What is asked then: behind a JOIN, clients expect the list of members."""
+    return [] if b"draft/channel-rename" in client.caps else [Labelled(_looked_around, events.Look(managed.about))]
 
 
 def kick(client: Any, params: List[bytes]) -> Commands:
@@ -312,7 +309,7 @@ def kick(client: Any, params: List[bytes]) -> Commands:
         client.numeric(b"461", b"KICK", text=b"There have to be as many rooms as people, or one")
         return None
     pairs = list(zip(rooms if len(rooms) > 1 else rooms * len(people), people))
-    return [asks(functools.partial(_kicked, room, one), events.Manage(room, "kick", name_of(one), why))
+    return [Labelled(functools.partial(_kicked, room, one), events.Manage(room, "kick", name_of(one), why))
             for room, one in pairs[:MOST_TARGETS]]
 
 
@@ -332,10 +329,10 @@ def mode(client: Any, params: List[bytes]) -> Commands:
     if not is_room(target):
         return _mode_of_oneself(client, params)
     if len(params) == 1:
-        return [asks(functools.partial(_modes_told, target), events.Look(target))]
+        return [Labelled(functools.partial(_modes_told, target), events.Look(target))]
     commands: List[Any] = []
     sign, rest = b"+", params[2:]
-    switched: Dict[bytes, bytes] = {}  # what is set together, and told in one line
+    switched: Dict[bytes, bytes] = {}  # settings that are changed by one command, and told in one line
     listed_already: Set[bytes] = set()
     for letter in map(str.encode, params[1].decode()):
         if letter in b"+-":
@@ -357,7 +354,7 @@ def mode(client: Any, params: List[bytes]) -> Commands:
 
 
 def _change(client: Any, room: bytes, sign: bytes, letter: bytes, rest: List[bytes]) -> Tuple[Any, List[bytes]]:
-    """One change of a mode: the command for it, or None; and the parameters that are left."""
+    """One letter of MODE: the command for it, or None; and the parameters that are left."""
     is_on = sign == b"+"
     if letter in b"kl":
         name = b"key" if letter == b"k" else b"limit"
@@ -375,7 +372,7 @@ def _change(client: Any, room: bytes, sign: bytes, letter: bytes, rest: List[byt
         if letter == b"b" and given[:2] == b"m:":
             act, given = "mute" if is_on else "unmute", given[2:]
         pattern = b"mute:" + pattern_of(given[2:]) if letter == b"e" and given[:2] == b"m:" else pattern_of(given)
-        return asks(functools.partial(_banned, room), events.Manage(room, act, pattern, b"")), rest[1:]
+        return Labelled(functools.partial(_banned, room), events.Manage(room, act, pattern, b"")), rest[1:]
     given_role = _ROLES.get(sign + letter)
     if given_role is None:
         client.numeric(b"472", middle(letter), text=b"is unknown mode char to me")
@@ -383,19 +380,19 @@ def _change(client: Any, room: bytes, sign: bytes, letter: bytes, rest: List[byt
     if not rest:
         client.numeric(b"461", b"MODE", text=b"Not enough parameters")
         return None, rest
-    whom = rest[0]
-    return asks(functools.partial(_kicked, room, whom), events.Manage(room, given_role, name_of(whom), b"")), rest[1:]
+    told = functools.partial(_kicked, room, rest[0])
+    return Labelled(told, events.Manage(room, given_role, name_of(rest[0]), b"")), rest[1:]
 
 
 def _lists(room: bytes, letter: bytes) -> List[Any]:
-    """The commands that ask who is on the lists of a letter."""
+    """The commands that ask for the lists of a letter."""
     kinds = [_MASKS[letter][0], "mute"] if letter == b"b" else [_MASKS[letter][0]]
-    return [asks(functools.partial(_masks_told, room, letter, kind == kinds[-1]), events.Masks(room, kind))
+    return [Labelled(functools.partial(_masks_told, room, letter, kind == kinds[-1]), events.Masks(room, kind))
             for kind in kinds]
 
 
 def _setting(room: bytes, name: bytes, value: bytes) -> Any:
-    return asks(functools.partial(_set, room, b"k" if name == b"key" else b"l"),
+    return Labelled(functools.partial(_set, room, b"k" if name == b"key" else b"l"),
                 events.Manage(room, "set", name, value or b" "))
 
 
@@ -412,7 +409,7 @@ def _banned(room: bytes, client: Any, answer: Any) -> None:
 
 
 def pattern_of(given: bytes) -> bytes:
-    """The pattern of names that a mask means; of accounts, if it begins with the extban for those."""
+    """The pattern of names that a mask means; for the extban `a:`, the pattern of accounts."""
     if given[:2] == b"a:":
         return b"account:" + given[2:]
     name, _, rest = given.partition(b"!")
@@ -420,7 +417,7 @@ def pattern_of(given: bytes) -> bytes:
 
 
 def _masks_told(room: bytes, letter: bytes, is_last: bool, client: Any, answer: Any) -> None:
-    """Who is on a list; of several under one letter the last is told of with the end, or why there is nothing."""
+    """Tell the masks of one kind. The letter b lists two kinds: only the last is told with the end, or the refusal."""
     _, _, _, one, end = _MASKS[letter]
     if isinstance(answer, events.Refused):
         if is_last:
@@ -471,7 +468,7 @@ def _mode_of_oneself(client: Any, params: List[bytes]) -> Commands:
         if letter in b"+-":
             sign = letter
         elif letter in b"iwB":
-            commands.append(asks(functools.partial(_flag_set, sign, letter), events.SetFlag(letter, sign == b"+")))
+            commands.append(Labelled(functools.partial(_flag_set, sign, letter), events.SetFlag(letter, sign == b"+")))
         elif letter != b"o":
             client.numeric(b"501", text=b"Unknown MODE flag")
     return commands

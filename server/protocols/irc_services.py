@@ -1,6 +1,6 @@
-"""Accounts in IRC: SASL, REGISTER, and NickServ, which half of all bots know. See `irc_rooms`.
+"""Accounts in IRC: SASL, REGISTER and VERIFY, and NickServ, which is all that many bots know. See `irc_rooms`.
 
-An account is one of the house's: a name with a password.
+The accounts are those of all protocols: names with passwords.
 """
 import base64
 import binascii
@@ -17,7 +17,7 @@ PLAIN, SCRAM = b"PLAIN", b"SCRAM-SHA-256"
 _CHUNK = 400  # characters of a full line of AUTHENTICATE
 _MOST_SASL = 8192  # characters in all
 _NICKSERV = b"NickServ!NickServ@" + HOST
-# The first message of SCRAM: without channel binding, for oneself, with a name and a nonce. The last one: a proof.
+# The client's messages of RFC 5802, section 7: client-first-message without channel binding, client-final-message.
 _SCRAM_FIRST = re.compile(rb"([ny],(?:a=([^,]*))?,)(n=([^,]+),r=([!-+\--~]+)(?:,.*)?)")
 _SCRAM_LAST = re.compile(rb"(c=([A-Za-z0-9+/=]+),r=([!-+\--~]+)(?:,.*)?),p=([A-Za-z0-9+/=]+)")
 
@@ -25,11 +25,11 @@ _SCRAM_LAST = re.compile(rb"(c=([A-Za-z0-9+/=]+),r=([!-+\--~]+)(?:,.*)?),p=([A-Z
 # ---- SASL
 
 class Exchange:
-    """What a client says to authenticate itself.
+    """One authentication by SASL.
 
-    mechanism: PLAIN or SCRAM. sent: of the message that it is sending, in base64.
-    scram: once its first message was answered: (the account, the start of the AuthMessage of RFC 5802, the header of
-        its first message, the nonce of both). is_proven: has it proved that it knows the password?
+    mechanism: PLAIN or SCRAM. sent: what has come of the client's present message, in base64.
+    scram: once the first message has been answered: (account, beginning of the AuthMessage of RFC 5802, GS2 header of
+        the first message, nonces of client and server together). is_proven: has the client's proof been verified?
     """
 
     __slots__ = ("mechanism", "sent", "scram", "is_proven")
@@ -42,7 +42,7 @@ class Exchange:
 
 
 def mechanisms(client: Any) -> bytes:
-    """By which the client can authenticate itself."""
+    """The names of the mechanisms that are offered, joined by ","."""
     return PLAIN + b"," + SCRAM if client.has_scram else PLAIN
 
 
@@ -160,7 +160,7 @@ def _scram_last(client: Any, message: bytes) -> Commands:
 
 
 def _scram_done(client: Any) -> Commands:
-    """The client has seen that the server knows the password, too."""
+    """The client's last message, behind the server's signature: it is logged in."""
     _succeeded(client, client.sasl.scram[0])
     return None
 
@@ -179,7 +179,7 @@ def command(client: Any, params: List[bytes]) -> Commands:
 
 
 def nickserv(client: Any, words: Sequence[bytes]) -> Sequence[Any]:
-    """What is asked of NickServ."""
+    """The commands for a message to NickServ, given as words."""
     asked, rest = (words[0].upper(), list(words[1:])) if words else (b"", [])
     if asked == b"REGISTER" and rest:
         return [Labelled(_registered, events.SignUp(client.name, rest[0]))]

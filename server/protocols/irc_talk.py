@@ -1,4 +1,4 @@
-"""What IRC's commands that say something ask: PRIVMSG, NOTICE, TAGMSG, BATCH. See `irc_rooms`."""
+"""IRC's commands that say something: PRIVMSG, NOTICE, TAGMSG, BATCH. See `irc_rooms`."""
 import functools
 from typing import Any, List, Optional, Sequence
 
@@ -11,10 +11,10 @@ from parley.server.protocols.text import BLANK, COMMA
 
 Commands = Optional[Sequence[Any]]
 
-_new: Any = tuple.__new__  # which takes a third of the time that a NamedTuple's own does
+_new: Any = tuple.__new__  # takes a third of the time of a NamedTuple's own
 
 MOST_TARGETS = 4
-MOST_OF_STATUS = 50  # members whom one line to those of a role reaches
+MOST_OF_STATUS = 50  # members whom one line to @#room or +#room reaches
 
 
 def listed(param: bytes) -> List[bytes]:
@@ -23,9 +23,10 @@ def listed(param: bytes) -> List[bytes]:
 
 
 def plain_talk(rest: bytes) -> Any:
-    """What `privmsg` gives for most of what is said in rooms, without looking at its client; None for all else.
+    """The `Say` of a PRIVMSG to one room without control characters, which most of them are; None for all others.
 
-    rest: the line behind the command.
+    rest: the line behind the command and the blank. It is for one room alone, if it begins with "#" (see `_TALK` in
+    `parley.server.protocols.irc`).
     """
     target, colon, text = rest.partition(b" :")
     if not colon or not text or BLANK in target or COMMA in target:
@@ -39,7 +40,7 @@ def plain_talk(rest: bytes) -> Any:
 
 
 def talked(client: Any, answer: Any) -> None:
-    """The answer to what `plain_talk` has found, or would have."""
+    """The answer to talk in a room that is not `Labelled`."""
     _said(answer.asked.room, b"PRIVMSG", client, answer)
 
 
@@ -75,7 +76,7 @@ def tagmsg(client: Any, params: List[bytes]) -> Commands:
 
 
 def _client_tags(client: Any) -> List[bytes]:
-    """The tags of the line that are for others."""
+    """The client-only tags of the line (+key=value), which are passed on to others."""
     if b"message-tags" not in client.caps:
         return []
     return [b"%b=%b" % (key, value) if value else key for key, value in client.tags.items() if key[:1] == b"+"]
@@ -120,7 +121,7 @@ def _say(client: Any, command: bytes, params: List[bytes]) -> Commands:
 
 
 def _to_programs(client: Any, target: bytes, command: bytes, extra: bytes) -> List[Any]:
-    """What says something to the programs in a room, if that is wanted there. Those of other protocols hear nothing."""
+    """The commands that say CTCP in a room, unless it has the setting `noctcp`. Other protocols do not hear it."""
     unwanted: List[bytes] = []
 
     def looked(client: Any, answer: Any) -> None:
@@ -137,9 +138,10 @@ def _to_programs(client: Any, target: bytes, command: bytes, extra: bytes) -> Li
 
 
 def _to_status(client: Any, target: bytes, command: bytes, raw: bytes) -> List[Any]:
-    """Say something to those members of a room alone who have a role: each is told it, and others see where it belongs.
+    """The commands that say something to the ops of a room, by a direct message to each.
 
-    target: "@" and a room, for its ops, or "+", for those who have a voice, too.
+    target: "@" and the room; or "+" and the room, for members with a voice too. IRC clients are told the target, users
+    of other protocols see it in front of the text.
     """
     receivers: List[bytes] = []
     echoes: List[events.Stored] = []
@@ -175,7 +177,7 @@ def _to_status(client: Any, target: bytes, command: bytes, raw: bytes) -> List[A
 
 
 def batch(client: Any, params: List[bytes]) -> Commands:
-    """BATCH, for a text of several lines."""
+    """BATCH, which clients use for texts of several lines only."""
     if irc_multiline.KIND not in client.caps:
         client.numeric(b"421", b"BATCH", text=b"Unknown command")
         return None
@@ -194,14 +196,14 @@ def _said(target: bytes, command: bytes, client: Any, answer: Any) -> None:
 
 
 def tell_away(client: Any, target: bytes) -> None:
-    """301, if somebody to whom something was said is away."""
+    """301, if the receiver of a message or an invitation is away."""
     person = client.known.people.get(name_of(target))
     if person is not None and person.away is not None:
         client.numeric(b"301", middle(target), text=person.away)
 
 
 def refuse_talk(client: Any, target: bytes, reason: str) -> None:
-    """Why something is not said."""
+    """Tell why a message was refused."""
     if reason == Reason.BAD_FORM:
         client.numeric(b"412", text=b"No text to send")
     elif reason in (Reason.NOT_INSIDE, Reason.NO_ROOM):
@@ -211,6 +213,6 @@ def refuse_talk(client: Any, target: bytes, reason: str) -> None:
 
 
 def not_said(client: Any, refused: events.Refused) -> None:
-    """What it said a while ago in a room is not heard there."""
+    """Plain talk was refused. The refusal does not say which message; it is told for the room spoken in last."""
     refuse_talk(client, client.said_to, refused.reason)
 

@@ -1,4 +1,4 @@
-"""What lines of IRC are made of: names as IRC can carry them, texts, times, and why something is refused."""
+"""What lines of IRC are made of: nicks and sources, tags, times, texts, extras, numerics for refusals, and 005."""
 import functools
 import re
 import time
@@ -11,25 +11,25 @@ from parley.server.protocols.reasons import SENTENCES
 from parley.server.protocols.text import canonical, is_blank, one_line, pieces
 
 Frames = Tuple[bytes, ...]
-Part = Tuple[bool, bytes]  # of a text: does it go on in the line of the part before it? what it is
+Part = Tuple[bool, bytes]  # of a text: does it continue the line of the part before it?, and the part
 
-HOST = b"parley"  # of all who are here: from where they come is told to nobody
+HOST = b"parley"  # of everybody: addresses are not told
 LOBBY = b"#lobby"
-MOST_LINES = 100  # in which one text is sent or told; of others each would be a line with its sender in front
-LONGEST_LINE = 512  # bytes with CR LF, which is what clients may rely on
+MOST_LINES = 100  # of one text, as it is sent or told: each would be a line of IRC
+LONGEST_LINE = 512  # bytes with CR LF and without tags: RFC 1459, 2.3
 LONGEST_NICK = 32  # characters
 LONGEST_USER = 10
-_LONGEST_MASK = 512  # bytes; a name or a room that a longer one fits would be found by a shorter one
+_LONGEST_MASK = 512  # bytes; a longer mask matches nothing, as no name or room needs one
 
 _ALIAS_DIGITS = 4
 _MOST_ALIASES = 4096
-_MOST_SOURCES = 512  # that are remembered; each takes a third of a KiB
-# What stands in a nick. A "|" is in no name, so what has one is an alias.
+_MOST_SOURCES = 512  # in the cache; each takes a third of a KiB
+# The characters of a nick. No name has a "|", so a nick with one is an alias.
 _A_NICK = rb"[^\x00-\x20!#$%&*+,\-.:?@|~\x7f0-9][^\x00-\x20!*,.:?@|\x7f]*"
 _NICK, _NICKS = re.compile(_A_NICK), re.compile(rb"%b(?:\x00%b)*" % (_A_NICK, _A_NICK))
 _BAD_FIRST = re.compile(r"[!#$%&*+,\-.:?@~0-9]")
 _BAD = re.compile(r"[ !*,.:?@]")
-# mIRC's colours, hexadecimal ones, and what else changes how text looks.
+# mIRC's colours, hexadecimal colours, and the other control characters for formatting.
 _FORMATTING = re.compile(rb"\x03(?:[0-9]{1,2}(?:,[0-9]{1,2})?)?|\x04(?:[0-9A-Fa-f]{6}(?:,[0-9A-Fa-f]{6})?)?|"
                          rb"[\x02\x0f\x11\x16\x1d\x1e\x1f]")
 _ACTION = re.compile(rb"\x01ACTION ([^\x01]*)\x01?")
@@ -38,16 +38,16 @@ _CTCP = b"\x01"
 
 # ---- names
 
-_aliases: Dict[bytes, bytes] = {}  # alias -> name, of those that were shown
+_aliases: Dict[bytes, bytes] = {}  # alias -> name, of the aliases that this worker has shown
 
 
 def nick(name: bytes) -> bytes:
-    """The name as IRC shows it: itself, or an alias if IRC could not carry it."""
+    """The name as IRC shows it: itself if it is a valid nick, else an alias."""
     return name if _NICK.fullmatch(name) else _alias(name)
 
 
 def nicks(names: Sequence[bytes]) -> Sequence[bytes]:
-    """Likewise of many, as quickly as where all are nicks."""
+    """`nick` of each; quick if all are valid nicks."""
     return names if _NICKS.fullmatch(b"\0".join(names)) else list(map(nick, names))
 
 
@@ -70,45 +70,45 @@ def is_nick(raw: bytes) -> bool:
 
 
 def name_of(raw: bytes) -> bytes:
-    """The name that somebody means by a nick."""
+    """The name that a nick stands for."""
     return _aliases.get(raw, raw) if b"|" in raw else raw
 
 
 def shown(room: bytes) -> bytes:
-    """The name of a room; the lobby has none in what happens there."""
+    """The name of a room as IRC shows it; in events the lobby has an empty name."""
     return room or LOBBY
 
 
 def user(raw: bytes) -> bytes:
-    """The user name in IRC's sense that a client may have for what it has given."""
+    """The user name (as in nick!user@host) of a client that has sent this one."""
     fit = re.sub(rb"[^A-Za-z0-9_.-]", b"", raw)[:LONGEST_USER]
     return fit.lstrip(b".-") or b"user"
 
 
 @functools.lru_cache(maxsize=_MOST_SOURCES)
 def source_of(name: bytes, fields: Optional[bytes]) -> bytes:
-    """`source`, of the name and what is known, packed; or None."""
+    """nick!user@host. fields: what is known of the person, packed (see `parley.server.protocols.person`), or None."""
     shown_as = nick(name)
     user_name = unpacked(fields).user if fields is not None else b""
     return b"%b!%b@%b" % (shown_as, user_name or shown_as, HOST)
 
 
 def source(known: Any, name: bytes) -> bytes:
-    """nick!user@host, as it stands in front of what somebody does.
+    """nick!user@host, the source of what somebody does.
 
-    known: what is known of people, see `people` and `accounts` of `parley.server.chat.room.Rooms`.
+    known: what the worker knows of people: `people` and `accounts` of `parley.server.chat.room.Rooms`.
     """
     return source_of(name, known.people.fields(name))
 
 
 def user_of(known: Any, name: bytes) -> bytes:
-    """Somebody's user name in IRC's sense."""
+    """Somebody's user name, as in nick!user@host."""
     person = known.people.get(name)
     return person is not None and person.user or nick(name)
 
 
 def account_of(known: Any, name: bytes) -> bytes:
-    """The account that somebody is logged in to, or nothing."""
+    """The account to which somebody is logged in; empty if none."""
     if name in known.accounts:
         return name
     person = known.people.get(name)
@@ -116,13 +116,13 @@ def account_of(known: Any, name: bytes) -> bytes:
 
 
 def real_name_of(known: Any, name: bytes) -> bytes:
-    """What somebody is called in full."""
+    """Somebody's real name; the nick if there is none."""
     person = known.people.get(name)
     return person is not None and person.real_name or nick(name)
 
 
 def middle(raw: bytes) -> bytes:
-    """What a client has sent as a parameter, in canonical form, to be repeated where another one follows."""
+    """A parameter that a client has sent, so that it can be repeated as any parameter but the last; never empty."""
     word = canonical(raw).lstrip(b":").split(b" ", 1)[0]
     return word or b"*"
 
@@ -130,10 +130,10 @@ def middle(raw: bytes) -> bytes:
 # ---- masks
 
 def mask_matcher(mask: bytes) -> Callable[[bytes], object]:
-    """A function whose result is true if a text fits a mask, in which * and ? stand for others, whatever the case.
+    """A function whose result is true if a text matches a mask with the wildcards * and ?, ignoring case.
 
-    What stands between two stars is sought from the left and then held (a lookahead and a reference to what it found),
-    so nothing is tried twice, and no mask takes long.
+    What stands between two stars is searched from the left and then fixed (by a lookahead and a reference to what it
+    has found), so nothing is tried twice, and no mask takes long.
     """
     if len(mask) > _LONGEST_MASK:
         return lambda text: False
@@ -149,9 +149,9 @@ def mask_matcher(mask: bytes) -> Callable[[bytes], object]:
 # ---- tags
 
 def tags_of(raw: bytes) -> Dict[bytes, bytes]:
-    """The tags of a line, without the "@"; values are as they were sent, with what is escaped.
+    """Key -> value of tags, which are given without "@"; values stay escaped.
 
-    Those with a control character are left out: to many clients a CR alone ends a line.
+    Tags with a control character are left out: for many clients a CR alone ends a line.
     """
     tags = {}
     for tag in raw.split(b";"):
@@ -162,19 +162,19 @@ def tags_of(raw: bytes) -> Dict[bytes, bytes]:
 
 
 def with_tag(line: bytes, tag: bytes) -> bytes:
-    """The line with a tag more."""
+    """The line with one more tag, in front of the others."""
     return b"@%b;%b" % (tag, line[1:]) if line[:1] == b"@" else b"@%b %b" % (tag, line)
 
 
 def is_in_batch(line: bytes) -> bool:
-    """Is the line in a batch already, or the end of one? Such a one has the tag in front of all others."""
+    """Is the line in a batch, or the end of one? `with_tag` puts the tag `batch` in front of all others."""
     return line.startswith(b"@batch=") or line.startswith(b":") and line.split(b" ", 2)[1] == b"BATCH"
 
 
 # ---- times
 
 class _Stamps:
-    """The times of lines, which never go back, as the clients sort by them; unless the clock was set."""
+    """Times of lines that never decrease, as clients sort by them; unless the clock was set back by more than _SET."""
 
     _SET = 10000  # milliseconds
 
@@ -182,7 +182,7 @@ class _Stamps:
         self._latest = 0
 
     def next(self, at: int) -> int:
-        """The time of a line: `at`, milliseconds since the epoch, or 0 for now."""
+        """The time of a line, milliseconds since the epoch; at: the time of its event, or 0 for now."""
         at = at or int(time.time() * 1000)
         if at < self._latest < at + self._SET:
             return self._latest
@@ -199,7 +199,7 @@ def _second(seconds: int) -> bytes:
 
 
 def stamp(at: int) -> bytes:
-    """As the tag `time` has it; at: milliseconds since the epoch."""
+    """The value of the tag `time`; at: milliseconds since the epoch."""
     seconds, milliseconds = divmod(at, 1000)
     return b"%b.%03dZ" % (_second(seconds), milliseconds)
 
@@ -210,16 +210,17 @@ def clock() -> int:
 
 
 def date(seconds: int) -> bytes:
-    """A time as people read it."""
+    """A time for people, in UTC; seconds: since the epoch."""
     return _second(seconds).replace(b"T", b" ") + b" UTC"
 
 
 # ---- texts
 
 class Heard(NamedTuple):
-    """A text of an IRC client. `plain`: as the others are told it; None if it is CTCP that is not for them.
+    """What the text of an IRC client means.
 
-    whole: as other IRC clients are told it, if that is not the same; else empty.
+    plain: the text for users of other protocols, without formatting; None if it is CTCP other than ACTION.
+    whole: the text for IRC clients, if it is not the same; else empty.
     """
 
     plain: Optional[bytes]
@@ -227,7 +228,7 @@ class Heard(NamedTuple):
 
 
 def heard(raw: bytes, who: bytes) -> Heard:
-    """What the text of a client, which is called `who`, means."""
+    """What a text means. who: the sender, as users of other protocols read it in front of an ACTION."""
     if raw[:1] == _CTCP:
         whole = _CTCP.join(map(_without_controls, raw.split(_CTCP)))
         action = _ACTION.fullmatch(raw)
@@ -239,27 +240,30 @@ def heard(raw: bytes, who: bytes) -> Heard:
 
 
 def _is_safe(raw: bytes) -> bool:
-    """Does it differ from a canonical text only by what changes how it looks?"""
+    """Is it a canonical text, but for the formatting?"""
     bare = _FORMATTING.sub(b"", raw)
     return canonical(bare) == bare
 
 
 def _without_controls(raw: bytes) -> bytes:
-    """A part of CTCP as others may be told it: to many clients a CR alone ends a line, and what follows is another."""
+    """A part of CTCP for other clients, for many of which a CR alone ends a line."""
     return raw if _is_safe(raw) else canonical(_FORMATTING.sub(b"", raw))
 
 
 def lines_of(front: bytes, start: bytes, text: bytes) -> List[bytes]:
-    """The lines that tell a text, each `front` (tags), `start` (source, command and target, with " :"), and a part.
+    """The lines of a text. front: their tags, with the blank. start: source, command and target, with " :".
 
-    What fits into a line as clients send it, without the source, is told in one; longer texts are cut so that each line
-    has LONGEST_LINE bytes at most.
+    A text of one line that fits into LONGEST_LINE without the source, as its sender wrote it, stays one line. Longer
+    ones are cut into lines of at most LONGEST_LINE bytes with the source.
     """
     return [b"%b%b%b\r\n" % (front, start, part) for _, part in parts_of(start, text)]
 
 
 def parts_of(start: bytes, text: bytes) -> List[Part]:
-    """The parts of which `lines_of` makes lines. In a text of more than MOST_LINES, pictures stand for line ends."""
+    """The parts of a text of which `lines_of` makes lines.
+
+    If the text has more than MOST_LINES lines, it is told as one, with visible signs in the place of line ends.
+    """
     most_sent = LONGEST_LINE - 1 - len(start.partition(b" ")[2])  # without the source, and perhaps without the colon
     if len(text) <= most_sent and b"\n" not in text:
         return [(False, text)]
@@ -271,16 +275,16 @@ def parts_of(start: bytes, text: bytes) -> List[Part]:
             for number, piece in enumerate((line,) if len(line) <= most_sent else pieces(line, most))]
 
 
-# ---- what goes along with a text to those only who speak IRC: extras
+# ---- extras: what goes along with a text, for IRC clients only
 
 _COMMANDS = (b"PRIVMSG", b"NOTICE", b"TAGMSG")
 
 
 def packed_extra(command: bytes, tags: Sequence[bytes], whole: bytes, target: bytes = b"") -> bytes:
-    """The extra of a message; empty if there is nothing to say beside its text.
+    """The extra of a message; empty if its text says it all.
 
-    command: PRIVMSG, NOTICE or TAGMSG. tags: those of the client, as it has sent them. whole: see `Heard`.
-    target: whom the client has named, if that is neither a room nor a nick.
+    command: PRIVMSG, NOTICE or TAGMSG. tags: client-only tags, as they were sent. whole: see `Heard`.
+    target: the target that the client has sent, if it is neither a room nor a nick (such as @#room).
     """
     if command == b"PRIVMSG" and not tags and not whole:
         return b""
@@ -290,7 +294,7 @@ def packed_extra(command: bytes, tags: Sequence[bytes], whole: bytes, target: by
 def unpacked_extra(extra: bytes) -> Tuple[bytes, bytes, bytes, bytes]:
     """(command, tags joined by ";", whole text or empty, target or empty) of an extra.
 
-    The command is empty of what was removed.
+    The command is empty if the message has been removed.
     """
     head, _, whole = extra.partition(b"\n")
     command, tags, target = (*head.split(b" "), b"", b"")[:3]
@@ -298,18 +302,18 @@ def unpacked_extra(extra: bytes) -> Tuple[bytes, bytes, bytes, bytes]:
 
 
 def packed_parts(parts: Sequence[Part]) -> bytes:
-    """Parts of a text as `whole` in an extra; nothing else there begins with a line end."""
+    """The parts of a text as the `whole` of an extra. It begins with a line end, which no other `whole` does."""
     return b"".join([b"\n%b%b" % (b"+" if goes_on else b"-", part) for goes_on, part in parts])
 
 
 def unpacked_parts(whole: bytes) -> List[Part]:
-    """The same again; none if it is one line."""
+    """The parts that `packed_parts` has packed; none if `whole` is one line."""
     return [(part[:1] == b"+", part[1:]) for part in whole[1:].split(b"\n")] if whole[:1] == b"\n" else []
 
 
-# ---- why not
+# ---- refusals
 
-# The numerics for reasons; what is not here depends on the command.
+# The numerics for reasons; for all others it is OTHERWISE, or depends on the command.
 NUMERICS = {
     Reason.UNKNOWN_COMMAND: b"421",
     Reason.BAD_FORM: b"461",
@@ -345,13 +349,13 @@ OTHERWISE = b"400"
 
 
 def sentence(reason: str) -> bytes:
-    """The reason in words, as they end a line."""
+    """The reason in words, as the last parameter of a line."""
     words = SENTENCES.get(reason, reason)
     return (words[:1].upper() + words[1:]).encode()
 
 
 def farewell(why: bytes) -> bytes:
-    """Why somebody has left, in words: its own, or those for a Reason."""
+    """Why somebody has left, in words. why: the leaver's own words, or a `Reason`."""
     known = SENTENCES.get(why.decode(errors="replace"))
     return known.encode() if known else why
 
