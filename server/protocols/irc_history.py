@@ -6,7 +6,7 @@ from typing import Any, List, Optional, Sequence, Tuple
 from parley.server.protocols import events
 from parley.server.protocols.acts import is_room
 from parley.server.protocols.events import Labelled, Reason
-from parley.server.protocols.irc_words import heard, middle, name_of, nick, sentence, stamp
+from parley.server.protocols.irc_words import middle, name_of, nick, plain_of, sentence, stamp
 
 Commands = Optional[Sequence[Any]]
 
@@ -163,7 +163,7 @@ def redact(client: Any, params: List[bytes]) -> Commands:
     target, number = params[:2]
     if number.isdigit():
         number = number.lstrip(b"0") or b"0"  # as others know the message
-    why = heard(params[2], b"").plain or b"" if len(params) > 2 else b""
+    why = plain_of(params, 2)
 
     def told(client: Any, answer: Any) -> None:
         if isinstance(answer, events.Refused):

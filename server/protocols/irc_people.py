@@ -14,11 +14,11 @@ from parley.server.protocols.irc_words import (
     account_of,
     clock,
     date,
-    heard,
     mask_matcher,
     middle,
     name_of,
     nick,
+    plain_of,
     real_name_of,
     sentence,
     shown,
@@ -223,12 +223,12 @@ def away(client: Any, params: List[bytes]) -> Commands:
         client.numeric(b"306" if why else b"305", text=b"You are marked as away" if why else b"You are here again")
 
     # Away has no answer. Count has one, which comes once all workers have been told of Away.
-    return [events.Away(bool(why), heard(why, b"").plain or b""), Labelled(told, events.Count())]
+    return [events.Away(bool(why), plain_of(params, 0)), Labelled(told, events.Count())]
 
 
 def setname(client: Any, params: List[bytes]) -> Commands:
     """SETNAME."""
-    wanted = heard(params[0], b"").plain or b""
+    wanted = plain_of(params, 0)
 
     def told(client: Any, answer: Any) -> None:
         if isinstance(answer, events.Done):
@@ -259,12 +259,12 @@ def oper(client: Any, params: List[bytes]) -> Commands:
 
 def wallops(client: Any, params: List[bytes]) -> Commands:
     """WALLOPS."""
-    return [Labelled(functools.partial(_operator_told, b""), events.Wallops(heard(params[0], b"").plain or b""))]
+    return [Labelled(functools.partial(_operator_told, b""), events.Wallops(plain_of(params, 0)))]
 
 
 def kill(client: Any, params: List[bytes]) -> Commands:
     """KILL."""
-    whom, why = params[0], heard(params[1], b"").plain or b"" if len(params) > 1 else b""
+    whom, why = params[0], plain_of(params, 1)
     return [Labelled(functools.partial(_operator_told, whom), events.Manage(LOBBY, "kick", name_of(whom), why))]
 
 

@@ -21,6 +21,7 @@ from parley.server.protocols.irc_words import (
     name_of,
     nick,
     nicks,
+    plain_of,
     sentence,
     shown,
 )
@@ -40,7 +41,8 @@ _MASKS = {
 }
 _NO_RENAME = {Reason.NAME_TAKEN: b"CHANNEL_NAME_IN_USE", Reason.INVALID_ROOM: b"CANNOT_RENAME",
               Reason.IS_LOBBY: b"CANNOT_RENAME"}
-_ROLES = {b"+o": "op", b"-o": "deop", b"+v": "voice", b"-v": "devoice"}
+_SETTINGS = {b"k": b"key", b"l": b"limit"}
+_ROLES = {b"o": ("op", "deop"), b"v": ("voice", "devoice")}  # letter -> the acts that give the role and take it
 
 
 def then(commands: Callable[[], Sequence[Any]]) -> events.Turn:
@@ -131,8 +133,8 @@ def topic(client: Any, params: List[bytes]) -> Commands:
     room = params[0]
     if len(params) < 2:
         return [Labelled(functools.partial(_topic_told, room), events.Topic(room))]
-    text = heard(params[1], b"").plain or b""
-    return [Labelled(functools.partial(_managed, room), events.Manage(room, "topic", b"", text))]
+    command = events.Manage(room, "topic", b"", plain_of(params, 1))
+    return [Labelled(functools.partial(_managed, room), command)]
 
 
 def _topic_told(room: bytes, client: Any, answer: Any) -> None:
@@ -273,7 +275,7 @@ def _invitations_told(client: Any, answer: Any) -> None:
 def rename(client: Any, params: List[bytes]) -> Commands:
     """RENAME."""
     old, new = params[:2]
-    why = heard(params[2], b"").plain or b"" if len(params) > 2 else b""
+    why = plain_of(params, 2)
 
     def told(client: Any, answer: Any) -> None:
         if isinstance(answer, events.Refused):
@@ -304,7 +306,7 @@ def after_rename(client: Any, managed: events.Managed) -> Sequence[Any]:
 def kick(client: Any, params: List[bytes]) -> Commands:
     """KICK."""
     rooms, people = ([one for one in param.split(b",") if one] for param in params[:2])
-    why = heard(params[2], b"").plain or b"" if len(params) > 2 else b""
+    why = plain_of(params, 2)
     if len(rooms) != 1 and len(rooms) != len(people):
         client.numeric(b"461", b"KICK", text=b"There have to be as many rooms as people, or one")
         return None
@@ -346,42 +348,40 @@ def mode(client: Any, params: List[bytes]) -> Commands:
         elif letter in _OPEN:
             switched[_OPEN[letter]] = b"off" if sign == b"+" else b"on"
         else:
-            command, rest = _change(client, target, sign, letter, rest)
+            command, rest = _change(client, target, sign == b"+", letter, rest)
             commands += [command] if command else []
     if switched:
         commands.insert(0, _setting(target, b",".join(switched), b",".join(switched.values())))
     return commands
 
 
-def _change(client: Any, room: bytes, sign: bytes, letter: bytes, rest: List[bytes]) -> Tuple[Any, List[bytes]]:
-    """One letter of MODE: the command for it, or None; and the parameters that are left."""
-    is_on = sign == b"+"
-    if letter in b"kl":
-        name = b"key" if letter == b"k" else b"limit"
-        if letter == b"l" and not is_on:
-            return _setting(room, name, b"off"), rest
-        if not rest:
-            if is_on:
-                client.numeric(b"461", b"MODE", text=b"Not enough parameters")
-            return (None if is_on else _setting(room, name, b"off")), rest
-        return _setting(room, name, canonical(rest[0]) if is_on else b"off"), rest[1:]
-    masks = _MASKS.get(letter)
-    if masks is not None:
-        given = rest[0]
-        act = masks[1] if is_on else masks[2]
-        if letter == b"b" and given[:2] == b"m:":
-            act, given = "mute" if is_on else "unmute", given[2:]
-        pattern = b"mute:" + pattern_of(given[2:]) if letter == b"e" and given[:2] == b"m:" else pattern_of(given)
-        return Labelled(functools.partial(_banned, room), events.Manage(room, act, pattern, b"")), rest[1:]
-    given_role = _ROLES.get(sign + letter)
-    if given_role is None:
+def _change(client: Any, room: bytes, is_on: bool, letter: bytes, rest: List[bytes]) -> Tuple[Any, List[bytes]]:
+    """One letter of MODE that may have a parameter: the command for it, or None; and the parameters that are left."""
+    if letter in _SETTINGS and not is_on:
+        return _setting(room, _SETTINGS[letter], b"off"), rest[1:] if letter == b"k" else rest
+    if letter not in {**_SETTINGS, **_MASKS, **_ROLES}:
         client.numeric(b"472", middle(letter), text=b"is unknown mode char to me")
         return None, rest
     if not rest:
         client.numeric(b"461", b"MODE", text=b"Not enough parameters")
         return None, rest
+    if letter in _SETTINGS:
+        return _setting(room, _SETTINGS[letter], canonical(rest[0])), rest[1:]
+    if letter in _MASKS:
+        return _change_mask(room, is_on, letter, rest[0]), rest[1:]
     told = functools.partial(_kicked, room, rest[0])
-    return Labelled(told, events.Manage(room, given_role, name_of(rest[0]), b"")), rest[1:]
+    return Labelled(told, events.Manage(room, _ROLES[letter][not is_on], name_of(rest[0]), b"")), rest[1:]
+
+
+def _change_mask(room: bytes, is_on: bool, letter: bytes, given: bytes) -> Any:
+    """The command that adds a mask to a list, or removes it. `m:` in front makes a ban a mute."""
+    _, add, remove, _, _ = _MASKS[letter]
+    act, pattern = add if is_on else remove, pattern_of(given)
+    if given[:2] == b"m:" and letter == b"b":
+        act, pattern = "mute" if is_on else "unmute", pattern_of(given[2:])
+    elif given[:2] == b"m:" and letter == b"e":
+        pattern = b"mute:" + pattern_of(given[2:])
+    return Labelled(functools.partial(_banned, room), events.Manage(room, act, pattern, b""))
 
 
 def _lists(room: bytes, letter: bytes) -> List[Any]:

@@ -239,6 +239,11 @@ def heard(raw: bytes, who: bytes) -> Heard:
     return Heard(plain, raw if plain != raw and _is_safe(raw) else b"")
 
 
+def plain_of(params: Sequence[bytes], position: int) -> bytes:
+    """A parameter as users of other protocols read it; empty if there is none."""
+    return heard(params[position], b"").plain or b"" if position < len(params) else b""
+
+
 def _is_safe(raw: bytes) -> bool:
     """Is it a canonical text, but for the formatting?"""
     bare = _FORMATTING.sub(b"", raw)
