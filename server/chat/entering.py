@@ -369,6 +369,12 @@ class Entering:
                 self.note_if_barred(room, holder)
             self._tell(room, ToWorker.RenamedIn(room.number, worker, session, old, new, alias))
 
+    def has_account(self, holder: int) -> None:
+        """A member has another account now, or none: masks may be of accounts."""
+        for room in self._rooms.joined(holder):
+            if room.banned or room.muted:
+                self.note_if_barred(room, holder)
+
     def note_if_barred(self, room: Room, holder: int) -> None:
         """Remember whether a mask keeps the member from speaking, so that speaking needs no matching of masks."""
         reason = self._gate.why_barred(room, holder) if room.banned or room.muted else None

@@ -26,6 +26,7 @@ from parley.server.chat.patience import Patience
 from parley.server.chat.room import LOBBY_NAME
 from parley.server.chat.rooms import (
     COUNTS,
+    FROM_MUTES,
     MEMBER,
     NOBODY,
     OP,
@@ -49,6 +50,7 @@ _KICKED_FOR = 60000  # milliseconds
 _FIRST_WITHOUT_NAME = b"#&"  # of a name, with which those of rooms begin
 _MOST_COUNT = 10 ** 6
 _LONGEST_KEY = 64  # bytes
+MOST_INVITED = 1000  # to one room, who have not come yet
 _NO_NUMBER = (1 << 63) - 1  # of a message
 
 
@@ -294,6 +296,12 @@ class Gate:
         return bool(mutes) and any(
             room.mutes(mutes, name, account, self.user_of(holder)) for name in self._members.names_of(holder))
 
+    def is_meant(self, room: Room, holder: int, mask: bytes) -> bool:
+        """Can a mask on one of the room's lists mean the member, by any name that it has or had?"""
+        account, user = self.account_of(holder) or b"", self.user_of(holder)
+        masks = [mask[len(FROM_MUTES):] if mask.startswith(FROM_MUTES) else mask]
+        return any(room.lists(masks, name, "", account, user) for name in self._members.names_of(holder))
+
     def _is_muted_by_name(self, room: Room, holder: int) -> bool:
         """Is a member muted by exactly a name that it has or had, beside what `why_barred` looks for?"""
         return bool(room.muted) and self._is_muted(
@@ -487,6 +495,8 @@ class Gate:
             return self._why_no_such_name(room, about)
         if act == "redact" and not (about.isdigit() and len(about) < 19):
             return Reason.NO_SUCH_NUMBER
+        if act == "invite" and about not in room.invited and len(room.invited) >= MOST_INVITED:
+            return Reason.LIST_FULL if next(iter(room.invited.values())) >= self._now() else None
         if act in _PUTS:
             if not about:
                 return Reason.NOBODY

@@ -181,14 +181,16 @@ class Moderation:
         told = b"" if act == "set" and about == b"key" else text  # which is a secret
         self._post.audit(by, holder, act, room.name, about, told)
         interest = dict(room.interest)  # as those hear it who are in it now
+        concerned = [one for one in room.members if self._gate.is_meant(room, one, about)] \
+            if act in _CHANGES_WHO_IS_BARRED else []
         out = self._acts[act](room, by, about, text)
         kept = self._note(room, act, by, about, told) if act in events.NOTED else ()
         whom = self._members.called(about) if act in _ROLES else None
         if act in _ROLES:
             left = _SAYS[act] if whom is None else room.members.get(whom, _SAYS[act])
             told = b"" if left == _SAYS[act] else ROLES.get(left, b"")
-        if room.members:
-            for one in room.members if act in _CHANGES_WHO_IS_BARRED else [whom] if whom in room.members else []:
+        for one in concerned if whom is None else [whom]:
+            if one in room.members:
                 self._entering.note_if_barred(room, one)
         if room is self._rooms.lobby:
             self._post.everyone(ToWorker.Managed(room.number, act, by, about, told, [], *kept))
@@ -217,7 +219,9 @@ class Moderation:
         return ()
 
     def _invite(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
-        room.invited = {name: until for name, until in room.invited.items() if until >= self._accounts.order.now}
+        room.invited.pop(about, None)
+        while room.invited and next(iter(room.invited.values())) < self._accounts.order.now:
+            del room.invited[next(iter(room.invited))]  # the earliest is the first
         room.invited[about] = self._accounts.order.now + INVITED_FOR
         whom = self._members.called(about)
         if whom is not None:

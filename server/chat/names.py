@@ -91,6 +91,12 @@ def claims(name: bytes) -> Set[bytes]:
     return {_with_pairs(skeleton).encode() for skeleton in _skeletons(name.decode(errors="replace"))}
 
 
+@functools.lru_cache(maxsize=2048)
+def claimed(name: bytes) -> FrozenSet[bytes]:
+    """`claims`, remembered, for names that are held against one mask after the other."""
+    return frozenset(claims(name))
+
+
 def _with_pairs(skeleton: str) -> str:
     for one, two in PAIRS.items():
         skeleton = skeleton.replace(one, two)

@@ -3,7 +3,7 @@
 Of most there is nothing to tell. Decided in the order of the requests, and told to all workers.
 """
 import collections
-from typing import Deque, Dict, List, Optional, Tuple, Union
+from typing import Callable, Deque, Dict, List, Optional, Tuple, Union
 
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.contract import Post, changes_nothing
@@ -34,6 +34,7 @@ class People:
     strangers: {holder: Person, as bytes} of those who have no name yet, and have told something; `Members` has that of
         members.
     gone: those who have left, the latest last.
+    on_account: functions called with a member who has another account now, or none.
     watchers: {name: {holder: True}} of who wants to know of it; where the case of letters does not matter, by what it
         is `folded` to, a str.
     """
@@ -49,6 +50,7 @@ class People:
         self.strangers: Dict[int, bytes] = {}
         self.gone: Deque[Gone] = collections.deque()
         self.watchers: Dict[Union[bytes, str], Dict[int, bool]] = {}  # that of `Presence`
+        self.on_account: List[Callable[[int], None]] = []
         self._timing: Dict[int, int] = {}  # holder that asks about somebody -> that one's holder
 
     # ---- what people say of themselves
@@ -115,6 +117,7 @@ class People:
                     room.voiced.add(holder)
                 room.members[holder] = max(room.members[holder], role)
         self._set(holder, "flags" if as_operator else "account")
+        self._note_account(holder)
         if signature:
             self._post.answer(worker, [session], events.ScramProven(signature))
         else:
@@ -198,6 +201,7 @@ class People:
         holder = self._members.called(name)
         if holder is not None and self._gate.is_protected(name):
             self._set(holder, "account")
+            self._note_account(holder)
 
     def account_closed(self, name: bytes) -> None:
         """The account is gone: nobody has it any more, nor acts by it as an operator."""
@@ -205,6 +209,11 @@ class People:
             for holder in [holder for holder, account in held.items() if account == name]:
                 del held[holder]
                 self._set(holder, field)
+                self._note_account(holder)
+
+    def _note_account(self, holder: int) -> None:
+        for follow in self.on_account if holder in self._members else ():
+            follow(holder)
 
     def forget(self, holder: int) -> None:
         """The session is gone."""

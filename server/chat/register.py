@@ -78,6 +78,7 @@ class Register:
             self.prover.forget, self.questions.forget, self.direct.forget, self.sessions.forget, self.presence.forget,
             self.entering.forget, self.metadata.forget]
         self.entering.on_enter += [self.metadata.entered]
+        self.people.on_account += [self.entering.has_account]
         self.claims.on_rename += [
             self.direct.begin_anew, self.entering.renamed, self.sessions.renamed, self.presence.renamed]
 

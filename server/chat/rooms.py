@@ -6,7 +6,7 @@ here. Nobody owns it: only operators may moderate it.
 import json
 from typing import Any, Collection, Dict, FrozenSet, Iterable, List, Optional, Set, Tuple
 
-from parley.server.chat.names import Occupied, claims
+from parley.server.chat.names import Occupied, claimed, claims
 from parley.server.chat.origins import Origin, address, network_of
 from parley.server.chat.patterns import matcher
 from parley.server.chat.room import LOBBY, LOBBY_NAME
@@ -24,7 +24,7 @@ _PATTERN_CHARACTERS = frozenset(b"*?[")
 LISTS = {"ban": "banned", "mute": "muted", "except": "excepted", "invex": "invex"}  # as they are asked for
 HOST = "parley"  # of everybody without an account, in masks
 _ACCOUNT_MASKS = b"$a:", b"account:"
-_FROM_MUTES = b"mute:"  # in front of the mask of an exception: it is one from mutes, and not from bans
+FROM_MUTES = b"mute:"  # in front of the mask of an exception: it is one from mutes, and not from bans
 
 # {what: (by whom, why, seconds since the epoch)}
 Entries = Dict[bytes, Tuple[bytes, bytes, int]]
@@ -45,7 +45,7 @@ class Room:
     excepted, invex: likewise: those for whom no ban counts, or with "mute:" in front of the mask no mute; and those who
         need no invitation.
     barred: {holder: Reason} of members who may not speak because of a mask.
-    invited: {name: milliseconds since the epoch, until which the invitation holds}.
+    invited: {name: milliseconds since the epoch, until which the invitation holds}, the earliest first.
     since: {name: number} of accounts with passwords that came while the room was not open: the message before, behind
         which their history begins. For others see `Rooms.since_of_guests`.
     private: is it shown to members only? invite: does one need an invitation?
@@ -107,13 +107,13 @@ class Room:
         user: what somebody says to be called at home. It counts in exceptions only, which an op makes knowingly.
         """
         return (bool(self.banned) and self.lists(self.banned, name, host, account)
-                and not self.lists([mask for mask in self.excepted if not mask.startswith(_FROM_MUTES)],
+                and not self.lists([mask for mask in self.excepted if not mask.startswith(FROM_MUTES)],
                                    name, host, account, user))
 
     def mutes(self, entries: Collection[bytes], name: bytes, account: bytes = b"", user: bytes = b"") -> bool:
         """Is somebody of this name or account muted by any of these masks? user: as in `bans`."""
         return (bool(entries) and self.lists(entries, name, "", account)
-                and not self.lists([mask[len(_FROM_MUTES):] for mask in self.excepted if mask.startswith(_FROM_MUTES)],
+                and not self.lists([mask[len(FROM_MUTES):] for mask in self.excepted if mask.startswith(FROM_MUTES)],
                                    name, "", account, user))
 
     def lists(self, entries: Collection[bytes], name: bytes, host: str = "", account: bytes = b"", user: bytes = b""
@@ -121,7 +121,7 @@ class Room:
         """Is somebody of this name or account on one of its lists?"""
         if not entries:
             return False
-        occupied, origin = claims(name), address(host)
+        occupied, origin = claimed(name), address(host) if host else None
         for mask in entries:
             known = self._bans.get(mask)
             if known is None:
@@ -138,7 +138,7 @@ class Room:
         """Take something off one of its lists."""
         del entries[mask]
         self._bans.pop(mask, None)
-        self._bans.pop(mask[len(_FROM_MUTES):], None)
+        self._bans.pop(mask[len(FROM_MUTES):], None)
 
     # ---- roles
 
@@ -330,7 +330,7 @@ def _matcher(ban: bytes, is_of_lobby: bool) -> Any:
     for prefix in _ACCOUNT_MASKS:
         if ban.startswith(prefix):
             fits = _name_matcher(ban[len(prefix):])
-            return lambda name, others, origin, account, user: bool(account) and fits(account, claims(account))
+            return lambda name, others, origin, account, user: bool(account) and fits(account, claimed(account))
     if b"!" in ban and b"@" in ban.rpartition(b"!")[2]:
         return _mask_matcher(ban)
     fits = _name_matcher(ban)

@@ -3,6 +3,7 @@ import pytest
 from cases import for_each
 from roomed import BEGIN, DONE, Roomed
 
+from parley.server.chat.gate import Gate
 from parley.server.chat.rooms import MEMBER, OP, VOICE, Room
 from parley.server.protocols.events import MORE_ACTS, Managed, Reason
 from parley.server.protocols.happenings import sentence
@@ -221,3 +222,24 @@ def test_who_logs_in_to_an_account_with_a_role_keeps_the_voice_beside_it(chat):
     chat._ask("identified", chat.people[b"bob"], b"acc", chat.accounts.accounts[b"acc"].serial, None, False)
     assert (room.members[bob], room.voiced) == (OP, {bob})
     assert (chat.do(b"ann", "deop", b"bob"), room.members[bob], room.roles) == (DONE, VOICE, {b"acc": VOICE})
+
+
+def test_whoever_gets_another_account_is_barred_by_masks_of_accounts_from_then_on(chat):
+    assert [chat.do(b"ann", act, mask) for act, mask in (("bar", b"$a:acc"), ("mute", b"$a:op"))] == [DONE, DONE]
+    assert chat.say(b"bob")[0] == DONE
+    for account, reason in ((b"acc", Reason.BANNED), (b"op", Reason.MUTED)):
+        chat._ask("identified", chat.people[b"cid"], account, chat.accounts.accounts[account].serial, None, False)
+        assert chat.rooms.by_name[b"#dev"].barred == {chat.holder(b"cid"): reason}
+
+
+def test_an_act_about_a_mask_looks_only_at_those_whom_that_means(chat, monkeypatch):
+    looked_at, real = [], Gate.why_barred
+    monkeypatch.setattr(Gate, "why_barred", lambda *others: looked_at.append(others[-1]) or real(*others))
+    chat.rename(b"cid", b"cyd")
+    looked_at.clear()
+    for act, mask, meant in (
+            ("bar", b"b*!*@*", [b"bob"]), ("bar", b"x*", []), ("mute", b"c?d", [b"cyd"]), ("except", b"bo?", [b"bob"]),
+            ("except", b"mute:c*", [b"cyd"]), ("unexcept", b"mute:c*", [b"cyd"]), ("unban", b"b*!*@*", [b"bob"]),
+            ("mute", b"cid*", [b"cyd"])):
+        assert chat.do(b"ann", act, mask) == DONE
+        assert [looked_at.pop() for _ in looked_at[:]] == [chat.holder(name) for name in meant], act

@@ -2,6 +2,7 @@
 import pytest
 from roomed import BEGIN, DONE, Roomed, texts
 
+from parley.server.chat import gate as gate_module
 from parley.server.chat.members import holder_of
 from parley.server.chat.names import claims
 from parley.server.chat.rooms import MEMBER, OP, OWNER, VOICE
@@ -645,6 +646,20 @@ def test_invitations_that_have_ended_are_forgotten(spread):
         assert spread.do(b"owner", "invite", b"guest%d" % number) == DONE
         spread.wait(1000)
     assert len(dev(spread).invited) <= 5
+
+
+def test_there_are_only_so_many_invitations_to_a_room_until_some_are_used_or_have_ended(spread, monkeypatch):
+    monkeypatch.setattr(gate_module, "MOST_INVITED", 3)
+    for number in range(4):
+        spread.come(b"guest%d" % number)
+    assert [spread.do(b"owner", "invite", b"guest%d" % number) for number in (0, 1, 0, 2, 3, 0)] == [
+        DONE, DONE, DONE, DONE, Reason.LIST_FULL, DONE]
+    assert [*dev(spread).invited] == [b"guest1", b"guest2", b"guest0"]
+    assert spread.enter(b"guest2") is None and spread.do(b"owner", "invite", b"guest3") == DONE
+    spread.exit(b"guest2")
+    assert spread.do(b"owner", "invite", b"guest2") == Reason.LIST_FULL
+    spread.wait(3601)
+    assert spread.do(b"owner", "invite", b"guest2") == DONE and [*dev(spread).invited] == [b"guest2"]
 
 
 # ---- what is told of the past

@@ -1058,11 +1058,21 @@ def test_what_all_are_told_or_asked_for_or_looked_through_for_costs_more_the_mor
     client = make_member(converses=True)
     for number in range(5 * PEOPLE_A_MESSAGE):
         client.rooms.roll.enter(b"u%d" % number)
-    for command, cost in ((TELL, 5), (READ_METADATA, 5), (ReadMetadata(HOME, b"bob", None), 0), (Who(), 5)):
+    for command, cost in ((TELL, 5), (READ_METADATA, 5), (ReadMetadata(HOME, b"bob", None), 0), (Who(), 5),
+                          (Manage(b"#dev", "bar", b"bob", b""), 5), (Manage(b"#dev", "unban", b"*" * 64, b""), 9)):
         client.charged = 0
         client.hear([command])
         assert client.charged == cost
         client.answer(MetadataTold(b"ann", []))
+
+
+def test_what_is_held_against_all_bans_of_a_room_costs_more(make_member):
+    client = make_member(converses=True)
+    for command, cost in ((ENTER, 8), (Say(b"hi", None, None, b"#dev"), 8), (EXIT, 0)):
+        client.charged = 0
+        client.hear([command])
+        client.refuse(Reason.NOT_INSIDE)
+        assert client.charged == cost
 
 
 @pytest.fixture

@@ -11,6 +11,9 @@ from parley.server.protocols.seldom import NONE, Seldom
 
 LINES_A_MESSAGE = 16  # of one text: in IRC each is a line of its own, with its sender in front
 PEOPLE_A_MESSAGE = 128  # of whom each is told of metadata, or is asked for its own, in the time that a message takes
+# Messages, for what may be held against all bans of a room by all names that one has had: to enter it in vain, or to
+# speak there from outside.
+HELD_AGAINST_BANS = 8
 _NEVER = float("-inf")
 
 
@@ -134,7 +137,10 @@ class Base:
             word[1] = events.Refused(reason, unlabelled(word[0]))
             self._tell_of_words()
         else:
-            self._go_on(events.Refused(reason, self._answered()))
+            question = self._answered()
+            if type(question) is events.Enter:
+                self.client.charge(HELD_AGAINST_BANS)
+            self._go_on(events.Refused(reason, question))
 
     def confirm(self, number=0, time=0, at=0):
         """The request is done; if it was a message, that has this number and time; at: in milliseconds."""

@@ -7,6 +7,9 @@ from parley.server.protocols import events
 from parley.server.protocols.events import Reason
 from parley.server.protocols.text import canonical, is_blank, one_line
 
+# Acts about masks, which each member of the room is held against.
+_ABOUT_MASKS = frozenset(["ban", "unban", "bar", "mute", "unmute", "except", "unexcept", "invex", "uninvex"])
+BYTES_OF_MASK_A_MESSAGE = 16  # as it takes the hub longer to read a long one
 _ABOUT_SOMEBODY = ("invite", "kick", "voice", "devoice", "op", "deop")  # acts that are about one name
 
 
@@ -54,6 +57,9 @@ class Rooms(Base):
     @handles(events.Manage)
     def _manage(self, command):
         about = self._whom(command.about) if command.act in _ABOUT_SOMEBODY else spelled(command.about)
+        if command.act in _ABOUT_MASKS:
+            self.client.charge(len(about) // BYTES_OF_MASK_A_MESSAGE)
+            self._charge_for_all()
         self._ask(command, ToHub.Manage(
             self.client.number, self._named(command.room), command.act,
             one_line(canonical(about)), one_line(command.text)))

@@ -1,7 +1,7 @@
 """Sending messages, and their acknowledgements."""
 from parley.server.chat.names import spelled
 from parley.server.chat.room import LOBBY
-from parley.server.chat.session.base import unlabelled
+from parley.server.chat.session.base import HELD_AGAINST_BANS, unlabelled
 from parley.server.chat.session.rooms import Rooms
 from parley.server.chat.session.states import MEMBER, WAITING, handles
 from parley.server.ipc.messages import ToHub
@@ -32,6 +32,7 @@ class Talk(Rooms):
         elif self._traits.enters_by_talking:
             self._enter(say)
         elif self._traits.converses and say.text:
+            self.client.charge(HELD_AGAINST_BANS)
             self._ask(say, ToHub.SayOutside(self.client.number, self._named(say.room), say.text))
         else:
             self._refuse(Reason.NOT_INSIDE, say)
