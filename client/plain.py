@@ -8,7 +8,8 @@ import select
 import sys
 
 from parley.client import showing
-from parley.client.session import Quit, Session
+from parley.client.commands import Quit
+from parley.client.session import Session
 
 REPLY_SECONDS = 30  # the timeout for the replies to a line
 

@@ -1,11 +1,11 @@
 """The terminal client without its screen: typed lines to requests, events to lines of output."""
+import functools
 import time
-from collections import namedtuple
 
-from parley.client import events, sealing, showing
+from parley.client import commands, events, sealing, showing
 from parley.client.address import with_name
 from parley.client.chat import Chat
-from parley.client.files import chosen, meant_by, told_in
+from parley.client.files import told_in
 from parley.client.places import Places
 from parley.client.protocol import Impossible
 from parley.client.settings import Settings
@@ -13,10 +13,6 @@ from parley.client.settings import Settings
 SHOWN_AGAIN = 10  # lines of a place that one goes to, if not more are unread
 TYPING_EVERY = 3  # seconds after which others are told again that one is typing
 TYPING_LASTS = 5  # seconds for which somebody counts as typing
-
-
-class Quit(Exception):
-    """The user wants to leave."""
 
 
 class Session:
@@ -38,10 +34,10 @@ class Session:
         self.unread = 0  # messages shown since the last key was pressed
         self.progress = None  # messages of a long history received so far
         self.moved = {}  # {request to send or save a file: the latest Moved of it}
-        self._screen = screen
+        self.screen = screen
         self._trust = trust
-        self._settings = settings or Settings()
-        self._nick = self._settings.name or None  # taken along to the next server; never an account
+        self.settings = settings or Settings()
+        self._nick = self.settings.name or None  # taken along to the next server; never an account
         self._name = None  # the current name, or the last one
         self._going = None  # the room that is being entered, to be gone to
         self._histories = 0  # pending requests
@@ -55,19 +51,19 @@ class Session:
     # ---- typed
 
     def enter(self, typed):
-        """Execute a typed line; raises `Quit` if the user wants to leave."""
+        """Execute a typed line; raises `commands.Quit` if the user wants to leave."""
         typed = typed.rstrip("\r\n")
         if typed.startswith("/") and not typed.startswith("//"):
-            self.attempt(self._command, typed)
+            self.attempt(functools.partial(commands.run, self), typed)
         elif typed.strip():
-            self.attempt(self._say, typed[1:] if typed.startswith("//") else typed)
+            self.send(self.places.open.name, typed[1:] if typed.startswith("//") else typed)
 
     def attempt(self, action, typed):
         """Call action(typed), and show why if it is not possible."""
         try:
             action(typed)
         except Impossible as impossible:
-            self._screen.error(showing.error(str(impossible)))
+            self.screen.error(showing.error(str(impossible)))
 
     def tell_typing(self):
         """Tell whoever is in the open place that one is typing, where the protocol can, and not too often."""
@@ -83,49 +79,13 @@ class Session:
         return sorted(name for (place, name), told in self._typing.items()
                       if place == self.places.open.name and told > since and not self._is_ignored(name))
 
-    def _command(self, typed):
-        typed = typed.rstrip()
-        word, _, rest = typed.partition(" ")
-        command = BY_NAME.get(word)
-        if not command or command.run not in UNECHOED:
-            self._screen.echo(typed)
-        if not command:
-            raise Impossible("Unknown command %s; /help shows them all." % word)
-        room = ()
-        if "[#ROOM]" in command.usage:
-            first, _, others = rest.partition(" ")
-            room, rest = ((first,), others) if first.startswith("#") else ((self.places.open.room,), rest)
-        words = rest.split(None, command.most - 1) if command.most else rest.split()
-        if not command.least <= len(words) <= command.most:
-            raise Impossible("This is written %s." % command.usage)
-        command.run(self, *room, *words)
-
-    def _say(self, text):
-        self._send(self.places.open.name, text)
-
-    def _me(self, text):
-        self._say("* %s %s" % (self._connected().me, text))
-
-    def _dm(self, to, text):
-        if to in self.places:
-            self._read(self.places[to])
-        self._send(to, text)
-
-    def _send(self, to, text):
+    def send(self, to, text):
+        """Say `text` in the lobby (None) or a room, or to a user."""
         try:
-            chat = self._connected()
+            chat = self.connected()
             chat.say(text, to) if to is None or to.startswith("#") else chat.whisper(to, text)
         except Impossible as impossible:
-            self._screen.not_sent(showing.not_sent(str(impossible), to, text))
-
-    # ---- files
-
-    def _send_file(self, typed):
-        path, to = meant_by(typed, self.places.open.name)
-        self._connected().send_file(path, to)
-
-    def _save_file(self, which="1"):
-        self._connected().save_file(chosen(self.places.open.files, which))
+            self.screen.not_sent(showing.not_sent(str(impossible), to, text))
 
     @property
     def moving(self):
@@ -144,97 +104,44 @@ class Session:
 
     def go(self, name):
         """Open a place: what is typed is said there, and what is said there is shown."""
-        if name.startswith("#") and name not in self.places and name not in ("#lobby", *self._inside):
+        if name.startswith("#") and name not in self.places and name not in ("#lobby", *self.inside):
             raise Impossible("You are not in %s: /join %s." % (name, name))
         self.open(self.places[name])
 
     def open(self, place):
         """The same, of a `Place`."""
         self.places.open = place
-        again = list(place.talk)[-max(place.unread, SHOWN_AGAIN):] if self._screen.has_places else []
+        again = list(place.talk)[-max(place.unread, SHOWN_AGAIN):] if self.screen.has_places else []
         old = max(0, len(again) - place.unread)
-        self._read(place)
+        self.read(place)
         heading = [("class:place", "--- %s ---" % showing.visible(place.shown_name))]
-        self._screen.look([heading, *map(showing.dimmed, again[:old]), *again[old:]])
+        self.screen.look([heading, *map(showing.dimmed, again[:old]), *again[old:]])
 
-    def _read(self, place):
+    def read(self, place):
+        """All that was said in a place has been read."""
         place.unread = place.mentions = 0
 
-    def _go(self, name=None):
-        if name:
-            self.go(name)
-            return
-        self._screen.show(showing.aside("; ".join(
-            place.shown_name + (", which is open" if place is self.places.open else
-                                ": %d unread" % place.unread if place.unread else "")
-            for place in self.places.listing())))
-
-    @property
-    def _inside(self):
-        return self.chat.inside if self.chat else ()
-
-    def _join(self, room, key=None):
-        self._connected().join_room(room, key)
+    def join(self, room, key=None):
+        """Enter a room, and go to it then."""
+        self.connected().join_room(room, key)
         self._going = room
 
-    def _part(self, name=None):
-        name = name or self.places.open.name
-        if name is None:
-            raise Impossible("Everybody is in the lobby; /quit leaves the server.")
-        if name in self._inside:
-            self._connected().leave_room(name)
-        elif name in self.places:
-            self._forget(name)
-        else:
-            raise Impossible("You are not in %s." % name)
+    @property
+    def inside(self):
+        """The rooms that one is in, with their keys."""
+        return self.chat.inside if self.chat else ()
 
-    def _forget(self, name):
+    def forget(self, name):
+        """Remove a place from the list."""
         was_open = name is not None and self.places.open.name == name
         self.places.remove(name)
         if was_open:
             self.open(self.places.lobby)
 
-    def _rooms(self, pattern="#*"):
-        self._connected().rooms(pattern if pattern.startswith("#") else "#" + pattern)
-
-    def _who(self, room):
-        if room == "#lobby":
-            self._connected().users()
-        else:
-            self._connected().who(room)
-
-    def _away(self, word="on"):
-        if word not in ("on", "off"):
-            raise Impossible("This is written /away, or /away off.")
-        self._connected().away(word == "on")
-        self._screen.show(showing.aside(
-            "You are away; /away off says that you are here again." if word == "on" else "You are here again."))
-
-    def _topic(self, room, text=None):
-        self._connected().topic(room, "" if text == "-" else text)
-
-    def _ignore(self, name=None):
-        if name:
-            is_now = self._settings.ignore(name)
-            self._screen.show(showing.aside("%s is %s." % (name, "ignored now" if is_now else "no longer ignored")))
-        else:
-            ignored = ", ".join(sorted(self._settings.ignored))
-            self._screen.show(showing.aside("Ignored: %s." % ignored if ignored else "Nobody is ignored."))
-
-    def _search(self, text):
-        self._screen.search(text)
-
-    # ---- sealing
-
-    def _seal(self, *words):
-        self._screen.show(showing.aside(sealing.seal(self._connected(), self.places.open.name, *words)))
-
-    def _verify(self, *words):
-        self._screen.show(showing.aside(sealing.verify(self._connected(), *words)))
-
     # ---- servers and names
 
-    def _connected(self):
+    def connected(self):
+        """The chat; raises `Impossible` if there is none."""
         if not self.chat:
             raise Impossible("You are not connected to a server.")
         return self.chat
@@ -254,11 +161,11 @@ class Session:
         if self._nick and chat.protocol.HAS_GUESTS:
             chat.join(self._nick)
         elif name:
-            self._login(name)
+            self.login(name)
 
     def _chat(self, url):
         chat = Chat(url, self._trust)
-        sealing.give_seals(chat, self._settings.folder)
+        sealing.give_seals(chat, self.settings.folder)
         return chat
 
     def _go_to(self, chat):
@@ -267,9 +174,10 @@ class Session:
             self.update()
         self.chat, self._lost = chat, False
 
-    def _take_nick(self, name):
+    def take_nick(self, name):
+        """Be called so, now or on the next server."""
         if not self.chat:
-            self._screen.show(showing.line(events.Welcomed(name)))
+            self.screen.show(showing.line(events.Welcomed(name)))
         elif self.chat.me is not None and self.chat.can("rename"):
             self.chat.rename(name)
         else:
@@ -278,7 +186,7 @@ class Session:
 
     def _enter(self, method, name, *password):
         """Log in as `name`. The current name, if there is one, is kept until this succeeds."""
-        me = self._connected().me
+        me = self.connected().me
         if self._lost:
             raise Impossible("You are not connected to a server.")
         if me is None:
@@ -298,7 +206,7 @@ class Session:
         except Impossible:
             chat.close(0)
             raise
-        self._screen.show(showing.aside("You leave as %s, and come back as %s." % (me, chat.me)))
+        self.screen.show(showing.aside("You leave as %s, and come back as %s." % (me, chat.me)))
         rooms = dict(self.chat.inside)
         self._go_to(chat)
         for room, key in rooms.items():
@@ -307,56 +215,42 @@ class Session:
             if type(event) is not events.Connected:  # as there was a connection all the time
                 self._handle(event)
 
-    def _login(self, name, password=None):
-        if password is None and self._connected().protocol.HAS_PASSWORDS:
-            self._screen.ask_password("Password of %s: " % showing.visible(name),
-                                      lambda given: self._login(name, given))
+    def login(self, name, password=None):
+        """Log in to an account, and ask for the password if it is needed and not given."""
+        if password is None and self.connected().protocol.HAS_PASSWORDS:
+            self.screen.ask_password("Password of %s: " % showing.visible(name),
+                                     lambda given: self.login(name, given))
         else:
             self._enter("login", name, password or "")
 
-    def _create(self, name, password=None):
-        if password is None and self._connected().protocol.HAS_PASSWORDS and self.chat.can("create"):
-            self._screen.ask_password("A password for %s: " % showing.visible(name),
-                                      lambda given: self._create(name, given))
+    def create(self, name, password=None):
+        """Make an account, likewise."""
+        if password is None and self.connected().protocol.HAS_PASSWORDS and self.chat.can("create"):
+            self.screen.ask_password("A password for %s: " % showing.visible(name),
+                                     lambda given: self.create(name, given))
         else:
             self._enter("create", name, password)
 
-    def _change_password(self, *given):
-        self._connected().check("change_password")
+    def change_password(self, *given):
+        """Change the password; given: the old and the new one, as far as they need not be asked for."""
+        self.connected().check("change_password")
         if len(given) < 2:
-            self._screen.ask_password("Another password: " if given else "Your password now: ",
-                                      lambda password: self._change_password(*given, password))
+            self.screen.ask_password("Another password: " if given else "Your password now: ",
+                                     lambda password: self.change_password(*given, password))
         else:
             self.chat.change_password(*given)
 
-    def _history(self, what=None):
-        if what is None or what.isdecimal() and len(what) < 10:
-            self._connected().history(self.places.open.name, int(what or 0) or None)
-        else:
-            self._connected().history(what)
+    def history(self, name, count=None):
+        """Ask for what was said in a place; count: so many messages, or as many as the server tells."""
+        self.connected().history(name, count)
         self._histories += 1
-
-    def _help(self):
-        width = max(len(command.usage) for command in COMMANDS) + 2
-        for command in COMMANDS:
-            can = not command.request or not self.chat or self.chat.can(command.request)
-            self._screen.show([
-                ("class:code", command.usage.ljust(width)),
-                ("", command.says + ("" if can else " (not in `%s`)" % self.chat.address.protocol))])
-        self._screen.show(showing.aside(
-            "Anything else is said in the place that is open; // is a slash. [#ROOM] is the one that is open, if it is "
-            "left out. \u2191 brings back what was typed, Tab completes, PageUp looks back, Alt+\u2191 and Alt+\u2193 "
-            "open the place above and below, Alt+N the next one with unread messages."))
-
-    def _leave_for_good(self):
-        raise Quit()
 
     def leave(self):
         """Leave the server, if there is one."""
         was_connected = self.chat and self.chat.state == "connected"
         self._go_to(None)
         if was_connected:
-            self._screen.show([("", "Disconnected from the server.")])
+            self.screen.show([("", "Disconnected from the server.")])
 
     # ---- received
 
@@ -366,70 +260,67 @@ class Session:
             self._handle(event)
 
     def _handle(self, event):
-        kind = type(event)
-        if kind is events.Progress:
-            self.progress = event.count
-        elif kind is events.Moved:
-            self.moved[event.request] = event
-        elif kind is events.Disconnected:
-            self._on_disconnected(event)
-        elif kind is events.Recalled:
-            self._on_recalled(event)
-        elif kind is events.Done:
-            self._on_done(event)
-        elif kind is events.Refused:
-            self._on_refused(event)
-        elif kind is events.Unsure:
-            self._screen.not_sent(showing.line(event))
-        elif kind is events.Users and self._lists and event.room is None:
-            self._lists -= 1
-        elif kind is events.Typing:
-            self._typing[event.place, event.name] = time.monotonic()
-        elif kind in (events.Said, events.Whispered):
-            self._typing.pop((event.sender if kind is events.Whispered else event.room, event.sender), None)
-            self._on_talk(event)
-        elif kind in (events.Joined, events.Left, events.Renamed, events.RoomNotice) and event.room:
-            self._on_room_notice(event)
-        elif kind in (events.Joined, events.Left, events.Renamed):
-            self._on_coming(event)
-        elif kind is events.RoomRenamed:
-            self._on_room_renamed(event)
-        else:
-            self._note_rooms(event)
-            self._show(event)
-        if kind is events.Kept and self.chat.state == "connected":
+        self._REACTIONS.get(type(event), Session._show)(self, event)
+
+    def _on_progress(self, event):
+        self.progress = event.count
+
+    def _on_moved(self, event):
+        self.moved[event.request] = event
+
+    def _on_connected(self, event):
+        self._show(event)
+        self._reached = True
+
+    def _on_welcomed(self, event):
+        self._show(event)
+        self._name = event.name
+        self._nick = self._nick and event.name
+        self._ask_for_names()
+
+    def _on_kept(self, event):
+        self._show(event)
+        if self.chat.state == "connected":
             self.chat.deliver()
-        if kind is events.Connected:
-            self._reached = True
-        if kind is events.Welcomed:
-            self._name = event.name
-            self._nick = self._nick and event.name
-            self._ask_for_names()
+
+    def _on_users(self, event):
+        if self._lists and event.room is None:
+            self._lists -= 1
+        else:
+            self._show(event)
+
+    def _on_typing(self, event):
+        self._typing[event.place, event.name] = time.monotonic()
+
+    def _on_unsure(self, event):
+        self.screen.not_sent(showing.line(event))
 
     def _ask_for_names(self):
-        if self._screen.completes and self.chat.me is not None and self.chat.can("users"):
+        if self.screen.completes and self.chat.me is not None and self.chat.can("users"):
             self.chat.users()
             self._lists += 1
 
     def _show(self, event):
         line = showing.line(event)
         if line:
-            self._screen.show(line)
+            self.screen.show(line)
 
-    def _note_rooms(self, event):
-        """Remember the names of rooms, to complete them."""
-        if type(event) is events.Rooms:
-            self.rooms.update(name for name, _, _ in event.rooms)
-        elif type(event) is events.Invited:
-            self.rooms.add(event.room)
+    def _on_rooms(self, event):
+        self.rooms.update(name for name, _, _ in event.rooms)
+        self._show(event)
+
+    def _on_invited(self, event):
+        self.rooms.add(event.room)
+        self._show(event)
 
     def _is_ignored(self, name):
-        return name in self._settings.ignored
+        return name in self.settings.ignored
 
     def _on_talk(self, event):
+        is_direct = type(event) is events.Whispered
+        self._typing.pop((event.sender if is_direct else event.room, event.sender), None)
         if self._is_ignored(event.sender):
             return
-        is_direct = type(event) is events.Whispered
         place = self.places[event.sender if is_direct else event.room]
         self._note_file(place, event.text)
         is_mention = showing.mentions(event.text, self._name)
@@ -438,18 +329,18 @@ class Session:
         self._put(place, line, is_direct)
         self._count(place, is_mention)
         if is_mention:
-            self._screen.ring()
+            self.screen.ring()
 
     def _note(self, room):
         """The prefix that names the room of a message, if all places are shown at once."""
-        return " (%s)" % showing.visible(room) if room and not self._screen.has_places else ""
+        return " (%s)" % showing.visible(room) if room and not self.screen.has_places else ""
 
     def _put(self, place, line, at_once=False):
         """Show a line where it belongs; at_once: now, too, whatever is open."""
         is_open = place is self.places.open
         self._keep(place, line)
-        if is_open or at_once or not self._screen.has_places:
-            self._screen.show(line)
+        if is_open or at_once or not self.screen.has_places:
+            self.screen.show(line)
             self.unread += 1
 
     def _keep(self, place, line):
@@ -459,7 +350,7 @@ class Session:
             place.lines.append(line)
 
     def _count(self, place, is_mention):
-        if self._screen.has_places and place is not self.places.open:
+        if self.screen.has_places and place is not self.places.open:
             place.unread += 1
             place.mentions += is_mention
 
@@ -470,31 +361,37 @@ class Session:
         self.unread = unread
 
     def _on_coming(self, event):
-        """Somebody comes to the server, goes, or is renamed: told in the lobby, and in the conversation with them."""
+        """Somebody comes to the server or a room, goes, or is renamed.
+
+        What concerns the server is told in the lobby, and in the conversation with them.
+        """
+        if event.room:
+            self._on_room_notice(event)
+            return
         line, name = showing.line(event), event.old if type(event) is events.Renamed else event.name
         self._put_uncounted(self.places.lobby, line)
-        if self._screen.has_places and name in self.places:
+        if self.screen.has_places and name in self.places:
             self._put_uncounted(self.places[name], line)
 
     def _on_room_notice(self, event):
-        line = showing.in_room(event, "" if self._screen.has_places else event.room + ": ")
-        if event.room in self.places or event.room in self._inside:
+        line = showing.in_room(event, "" if self.screen.has_places else event.room + ": ")
+        if event.room in self.places or event.room in self.inside:
             self._put_uncounted(self.places[event.room], line)
         else:
-            self._screen.show(showing.in_room(event, event.room + ": "))
+            self.screen.show(showing.in_room(event, event.room + ": "))
 
     def _on_room_renamed(self, event):
         """The place of the room, with its talk and what is unread, goes on under the new name."""
         self.places.rename(event.room, event.name)
         self.rooms.discard(event.room)
         self.rooms.add(event.name)
-        self._on_room_notice(event if not self._screen.has_places else event._replace(room=event.name))
+        self._on_room_notice(event if not self.screen.has_places else event._replace(room=event.name))
 
     def _on_disconnected(self, event):
         self.progress, self._lists, self._histories = None, 0, 0
         # That there is no connection is reported once; the status line shows further attempts. A refusal is reported.
         if event.again is None or not self._lost or self._reached:
-            self._screen.error(showing.line(event))
+            self.screen.error(showing.line(event))
         self._lost, self._reached = event.again is not None, False
 
     def _on_recalled(self, event):
@@ -505,8 +402,8 @@ class Session:
         if self._histories:
             self._recalled += 1
             if self._recalled == 1:
-                self._screen.show(showing.aside("What was said before:"))
-            self._screen.show(showing.dimmed(line))
+                self.screen.show(showing.aside("What was said before:"))
+            self.screen.show(showing.dimmed(line))
             return
         place = self.places[event.partner]
         if not self._recalled:
@@ -532,14 +429,14 @@ class Session:
         if kind == "join_room":
             self._on_entered(about)
         elif kind == "leave_room":
-            self._forget(about)
+            self.forget(about)
         self._show(event)
 
     def _on_sent(self, to, text):
         is_direct = to is not None and not to.startswith("#")
         line = showing.sent(self._name, to, text, ("" if is_direct else self._note(to)) + showing.seal(text))
         self._keep(self.places[to], line)
-        self._screen.sent(line)
+        self.screen.sent(line)
 
     def _on_entered(self, room):
         """Go to a room that was entered by hand, and ask who is there and what it is about."""
@@ -553,11 +450,11 @@ class Session:
     def _end_history(self, was_requested, about):
         self._histories -= was_requested
         if self._recalled and was_requested:
-            self._screen.show(showing.aside("End of what was said before."))
+            self.screen.show(showing.aside("End of what was said before."))
         elif self._recalled:
             self._put_uncounted(self.places[about], showing.aside("End of what was said meanwhile."))
         elif was_requested:
-            self._screen.show(showing.aside("Nothing has been said yet."))
+            self.screen.show(showing.aside("Nothing has been said yet."))
         self._recalled = 0
 
     def _on_refused(self, event):
@@ -567,7 +464,7 @@ class Session:
             self._lists -= 1
             return
         if kind in ("say", "whisper"):
-            self._screen.not_sent(showing.not_sent(event.why, about, text))
+            self.screen.not_sent(showing.not_sent(event.why, about, text))
             self._nick = self._nick and self.chat.me
             return
         if kind == "history" and self._histories:
@@ -575,71 +472,28 @@ class Session:
         if kind in ("join", "rename"):
             self._nick = self.chat.me
         self._lost = self._lost and kind not in ("join", "login")
-        self._screen.error(showing.line(event))
+        self.screen.error(showing.line(event))
 
-
-# usage: how it is typed; where [#ROOM] comes first, `run` gets a room first, which may be the open one. least, most:
-# the number of arguments beside it; the last one takes the rest of the line. request: the method of `Chat` that it
-# needs, or None if all protocols have it. says: its description in /help.
-Command = namedtuple("Command", "usage least most request run says")
-
-
-def _managing(act, usage, least, most, says):
-    """The command that does `act` in a room."""
-    return Command("/%s [#ROOM] %s" % (act, usage) if usage else "/%s [#ROOM]" % act, least, most, "manage",
-                   lambda self, room, *words: self._connected().manage(room, act, *words), says)
-
-
-COMMANDS = (
-    Command("/connect URL", 1, 1, None, Session.connect, "go to a server: line://host:4000, binary://host, host:port"),
-    Command("/nick NAME", 1, 1, None, Session._take_nick, "be called NAME, now or once you are connected"),
-    Command("/username NAME", 1, 1, None, Session._take_nick, "the same"),
-    Command("/login NAME [PASSWORD]", 1, 2, None, Session._login, "be the account NAME; a password is asked for"),
-    Command("/create NAME [PASSWORD]", 1, 2, "create", Session._create, "make the account NAME"),
-    Command("/passwd [OLD NEW]", 0, 2, "change_password", Session._change_password,
-            "change your password; you are asked for both"),
-    Command("/msg TEXT", 1, 1, None, Session._say, "say TEXT in the open place, like TEXT alone"),
-    Command("/me TEXT", 1, 1, None, Session._me, "say what you do: * NAME TEXT"),
-    Command("/dm NAME TEXT", 2, 2, "whisper", Session._dm, "say TEXT to NAME alone"),
-    Command("/go [PLACE]", 0, 1, None, Session._go, "open a room, lobby, or the conversation with a user; list them"),
-    Command("/join #ROOM [KEY]", 1, 2, "join_room", Session._join, "enter a room, which is made if there is none"),
-    Command("/part [PLACE]", 0, 1, None, Session._part, "leave a room, close a conversation"),
-    Command("/rooms [PATTERN]", 0, 1, "rooms", Session._rooms, "which rooms there are, with their members and topics"),
-    Command("/who [#ROOM]", 0, 0, "who", Session._who, "who is in the room"),
-    Command("/away [off]", 0, 1, "away", Session._away, "let others know that you are away; off: here again"),
-    Command("/topic [#ROOM] [TEXT]", 0, 1, "topic", Session._topic, "the topic; change it; - takes it away"),
-    _managing("invite", "NAME", 1, 1, "let NAME in"),
-    _managing("kick", "NAME [WHY]", 1, 2, "put NAME out"),
-    _managing("ban", "PATTERN [WHY]", 1, 2, "put NAME, or all of a pattern such as bot*, out for good"),
-    _managing("unban", "PATTERN", 1, 1, "take a ban back"),
-    _managing("mute", "NAME [WHY]", 1, 2, "do not let NAME speak"),
-    _managing("unmute", "NAME", 1, 1, "let NAME speak again"),
-    _managing("voice", "NAME", 1, 1, "let NAME speak where not everybody may"),
-    _managing("devoice", "NAME", 1, 1, "take that back"),
-    _managing("op", "NAME", 1, 1, "let NAME keep order, too"),
-    _managing("deop", "NAME", 1, 1, "take that back"),
-    _managing("set", "SETTING VALUE", 2, 2,
-              "private, invite, moderated, sealed: on, off; key, limit, slow: a value, off"),
-    _managing("drop", "", 0, 0, "close the room for good"),
-    Command("/seal [off, devices, accept ID or remove ID]", 0, 2, None, Session._seal,
-            "seal what is said in the open place, or not any more; your devices"),
-    Command("/verify NAME [yes]", 1, 2, None, Session._verify, "the digits to compare with NAME; they are the same"),
-    Command("/send FILE [TO]", 1, 1, "send_file", Session._send_file, "send a file to the open place, or to TO"),
-    Command("/save [NUMBER or NAME]", 0, 1, "save_file", Session._save_file,
-            "save the latest file of the open place here, or an earlier one"),
-    Command("/ignore [NAME]", 0, 1, None, Session._ignore, "hide what NAME says, or show it again; who is ignored"),
-    Command("/search TEXT", 1, 1, None, Session._search, "where TEXT was said in the open place"),
-    Command("/users [PATTERN]", 0, 1, "users", lambda self, pattern=None: self._connected().users(pattern),
-            "who is there; PATTERN may have * and ?"),
-    Command("/user NAME", 1, 1, "describe", lambda self, name: self._connected().describe(name),
-            "where NAME is connected from"),
-    Command("/ping", 0, 0, None, lambda self: self._connected().ping(), "how long an answer of the server takes"),
-    Command("/history [NUMBER or PLACE]", 0, 1, "history", Session._history, "what was said here, or there"),
-    Command("/deliver", 0, 0, "deliver", lambda self: self._connected().deliver(),
-            "what was kept for you while you were away"),
-    Command("/delete", 0, 0, "delete", lambda self: self._connected().delete(), "delete your account"),
-    Command("/help", 0, 0, None, Session._help, "show this"),
-    Command("/quit", 0, 0, None, Session._leave_for_good, "leave"),
-)
-UNECHOED = (Session._say, Session._me, Session._dm, Session._search)
-BY_NAME = {command.usage.split(" ")[0]: command for command in COMMANDS}
+    _REACTIONS = {
+        events.Connected: _on_connected,
+        events.Disconnected: _on_disconnected,
+        events.Welcomed: _on_welcomed,
+        events.Kept: _on_kept,
+        events.Said: _on_talk,
+        events.Whispered: _on_talk,
+        events.Typing: _on_typing,
+        events.Recalled: _on_recalled,
+        events.Progress: _on_progress,
+        events.Moved: _on_moved,
+        events.Done: _on_done,
+        events.Refused: _on_refused,
+        events.Unsure: _on_unsure,
+        events.Joined: _on_coming,
+        events.Left: _on_coming,
+        events.Renamed: _on_coming,
+        events.RoomNotice: _on_room_notice,
+        events.RoomRenamed: _on_room_renamed,
+        events.Invited: _on_invited,
+        events.Rooms: _on_rooms,
+        events.Users: _on_users,
+    }

@@ -13,8 +13,9 @@ from prompt_toolkit.shortcuts import CompleteStyle
 from prompt_toolkit.styles import Style
 
 from parley.client import showing
+from parley.client.commands import BY_NAME, Quit
 from parley.client.pager import Pager, holds, wrapped
-from parley.client.session import BY_NAME, Quit, Session
+from parley.client.session import Session
 
 STYLE = Style.from_dict({
     "time": "fg:ansibrightblack",

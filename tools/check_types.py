@@ -18,7 +18,7 @@ for _module in (
         "room_questions", "rooms", "sizes"):
     CHECKED += ["-m", "parley.server.chat." + _module]
 for _module in ("address", "chat", "events", "files", "following", "opening", "position", "protocol", "reactions",
-                "requests", "rooms"):
+                "requests", "rooms", "typed"):
     CHECKED += ["-m", "parley.client." + _module]
 
 

@@ -1,24 +1,22 @@
 """The slash commands of the desktop client: those of the terminal client that there is no other way for."""
 from collections import namedtuple
 
-from parley.client import sealing
+from parley.client import sealing, typed
 from parley.client.protocol import LOBBY_ROOM, Impossible
 
 
-def run(model, chat, typed):
-    """Do what a typed command says; raises `Impossible`, with a sentence, if that cannot be done."""
-    word, _, rest = typed.partition(" ")
+def run(model, chat, line):
+    """Do what a typed line with a slash in front says; raises `Impossible`, with a sentence, if it is not possible."""
+    word, _, rest = line.partition(" ")
     command = COMMANDS.get(word)
     if command is None:
         raise Impossible("Unknown command %s; /help shows them all, // is a slash." % word)
-    room = ()
-    if "[#ROOM]" in command.usage:
-        first, _, others = rest.partition(" ")
-        room, rest = ((first,), others) if first.startswith("#") else ((_room_of(model.open),), rest)
-    words = rest.split(None, command.most - 1) if command.most else rest.split()
-    if not command.least <= len(words) <= command.most:
-        raise Impossible(("This is written %s %s" % (word, command.usage)).rstrip() + ".")
-    command.run(model, chat, *room, *words)
+    command.run(model, chat, *typed.arguments(
+        _whole(word, command.usage), command.least, command.most, rest, lambda: _room_of(model.open)))
+
+
+def _whole(word, usage):
+    return ("%s %s" % (word, usage)).rstrip()
 
 
 def _room_of(conversation):
@@ -67,18 +65,18 @@ def _rooms(model, chat, pattern="#*"):
 
 
 def _help(model, chat):
-    usages = " \u00b7 ".join(("%s %s" % (word, command.usage)).rstrip() for word, command in COMMANDS.items()
+    usages = " \u00b7 ".join(_whole(word, command.usage) for word, command in COMMANDS.items()
                             if model.has_files or word not in ONLY_IN_WEB)
     model.tell(usages + "\n[#ROOM] is the open one, if it is left out. // is a slash.")
 
 
-def _managing(act, usage, least, most):
+def _managing(act, usage, least, most, says):
+    """The command for one of `typed.ACTS`."""
     return Command(("[#ROOM] " + usage).rstrip(), least, most,
                    lambda model, chat, room, *words: chat.manage(room, act, *words))
 
 
-# usage: what is typed behind it; where [#ROOM] comes first, `run` gets a room, which may be the open one. least, most:
-# the number of arguments beside it; the last one takes the rest. run: is called with the model, the chat, and these.
+# usage: what is typed behind the word. least, most: see `typed.arguments`. run: run(model, chat, *arguments).
 Command = namedtuple("Command", "usage least most run")
 
 COMMANDS = {
@@ -89,19 +87,8 @@ COMMANDS = {
     "/topic": Command("[#ROOM] [TEXT]", 0, 1, _topic),
     "/me": Command("TEXT", 1, 1, lambda model, chat, text: model.say_to(model.open, "* %s %s" % (model.me, text))),
     "/dm": Command("NAME TEXT", 2, 2, lambda model, chat, to, text: model.say_to(model.conversation(to), text)),
-    "/invite": _managing("invite", "NAME", 1, 1),
-    "/kick": _managing("kick", "NAME [WHY]", 1, 2),
-    "/ban": _managing("ban", "PATTERN [WHY]", 1, 2),
-    "/unban": _managing("unban", "PATTERN", 1, 1),
-    "/mute": _managing("mute", "NAME [WHY]", 1, 2),
-    "/unmute": _managing("unmute", "NAME", 1, 1),
-    "/voice": _managing("voice", "NAME", 1, 1),
-    "/devoice": _managing("devoice", "NAME", 1, 1),
-    "/op": _managing("op", "NAME", 1, 1),
-    "/deop": _managing("deop", "NAME", 1, 1),
-    "/set": _managing("set", "SETTING VALUE", 2, 2),
-    "/drop": _managing("drop", "", 0, 0),
-    "/send": Command("FILE [TO]", 1, 1, lambda model, chat, typed: model.send_typed(typed)),
+    **{"/" + act[0]: _managing(*act) for act in typed.ACTS},
+    "/send": Command("FILE [TO]", 1, 1, lambda model, chat, what: model.send_typed(what)),
     "/save": Command("[NUMBER or NAME]", 0, 1, lambda model, chat, which="1": model.save_chosen(which)),
     "/seal": Command("[off, devices, accept ID or remove ID]", 0, 2, _seal),
     "/verify": Command("NAME [yes]", 1, 2, lambda model, chat, *words: model.tell(sealing.verify(chat, *words))),
