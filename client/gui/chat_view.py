@@ -6,7 +6,8 @@ from tkinter import filedialog, ttk
 from parley.client import showing
 from parley.client.files import told_in
 from parley.client.gui import theme
-from parley.client.gui.model import ROOM, SENDING, downloads
+from parley.client.gui.conversation import ROOM, SENDING
+from parley.client.gui.model import downloads
 from parley.client.protocol import LOBBY_ROOM
 from parley.server.files.shown import clean
 

@@ -3,173 +3,44 @@ import collections
 import os
 import time
 
-from parley.client import address, events, sealing, showing
+from parley.client import events, sealing, showing
 from parley.client.chat import Chat
 from parley.client.files import chosen, meant_by, told_in
 from parley.client.gui import commands
+from parley.client.gui.account import address_of
+from parley.client.gui.conversation import FAILED, MAX_CLOCK_SKEW, ROOM, SENDING, UNSURE, Conversation, Message
 from parley.client.protocol import Impossible
 from parley.client.sealed import Opened
 from parley.client.settings import Settings
 from parley.server.protocols.text import canonical
 
-ROOM = None  # the lobby, where otherwise the name of a room or of a partner is
-MAX_MESSAGES = 2000  # that are kept of a conversation
 MAX_HISTORIES = 50  # that are requested after a reconnect
-MAX_CLOCK_SKEW = 3  # seconds between the server's clock and ours
-MAX_IN_FLIGHT = 20  # messages of a history that may come once more, as they were on their way
 
-# `dollar` cannot say which of the two. Somebody takes a name over with its password, in another protocol.
+# `dollar` does not say which of the two it is. In other protocols the password takes a name over.
 LOGGED_IN_ELSEWHERE = "You have logged in elsewhere, or your password is another now."
-ACCOUNTS = "line"  # the protocol in which those accounts are made that are for `dollar`, at its usual port
-SENDING, FAILED, UNSURE = "sending", "not sent", "may not have arrived"
-
-
-def address_of(typed):
-    """The `Address` that was typed; raises ValueError, with a sentence, if this client cannot use it."""
-    typed = typed.strip()
-    if not typed:
-        raise ValueError("Which server? Type its host, such as localhost or chat.example:8080.")
-    found = address.parse(typed, "dollar")
-    if found.protocol not in ("dollar", "web"):
-        raise ValueError("This window speaks only `dollar` and `web`; for %s there is the terminal client." % typed)
-    return found
 
 
 def downloads():
-    """The folder into which files are saved where nobody says another one."""
+    """The folder into which files are saved by default."""
     home = os.path.expanduser("~")
     usual = os.path.join(home, "Downloads")
     return usual if os.path.isdir(usual) else home
 
 
-class NewAccount:
-    """An account that is being made. `dollar` cannot do that, so for it that is done in `line`, on the same host."""
-
-    def __init__(self, server, name, password, trust=None, port=None):
-        """Raises ValueError, with a sentence, for what cannot be used. port: that of `line`; None: the usual one."""
-        found = address_of(server)
-        if not name.strip() or not password:
-            raise ValueError("Which name and which password shall the account have? Type them above.")
-        self.is_made, self.why_not = False, ""
-        self._where = ""
-        if found.protocol == "dollar":
-            host = found.host_port.rpartition(":")[0]
-            found = "%s%s://%s%s" % (ACCOUNTS, "+tls" * found.tls, host, ":%d" % port if port else "")
-            self._where = " (Accounts are made in `%s`, there.)" % ACCOUNTS
-        self._chat = Chat(str(found), trust)
-        try:
-            self._chat.create(name.strip(), password)
-        except Impossible as impossible:
-            self.why_not = str(impossible)
-
-    def tick(self):
-        """See whether it `is_made`, or else `why_not`, a sentence."""
-        for event in self._chat.poll():
-            if type(event) is events.Disconnected and not self.why_not:
-                self.why_not = event.why + self._where
-            elif type(event) is events.Refused:
-                self.why_not = event.why
-            elif type(event) is events.Done and event.request.kind == "create":
-                self.is_made = True
-
-    def close(self, timeout=1):
-        """Log out, so that the name is free again."""
-        self._chat.close(timeout)
-
-
-class Message:
-    """A message. `time` is in seconds since the epoch; without a `sender` it tells what has happened.
-
-    `state` is SENDING, FAILED or UNSURE, or empty if the message has arrived.
-    from_history: is it in a history, and has not been received live? is_counted: has it been among the unread ones, or
-    could have been? is_sealed: was it, or will it be?
-    """
-
-    __slots__ = ("sender", "text", "time", "state", "from_history", "is_counted")
-
-    def __init__(self, sender, text, seconds, state="", from_history=False):
-        self.sender, self.text, self.time, self.state, self.from_history = sender, text, seconds, state, from_history
-        self.is_counted = False
-
-    @property
-    def is_sealed(self):
-        return isinstance(self.text, Opened)
-
-    @property
-    def said(self):
-        """What makes it the same as another one: who has said what, sealed or openly."""
-        return self.sender, self.text, self.is_sealed
-
-
-class Conversation:
-    """The conversation with one partner, in a room, or in the lobby."""
-
-    def __init__(self, partner):
-        self.partner = partner
-        self.is_room = partner is not ROOM and partner.startswith("#")
-        self.topic = ""  # of a room
-        self.messages = []
-        self.unread = 0
-        self.mentions = 0  # of these with one's own name in them
-        self.kept = 0  # how many of these the server has kept; they come with the history
-        self.first_unread = None  # the first message that was unread when the conversation was opened
-        self.draft = ""  # what is typed and not sent
-        self.is_loaded = False  # has the server's history been merged?
-
-    def add(self, message):
-        self.messages.append(message)
-        if len(self.messages) > MAX_MESSAGES * 5 // 4:  # many at once, as the window then redraws everything
-            del self.messages[:-MAX_MESSAGES]
-
-    def known(self, received):
-        """The message of the history that this live one is, or None. It is found only once."""
-        for message in self.messages[-MAX_IN_FLIGHT:]:
-            if message.from_history and message.said == received.said and (
-                    abs(message.time - received.time) <= MAX_CLOCK_SKEW):
-                message.from_history = False
-                return message
-        return None
-
-    def merge(self, history):
-        """Merge the messages of the server's history; returns those that are new."""
-        present = {}
-        for message in self.messages:
-            present.setdefault(message.said, []).append(message)
-        new, merged, found = [], [], set()
-        for message in history:
-            known = present.get(message.said)
-            if known:
-                message = known.pop(0)
-                message.state = ""
-                found.add(message)
-            else:
-                new.append(message)
-            merged.append(message)
-        positions = [position for position, message in enumerate(self.messages) if message in found]
-        first = positions[0] if positions else len(self.messages) if self.is_loaded else 0
-        merged = self.messages[:first] + merged + [m for m in self.messages[first:] if m not in found]
-        self.messages, self.is_loaded = merged[-MAX_MESSAGES:], True
-        return new
-
-    def settle(self, me, text, state):
-        """Set the state of the message with this text that `me` is sending."""
-        for message in self.messages:
-            if message.state == SENDING and (message.sender, message.text) == (me, text):
-                message.state, message.text = state, text  # which tells whether it was sealed
-                return
-
-
 class Model:
-    """The state of the client, logged in to one server. Call `tick` ten times a second, and show what is here.
+    """The state of the client, logged in to one server. Call `tick` ten times a second, and show the attributes.
 
     me: the user's name. online: {name: is online}. open: the `Conversation` that is shown, or None. has_room: does the
-    server have a lobby? is_welcome: has there been a login? trouble: a sentence about the latest error, or "".
-    rings: how often one's own name was mentioned in what was heard.
-    keeps_files: does the server? settings: those of the terminal client, of which this one knows who is ignored.
+    server have a lobby? is_welcome: has a login succeeded? trouble: a sentence about the latest error, or "".
+    rings: how often the user has been mentioned in live messages. keeps_files: does the server keep files?
+    settings: those of the terminal client; only the ignored names are used here.
     """
 
     def __init__(self, server, name, password, trust=None, clock=time.time, connect=Chat, settings=None):
-        """Raises ValueError, with a sentence, if what was typed cannot be used."""
+        """Begin to log in. Raises ValueError, with a sentence, if what was typed cannot be used.
+
+        trust: as in `client.connect`. clock: gives seconds since the epoch.
+        """
         found = address_of(server)
         self.me = name.strip()
         if not self.me:
@@ -183,16 +54,16 @@ class Model:
         self.rings = 0
         self._moved = {}  # {request to send or save a file: the latest `Moved` of it}
         self.settings = settings or Settings()
-        self._going = None  # the room that was entered by hand and will be open
-        self._shown_topics = set()  # the rooms whose topics were asked for by hand
-        self._lists = collections.deque()  # of each list of users that was asked for: was it by hand?
+        self._going = None  # the room that the user is entering, and that is opened then
+        self._shown_topics = set()  # the rooms whose topics the user has asked for
+        self._lists = collections.deque()  # for each pending list of users: has the user asked for it?
         self._password = password
         self._clock = clock
         self._conversations = {}
-        self._recalled = collections.defaultdict(list)  # {partner: messages that have come of an answer so far}
+        self._recalled = collections.defaultdict(list)  # {partner: messages of an unfinished history}
         self._why = ""
         self._lost_at = self._retry_at = None
-        self._resumes = found.protocol == "web"  # which tells what was missed, and does not send the list of users
+        self._resumes = found.protocol == "web"  # then the server tells what was missed, but not who is online
         self._chat = connect(str(found), trust)
         sealing.give_seals(self._chat, self.settings.folder)
         self._chat.login(self.me, password)
@@ -215,7 +86,7 @@ class Model:
 
     @property
     def connection(self):
-        """A sentence about the connection; empty while it is there."""
+        """A sentence about the connection; empty while the user is logged in."""
         if self.is_online:
             return ""
         if self.why_given_up:
@@ -238,7 +109,7 @@ class Model:
 
     @property
     def inside(self):
-        """The names of the rooms that one is in."""
+        """The rooms in which the user is, with their keys."""
         return self._chat.inside
 
     def conversation(self, partner):
@@ -288,24 +159,24 @@ class Model:
         conversation.first_unread = None
 
     def join(self, room, key=None):
-        """Enter a room, and open it once one is in it; raises `Impossible`."""
+        """Enter a room, and open it then; raises `Impossible`."""
         self._chat.join_room(room, key)
         self._going = room
 
     def forget(self, room):
-        """Leave a room, and have no more of it in the list; raises `Impossible`."""
+        """Leave a room, and remove it from the list; raises `Impossible`."""
         if room in self.inside:
             self._chat.leave_room(room)
         else:
             self._on_left_room(room)
 
     def ask_users(self):
-        """Ask who is here, to tell it; raises `Impossible`."""
+        """Show who is online, once the answer has come; raises `Impossible`."""
         self._chat.users()
         self._lists.append(True)
 
     def ask_topic(self, room):
-        """Ask for the topic, to tell it; raises `Impossible`."""
+        """Show the topic of a room, once the answer has come; raises `Impossible`."""
         self._chat.topic(room)
         self._shown_topics.add(room)
 
@@ -318,11 +189,11 @@ class Model:
             self.trouble = text
 
     def is_sealed(self, conversation):
-        """Is what is said there sealed?"""
+        """Are messages sealed there?"""
         return sealing.is_sealed(self._chat, conversation.partner)
 
     def send_file(self, path, to=None):
-        """Send the file at `path` to somebody, or to the open conversation; returns whether it begins."""
+        """Send the file at `path` to somebody, or to the open conversation; returns whether that has begun."""
         return self._attempt(self._send_file, path, to)
 
     def _send_file(self, path, to=None):
@@ -331,17 +202,17 @@ class Model:
         self._chat.send_file(path, to)
 
     def send_typed(self, typed):
-        """Do what is typed behind /send; raises `Impossible`."""
+        """Do /send with this argument; raises `Impossible`."""
         path, to = meant_by(typed, None)
         self._send_file(path, to)
 
     def save_file(self, text, path):
-        """Save the file that a message tells of under this path; returns whether it begins."""
+        """Save the file that a message announces at this path; returns whether that has begun. text: of the message."""
         folder, name = os.path.split(path)
         return self._attempt(self._chat.save_file, text, folder or ".", name)
 
     def save_chosen(self, which):
-        """Save the file of the open conversation that is meant by a number or a name; raises `Impossible`."""
+        """Save a file of the open conversation; which: a number or a name. Raises `Impossible`."""
         self._chat.check("save_file")
         told = [message.text for message in self._opened().messages if message.sender and told_in(message.text)]
         self._chat.save_file(chosen(told, which), downloads())
@@ -361,13 +232,13 @@ class Model:
 
     @property
     def moving(self):
-        """A sentence about the files that are on their way; empty if there are none."""
+        """The progress of file transfers, as one text; empty if there are none."""
         return " \u00b7 ".join(
             "%s %s: %d %%" % ("Sending" if request.kind == "send_file" else "Saving", showing.visible(request.text),
                              100 * moved.done // max(1, moved.total)) for request, moved in self._moved.items())
 
     def retry(self):
-        """Log in again, after the last attempt."""
+        """Log in again, after the client has given up."""
         self.why_given_up = self.trouble = ""
         self._chat.login(self.me, self._password)
 
@@ -394,7 +265,7 @@ class Model:
     def _receive(self, conversation, event):
         if event.sender in self.settings.ignored:
             return
-        self.rings += showing.mentions(event.text, self.me)  # also if a history has told it just before
+        self.rings += showing.mentions(event.text, self.me)  # also if it is known from a history
         message = Message(event.sender, event.text, event.time)
         known = conversation.known(message)
         if known is None:
@@ -426,14 +297,14 @@ class Model:
 
     def _on_room_notice(self, event):
         if event.room is None:
-            return  # the list tells who is here
+            return  # the list of users shows that
         conversation = self.conversation(event.room)
         self.tell(showing.plain_text(showing.in_room(event)), conversation)
         if type(event) is events.RoomNotice and self.is_online and event.room in self.inside:
-            self._chat.topic(event.room)  # which may be another now
+            self._chat.topic(event.room)  # it may have been changed
 
     def _on_room_renamed(self, event):
-        """The conversation goes on under the new name, with all that is in it."""
+        """The conversation keeps its messages, under the new name."""
         conversation = self._conversations.pop(event.room, None)
         if conversation is not None:
             if self._conversations.get(event.name) is self.open:
@@ -478,7 +349,7 @@ class Model:
             self._chat.deliver()
         for partner, count in event.partners.items():
             conversation = self.conversation(partner)
-            if not conversation.is_loaded:  # otherwise the history, which is requested again, shows what is new
+            if not conversation.is_loaded:  # else its history is requested again, and shows what is new
                 conversation.unread += 0 if self._is_seen(conversation) else count - conversation.kept
                 conversation.kept = count
 
@@ -493,7 +364,7 @@ class Model:
                 self._request_history(self.open)
             return
         conversations = self.listing() if is_back else []
-        conversations.sort(key=lambda one: not one.is_loaded)  # the histories of loaded ones are always requested
+        conversations.sort(key=lambda one: not one.is_loaded)  # loaded ones first: their histories are all requested
         for count, conversation in enumerate(conversations):
             if conversation.is_loaded or conversation is self.open or count < MAX_HISTORIES:
                 self._request_history(conversation)
@@ -541,20 +412,20 @@ class Model:
             self.trouble = event.why
         elif kind in ("send_file", "save_file"):
             self.trouble = "%s is not %s: %s" % (text, "sent" if kind == "send_file" else "saved", event.why)
-        elif kind != "history":  # which is requested again
+        elif kind != "history":  # a history is requested again after the next login
             self.trouble = event.why
             if kind == "users":
                 self._lists.popleft()
 
     def _on_unsure(self, event):
-        # The history that comes next may show that it has arrived.
+        # The next history may show that it has arrived.
         self.conversation(event.request.about).settle(self.me, event.request.text, UNSURE)
 
     def _on_moved(self, event):
         self._moved[event.request] = event
 
     def _on_notice(self, event):
-        if self._resumes:  # it may be about devices, and stays until it is read
+        if self._resumes:  # it may be about devices, and has to stay visible until it is read
             self.tell(event.text, self.open or self.conversation(ROOM))
         else:
             self.trouble = event.text
@@ -604,12 +475,12 @@ class Model:
         self._mark_unread(conversation, new)
 
     def _add_missed(self, conversation, messages):
-        """Add what was said while there was no connection."""
+        """Add the messages that were said while there was no connection."""
         for message in messages:
             self._receive(conversation, message)
 
     def _mark_kept(self, conversation, new):
-        """Find the first unread message, now that those that were only counted have come: the partner's last ones."""
+        """The history has come, and with it the messages that were kept, the partner's last ones. Find the first."""
         theirs = [message for message in new if message.sender == conversation.partner]
         conversation.first_unread = (theirs[-conversation.kept:] or [conversation.first_unread])[0]
         conversation.kept = 0
@@ -634,7 +505,7 @@ class Model:
             self.open.unread = self.open.mentions = 0
 
     def _return_draft(self, about, text, state):
-        """Put a text that was refused back into the entry."""
+        """Put a refused text back into the entry, unless something is typed there."""
         conversation = self.conversation(about)
         conversation.settle(self.me, text, state)
         conversation.draft = conversation.draft or str(text)

@@ -2,9 +2,10 @@
 from tkinter import messagebox
 
 from parley.client.gui import theme
+from parley.client.gui.account import NewAccount
 from parley.client.gui.chat_view import ChatView
 from parley.client.gui.login import Login
-from parley.client.gui.model import Model, NewAccount
+from parley.client.gui.model import Model
 
 TICK = 100  # milliseconds, as document 004 has it
 

@@ -5,7 +5,9 @@ import pytest
 from gui_servers import SECONDS, SERVERS, USERS, login_elsewhere, wait_until
 
 from parley.client import Chat, Done, Recalled, Request, RoomRenamed, Said, connect
-from parley.client.gui.model import FAILED, ROOM, UNSURE, Conversation, Message, Model, NewAccount, address_of
+from parley.client.gui.account import NewAccount, address_of
+from parley.client.gui.conversation import FAILED, ROOM, UNSURE, Conversation, Message
+from parley.client.gui.model import Model
 
 
 def texts(conversation):

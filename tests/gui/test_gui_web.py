@@ -9,7 +9,9 @@ from gui_servers import SECONDS, USERS, wait_until
 
 from parley.client import connect
 from parley.client.files import told_in
-from parley.client.gui.model import ROOM, Model, NewAccount, address_of
+from parley.client.gui.account import NewAccount, address_of
+from parley.client.gui.conversation import ROOM
+from parley.client.gui.model import Model
 from parley.client.settings import Settings
 from parley.conformance.targets import launch
 

@@ -14,7 +14,7 @@ import pytest
 from gui_servers import SECONDS, USERS, login_elsewhere, wait_until
 
 from parley.client import Failed, Moved, Request, connect, showing
-from parley.client.gui.model import ROOM
+from parley.client.gui.conversation import ROOM
 from parley.conformance.targets import launch
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
