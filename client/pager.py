@@ -1,4 +1,4 @@
-"""Lines wrapped at the width of the terminal, and a look back at those of a place."""
+"""Lines wrapped at the width of the terminal, and a pager for the lines of a place."""
 import re
 
 from prompt_toolkit.application import Application
@@ -75,7 +75,7 @@ def holds(line, needle):
 
 
 class Pager:
-    """A look back at `lines`, on the whole terminal: from a page above their end, or from the last with `needle`."""
+    """Shows `lines` on the whole terminal, from a page above the end, or from the last one with `needle`."""
 
     def __init__(self, title, lines, style, needle=None):
         self._title, self._lines, self._needle = title, list(lines), needle
@@ -90,7 +90,7 @@ class Pager:
         self._app.ttimeoutlen = 0.1  # seconds after which an escape is the key of that name
 
     async def run(self):
-        """Show it until somebody has seen enough; the keys that they typed for the input line."""
+        """Run until the user leaves. Returns the keys that were typed for the input line."""
         return await self._app.run_async()
 
     @property
@@ -98,7 +98,7 @@ class Pager:
         return max(1, self._app.output.get_size().rows - 1)
 
     def _fit(self):
-        """Wrap the lines, if the width is another now."""
+        """Wrap the lines again, if the width has changed."""
         width = self._app.output.get_size().columns
         if width == self._width:
             return

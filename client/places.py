@@ -1,19 +1,19 @@
-"""Where one can talk: the lobby, rooms, and conversations with one user."""
+"""The places of the terminal client: the lobby, rooms, and conversations with one user."""
 import collections
 
 from parley.client.protocol import LOBBY_ROOM, Impossible
 
-MOST_LINES = 5000  # that are kept of a place
-MOST_FILES = 50  # of a place, that can be saved
+MOST_LINES = 5000  # kept of a place
+MOST_FILES = 50  # of a place that can be saved
 LOBBY_NAME = "lobby"
 
 
 class Place:
     """The lobby (`name` is None), a room, or a conversation.
 
-    unread: messages that came while another place was open; mentions: those with one's own name in them. talk: what
-    was said and has happened there; lines: that, and what else was shown while it was open. files: what was said there
-    that tells of files.
+    unread: messages that came while another place was open; mentions: those of them that mention the user.
+    talk: lines of what was said and has happened there; lines: the same, and what else was shown while it was open.
+    files: the texts of messages that announced files there.
     """
 
     def __init__(self, name):
@@ -32,7 +32,7 @@ class Place:
 
     @property
     def room(self):
-        """The name of this room among rooms, the lobby's included; raises `Impossible` in a conversation."""
+        """The name of the room, #lobby for the lobby; raises `Impossible` in a conversation."""
         if self.name and not self.is_room:
             raise Impossible("%s is no room: go to one, or write its name behind the command." % self.name)
         return self.name or LOBBY_ROOM
@@ -64,7 +64,7 @@ class Places:
             self.open = self.lobby
 
     def rename(self, room, name):
-        """A room is called `name` now: its place goes on under that name, instead of one that had it before."""
+        """A room has got another name: its place keeps its lines, and replaces one that had that name before."""
         place = self._others.pop(room, None)
         if place is None:
             return
@@ -79,7 +79,7 @@ class Places:
         self.open = self.lobby
 
     def beside(self, by):
-        """The place so many places below the open one, around the end."""
+        """The place `by` places below the open one in the list, which goes round."""
         places = self.listing()
         return places[(places.index(self.open) + by) % len(places)]
 

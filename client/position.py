@@ -32,22 +32,22 @@ class ResumePosition:
         return self if room is None else self._rooms.setdefault(room, ResumePosition())
 
     def forget(self, room: str) -> List[str]:
-        """You are in this room no more: the own texts of which the log will not tell any more."""
+        """The user has left this room. Returns the own texts that are still unconfirmed there."""
         left = self._rooms.pop(room, None)
         return left.unconfirmed if left else []
 
     def rename(self, room: str, name: str) -> None:
-        """The room is called `name` now."""
+        """The room has got another name."""
         if room in self._rooms:
             self._rooms[name] = self._rooms.pop(room)
 
     @property
     def unanswered(self) -> int:
-        """How many own messages are there, in all rooms, on which the log will tell?"""
+        """The number of unconfirmed own messages in all rooms."""
         return sum(len(self.of(room).unconfirmed) for room in self.rooms)
 
     def give_up(self) -> List[Request]:
-        """There will be no log to tell: the requests of those messages."""
+        """Drop all unconfirmed own messages, and return their requests: there will be no log to confirm them."""
         given_up = [Request("say", room, text) for room in self.rooms for text in self.of(room).unconfirmed]
         for room in self.rooms:
             self.of(room).unconfirmed = []

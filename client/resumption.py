@@ -5,16 +5,16 @@ from typing import Any, Deque, Dict, List, Optional, Set
 from parley.client.events import Request
 from parley.client.protocol import LOBBY_ROOM
 
-ALONE = "me"  # among rooms: what was said to oneself alone
-_IN_FLIGHT = 32  # messages without an answer; the server remembers the tags of twice as many
-_MOST_MARKS = 100  # that the server takes
+ALONE = "me"  # stands for direct messages, in the place of a room
+_IN_FLIGHT = 32  # own messages without an answer at a time; the server remembers the tags of twice as many
+_MOST_MARKS = 100  # keys of `resume`, as the server allows
 
 
 class Post:
-    """An own message that the server has not answered.
+    """An own message without an answer.
 
-    tag: by which the server knows it, if it is sent again. session: the one in which it was sent; None: it was not.
-    was_missed: was it among what was missed, so that it has arrived?
+    tag: by which the server recognizes it if it is sent again. session: in which it was sent; None if it was not yet.
+    was_missed: has it come back among the missed messages, so that it has arrived?
     """
 
     __slots__ = ("tag", "request", "session", "was_missed")
@@ -28,9 +28,10 @@ class Post:
 class Resumption:
     """The session, the last number seen in each room, and own messages without an answer. It outlives a connection.
 
-    session: what the server gave to come back with, or None. name, password: with which one is in it.
-    run: whose numbers these are. marks: {room, or ALONE: everything up to this number was heard there}.
-    has_kept: has the server kept messages that were not asked for yet? seals: `client.seal.talk.Seals`, or None.
+    session: the token with which to resume the session, or None. name, password: of its login.
+    run: the server's text that identifies the sequence of numbers. marks: {room or ALONE: everything up to this number
+    has been received}. has_kept: has the server kept messages that have not been requested yet?
+    seals: `client.seal.talk.Seals`, or None.
     """
 
     seals: Any = None
@@ -46,18 +47,18 @@ class Resumption:
         self._restart("")
 
     def _restart(self, run: str) -> None:
-        """Start over: the numbers are those of another run, of which nothing was received."""
+        """Start over: there is another sequence of numbers, of which nothing has been received."""
         self.run = run
         self.marks = dict.fromkeys(self.marks, 0)
-        self.top = 0  # the greatest number heard of
-        self.base = 0  # a room that is entered was not heard up to here
-        self._own: Dict[str, Set[int]] = {}  # {room: numbers of own messages behind the mark}
+        self.top = 0  # the greatest number received in any room
+        self.base = 0  # everything up to this number has been received, in all rooms
+        self._own: Dict[str, Set[int]] = {}  # {room: numbers above its mark of own messages}
 
     # ---- the session
 
     def begin(self, name: str, password: Optional[str], is_new: bool) -> Optional[str]:
-        """A login as `name` begins: the session to come back to, or None. is_new: is the account to be made?"""
-        if name != self.name:  # what is known of somebody else is of no use
+        """A login as `name` begins. Returns the session to resume, or None. is_new: is it that of a new account?"""
+        if name != self.name:  # this state is that of another user
             self.__init__()  # type: ignore[misc]
             self.name = name
         if is_new or password not in (None, self.password):
@@ -65,20 +66,20 @@ class Resumption:
         return self.session
 
     def resume(self) -> Dict[str, object]:
-        """From where to go on, as the server wants to know it."""
+        """The value of `resume` in `hello`; empty if nothing is known."""
         marks = [(room, number) for room, number in self.marks.items() if room != ALONE or not self.has_kept]
         return {"run": self.run, **dict(marks[:_MOST_MARKS - 1])} if self.run else {}
 
     def greeted(self, run: str) -> None:
-        """The server has named the run of its numbers."""
+        """The server has told its run."""
         if run != self.run:
             self._restart(run)
 
     def welcomed(self, session: str, number: int) -> bool:
-        """The session has begun, or goes on; number: everything up to it is past.
+        """The session has begun, or goes on. number: as `me` in the welcome.
 
-        Of messages that were sent in another session the server knows no tags any more: are there such? Whether they
-        have arrived is told by what was missed; see `settle`.
+        Returns whether there are own messages without an answer that were sent in another session. The server does not
+        know their tags any more; the missed messages will show whether they have arrived (`settle`).
         """
         self.session = session
         self.base = max(self.base, number)
@@ -91,7 +92,7 @@ class Resumption:
     # ---- how far
 
     def heard(self, room: str, number: int) -> bool:
-        """Message `number` of a room has come, in its order; had it not come before? 0: it has none."""
+        """A message of a room has come. Returns whether it is new. number: its number, or 0 if it has none."""
         self.top = max(self.top, number)
         if not number:
             return True
@@ -114,13 +115,13 @@ class Resumption:
             self._own[room] = {one for one in own if one > number}
 
     def forget(self, room: str) -> List[str]:
-        """You are in this room no more. The server answers all the same what is on its way there."""
+        """The user has left this room. Returns no texts: messages on their way there are answered all the same."""
         self.marks.pop(room, None)
         self._own.pop(room, None)
         return []
 
     def rename(self, room: str, name: str) -> None:
-        """The room is called `name` now."""
+        """The room has got another name."""
         for held in (self.marks, self._own):
             if room in held:
                 held[name] = held.pop(room)  # type: ignore[attr-defined]
@@ -133,7 +134,7 @@ class Resumption:
         self._waiting.append(post)
 
     def take(self) -> List[Post]:
-        """The messages to send now: few enough without an answer that the server remembers all their tags."""
+        """The messages to send now: at most so many that the server remembers all tags without an answer."""
         free = _IN_FLIGHT - (len(self._posts) - len(self._waiting))
         taken = [self._waiting.popleft() for _ in range(min(free, len(self._waiting)))]
         for post in taken:
@@ -141,7 +142,7 @@ class Resumption:
         return taken
 
     def stored(self, tag: str, number: int) -> None:
-        """The server has a message, and this is its number."""
+        """A message has been stored, with this number."""
         _, about, _ = request = self._posts.pop(tag).request
         self.top = max(self.top, number)
         room = ALONE if request.kind == "whisper" else about or LOBBY_ROOM
@@ -149,11 +150,11 @@ class Resumption:
             self._own.setdefault(room, set()).add(number)
 
     def drop(self, tag: str) -> None:
-        """A message is refused, or not sent again."""
+        """A message has been refused, or is not sent again."""
         self._posts.pop(tag, None)
 
     def is_own(self, room: str, number: int, request: Request) -> bool:
-        """Is this message, which was missed, one that this client knows that it has said? request: as it would be."""
+        """Is a missed message one of this client? request: the one with which it would have been said."""
         if number in self._own.get(room, ()):
             return True
         for post in self._posts.values():
@@ -163,7 +164,7 @@ class Resumption:
         return False
 
     def settle(self) -> List[Post]:
-        """All that was missed has come: the messages that were sent in earlier sessions, which are dropped."""
+        """All missed messages have come: drop the own ones that were sent in earlier sessions, and return them."""
         old = [post for post in self._posts.values() if post.session not in (None, self.session)]
         for post in old:
             self.drop(post.tag)
@@ -171,11 +172,11 @@ class Resumption:
 
     @property
     def unanswered(self) -> int:
-        """How many own messages have no answer."""
+        """The number of own messages without an answer."""
         return len(self._posts)
 
     def give_up(self) -> List[Request]:
-        """Own messages without an answer are not sent again: their requests."""
+        """Drop all own messages without an answer, and return their requests."""
         posts, self._posts = self._posts, collections.OrderedDict()
         self._waiting.clear()
         return [post.request for post in posts.values()]

@@ -26,7 +26,7 @@ class ChatView:
         self.frame = ttk.Frame(root)
         self.model = model
         self._root, self._fonts, self._shown = root, fonts, shown
-        # Where it is sealed; on paper, and in the row that is selected. A picture that nobody keeps is gone.
+        # Of locks, on the normal and on the selected background. Tk deletes a picture without a reference.
         self._locks = [theme.lock(root, root.winfo_pixels("8p"), ink) for ink in (theme.SEALED, theme.PAPER)]
         self._rows = {}  # {partner: its row in the list}
         self._listed, self._head, self._selected = [], None, None  # as shown last
@@ -103,7 +103,7 @@ class ChatView:
         return frame
 
     def _make_lock(self, parent):
-        """That of a sealed conversation; a picture, as not every Tk has the character."""
+        """The picture of a lock; not a character, as not every Tk has one."""
         return ttk.Label(parent, text="sealed", image=self._locks[0], compound="left", style="Sealed.TLabel")
 
     def _make_outside(self, parent):

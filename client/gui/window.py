@@ -19,7 +19,7 @@ class Window:
 
     def __init__(self, root, server="localhost", name="", scale=None, trust=None, settings=None):
         self.root, self.model = root, None
-        self._account, self._typed = None, ()  # that is being made, and with what one will log in to it
+        self._account, self._typed = None, ()  # the `NewAccount`, and the arguments of the login that follows
         self._trust, self._settings = trust, settings
         self.fonts = theme.prepare(root, scale)
         self.shown = theme.text_filter(root)

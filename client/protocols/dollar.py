@@ -187,7 +187,7 @@ class Dollar(ClientProtocol):
     def _events_in(self, fields):
         try:
             return self._PURPOSES.get(fields["purpose"], Dollar._other)(self, fields)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):  # not what the protocol has there
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):  # a missing or wrong field
             raise ProtocolError() from None
 
     def _other(self, fields):
@@ -343,7 +343,7 @@ def _packet(fields):
 
 
 def _given(**fields):
-    """Those of the fields that are there."""
+    """The fields without those that are None."""
     return {name: value for name, value in fields.items() if value is not None}
 
 

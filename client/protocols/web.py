@@ -55,10 +55,10 @@ class Web(ClientProtocol):
     def __init__(self, position):
         super().__init__(position)
         self._socket = None
-        self._asked = OrderedDict()  # {id: (request, what makes events of its answer)}
+        self._asked = OrderedDict()  # {id: (pending request, function that makes events of its answer)}
         self._ids = map(str, itertools.count(1))
-        self._login = None  # that is not answered: (request, its fields)
-        self._brings_session = False  # does it come back, and is not welcome yet?
+        self._login = None  # (request, its fields) of a pending login
+        self._brings_session = False  # has a session been presented that has not been granted or refused yet?
         self._longest = self.MAX_TEXT_BYTES
         self._missed_in = set()  # the rooms of which the server has told what was missed
         self._is_leaving = False
@@ -66,7 +66,7 @@ class Web(ClientProtocol):
     # ---- bytes
 
     def open(self, address):  # noqa: A003
-        from parley.client.websocket import WebSocket  # and wsproto, which the clients of other protocols do without
+        from parley.client.websocket import WebSocket  # needs wsproto, which other protocols do not need
         self._socket = WebSocket(str(address), address.host_port, address.path + _PATH, _SUBPROTOCOL)
 
     def to_send(self):
@@ -78,7 +78,7 @@ class Web(ClientProtocol):
             try:
                 found += self._events_in(json.loads(text))
             except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
-                raise ProtocolError() from None  # not what the protocol has there
+                raise ProtocolError() from None  # a field is missing, or has the wrong type
         return unopened(found) if self.position.seals is None else self.position.seals.received(found)
 
     def _events_in(self, fields):
@@ -93,7 +93,10 @@ class Web(ClientProtocol):
         self._socket.send(json.dumps(_given(**fields), ensure_ascii=False, separators=(",", ":")))
 
     def _ask(self, request, answer=None, label=None, **fields):
-        """Send what `fields` say; answer(request, fields of the answer) gives the events, where it is no refusal."""
+        """Send a request with these fields. answer(request, fields of the answer) returns events; not for refusals.
+
+        label: its id; None: the next number.
+        """
         label = label or next(self._ids)
         self._asked[label] = request, answer or self._done
         self._send(id=label, **fields)
@@ -187,17 +190,17 @@ class Web(ClientProtocol):
             self.post(request)
 
     def post(self, request):
-        """Say the text of a request as it is."""
+        """Say the text of a request, without sealing it."""
         fitting(self.NAME, request.text, self._longest)
         self.position.post(Post(binascii.hexlify(os.urandom(12)).decode(), request))
         self.send_posts()
 
     def ask_keys(self, request, answer, do="keys", **fields):
-        """Ask something for what seals: answer(request, fields) is called with a refusal as well."""
+        """Ask something for `seals`; answer(request, fields) is called for refusals too."""
         self._ask(request, answer, do=do, **fields)
 
     def send_posts(self):
-        """Send what can be sent of what was said; and log out behind it, if that is wanted."""
+        """Send as many own messages as may be without an answer; then log out, if that is wanted and all have one."""
         for post in self.position.take():
             kind, about, text = post.request
             where = {"to": about} if kind == "whisper" else {"room": about}
@@ -225,11 +228,11 @@ class Web(ClientProtocol):
         self._ask(_request("share", key), do="share", file=file, token=token, tag=key, **where)
 
     def can_seal(self, to, then):
-        """Could a file be sealed for a room, or somebody? then(None) is called if it could, or then(why not)."""
+        """Find out whether a file could be sealed for a room or a user: then(None) is called, or then(why not)."""
         self.position.seals.look(to or LOBBY_ROOM, then)
 
     def say_file(self, file, to):
-        """Say a `SealedFile`, as a text is said that is to be sealed; raises `Impossible`."""
+        """Say a `SealedFile`, in the way of a text that is sealed; raises `Impossible`."""
         is_room = to is None or to.startswith("#")
         self.position.seals.say(_request("say" if is_room else "whisper", to, file))
 
@@ -243,7 +246,7 @@ class Web(ClientProtocol):
         self._ask_ping("fence")
 
     def _ask_ping(self, kind):
-        """The answer proves that all has come that the server had said before it was asked."""
+        """Send a ping. Its answer comes after everything that the server said before it."""
         top = self.position.top
 
         def answer(request, fields):
@@ -256,7 +259,7 @@ class Web(ClientProtocol):
         self._ask_history(partner, min(most or USUAL_HISTORY, LONGEST_HISTORY), [])
 
     def _ask_history(self, partner, most, later):
-        """Ask for what was said before the messages `later`, so that there are `most` at last."""
+        """Ask for the messages before `later`, the ones that have come already, until there are `most`."""
 
         def answer(request, fields):
             messages = fields["messages"] + later
@@ -321,10 +324,10 @@ class Web(ClientProtocol):
     # ---- coming back
 
     def arrive(self):
-        """Nothing to request: the first welcome says from where on to go on."""
+        """Nothing to request: the first welcome has the numbers from which to go on."""
 
     def catch_up(self):
-        """Nothing to request: what was missed comes behind the welcome."""
+        """Nothing to request: the missed messages come behind the welcome."""
 
     def catch_up_in(self, room):
         if room not in self.position.marks:
@@ -334,7 +337,7 @@ class Web(ClientProtocol):
             self._ask_missed(room, 0)
 
     def _ask_missed(self, room, count):
-        """Ask for what was said since the mark; `count` messages have come already."""
+        """Ask for the messages since the mark; `count` of them have come already."""
 
         def answer(request, fields):
             found = self._add_missed(room, fields["messages"])
@@ -356,7 +359,7 @@ class Web(ClientProtocol):
         return []
 
     def _ask_login(self):
-        """There is no session to come back to."""
+        """Send the pending login, as there is no session to resume."""
         request, fields = self._login
         self._ask(request, lambda request, fields: self._welcomed(fields), **fields)
 
@@ -372,12 +375,12 @@ class Web(ClientProtocol):
         return [events.Welcomed(self.me), events.Done(request)]
 
     def _settled(self, request, fields):
-        """What was missed has come: what was sent in an earlier session has arrived if it was among it."""
+        """All missed messages have come: own ones of an earlier session have arrived if they were among them."""
         return [(events.Done if post.was_missed else events.Unsure)(post.request)
                 for post in self.position.settle()]
 
     def _refused(self, fields):
-        """One cannot come back to the session; or to a room, which is asked for by a request as well."""
+        """The session is not resumed, so log in. Or one of its rooms is not: then a request for it is refused, too."""
         if not self._brings_session:
             return []
         self._brings_session = False
@@ -398,13 +401,13 @@ class Web(ClientProtocol):
         return [*([events.Notice(_MORE)] if fields["gap"] else []), *found]
 
     def _add_missed(self, room, messages):
-        """The events for what was said in a room meanwhile."""
+        """The events for missed messages of a room."""
         place = _place(room)
         return [self._recalled(place, one)
                 for one in self._unheard(room, messages, lambda one: _request("say", place, one["text"]))]
 
     def _add_missed_whispers(self, messages):
-        """The same for what was said to oneself alone, or by oneself to others: one conversation after the other."""
+        """The events for missed direct messages, from others and from this name: one conversation after the other."""
         found = OrderedDict()
         for one in self._unheard(ALONE, messages, lambda one: _request("whisper", one["to"], one["text"])):
             partner = one["to"] if one["by"] == self.me else one["by"]
@@ -413,7 +416,10 @@ class Web(ClientProtocol):
                 for event in [*recalled, events.Done(_request("missed", partner))]]
 
     def _unheard(self, room, messages, request_of):
-        """Those that have not come before, and that this client does not know that it has said itself."""
+        """The messages that have not come before, without those that this client knows as its own.
+
+        request_of(message): the request with which it would have said that.
+        """
         for one in messages:
             number = _number(one["n"])
             is_own = one["by"] == self.me and self.position.is_own(room, number, request_of(one))
@@ -421,7 +427,7 @@ class Web(ClientProtocol):
                 yield one
 
     def _marked(self, request, fields):
-        """What was said in a room before it was entered is not missed."""
+        """Set the mark of a room that has just been entered: earlier messages have not been missed."""
         for one in fields["messages"]:
             self.position.heard(request.about, _number(one["n"]))
         return [events.Done(request)]
@@ -433,12 +439,12 @@ class Web(ClientProtocol):
         return [events.Welcomed(self.me), events.Done(request)]
 
     def _inside(self, request, fields):
-        """One is in the room now; or was already, and is told no more than that it is done."""
+        """The answer to join: `room`, or only `done` if the user was in the room already."""
         self._note_sealed(fields["on"] == "room" and fields.get("sealed"), request.about)
         return [events.Done(request)]
 
     def _note_sealed(self, is_sealed, room):
-        """If the server takes sealed messages only in the room, they are sealed."""
+        """Seal messages in a room in which the server takes only sealed ones."""
         if is_sealed and self.position.seals is not None:
             self.position.seals.only_sealed(room)
 
@@ -505,7 +511,7 @@ class Web(ClientProtocol):
         return [events.Typing(fields["from"] if "from" in fields else _place(fields["room"]), fields["name"])]
 
     def _keys(self, fields):
-        """An account has another list of devices."""
+        """Somebody's list of devices has changed."""
         if self.position.seals is not None:
             self.position.seals.changed(fields["name"], _number(fields["number"]))
         return []
@@ -544,7 +550,7 @@ def _request(kind, about=None, text=None):
 
 
 def _given(**fields):
-    """Those of the fields that are there."""
+    """The fields without those that are None."""
     return {name: value for name, value in fields.items() if value is not None}
 
 

@@ -1,7 +1,7 @@
-"""What a device keeps: its keys, whom it knows by which devices, sender keys, and which messages it has seen.
+"""What a device stores: its keys, the devices of others, sender keys, and which messages it has seen.
 
-There is one ring for each account on each server; it is a file that nobody else may read. Names and texts are str,
-times seconds since the epoch.
+There is one ring for each account on each server: a file that only this user may read. Names and texts are str, times
+seconds since the epoch.
 """
 import base64
 import json
@@ -16,11 +16,11 @@ from parley.client.seal.envelope import NotForMe, Unopened
 from parley.client.sealed import SealedFile
 from parley.server.protocols.sealed import MOST_MEMBERS
 
-CHAIN_AFTER = 86400  # seconds, after which a device takes another sender key
-KEEP_CHAINS = 30 * 86400  # seconds
-MOST_CHAINS = 1000  # sender keys of one device in one room that are kept
+CHAIN_AFTER = 86400  # seconds after which a device makes another sender key
+KEEP_CHAINS = 30 * 86400  # seconds for which sender keys of others are kept
+MOST_CHAINS = 1000  # sender keys that are kept of one device in one room
 MOST_SEEN = 256  # messages of one device in one place that are remembered one by one
-MOST_EARLIER = 16  # names that a room had before, which are remembered
+MOST_EARLIER = 16  # former names of a room that are remembered
 
 _NOT_VOUCHED = ("%s has a device that none of the others vouches for. Until you have compared digits, nothing is "
                 "sealed for %s, and nothing from that device is opened: /verify %s.")
@@ -29,11 +29,11 @@ _ANOTHER = ("The server shows other devices for %s than before. Either %s has be
 
 
 class Unsealable(Exception):
-    """A text cannot be sealed now. A sentence says why."""
+    """A text cannot be sealed now; the text of the exception is a sentence that says why."""
 
 
 class Stranger(Exception):
-    """The list of this name is needed first, or a newer one."""
+    """The list of devices of this name is needed first, or a newer one."""
 
 
 def _hex_private(key):
@@ -41,7 +41,7 @@ def _hex_private(key):
 
 
 def _made(make, *arguments):
-    """The bytes of the list that make(...) gives; raises `Unsealable` if there can be none."""
+    """The bytes of the list that make(...) returns; raises `Unsealable` if that is not possible."""
     try:
         return make(*arguments).data
     except ValueError as error:
@@ -57,18 +57,18 @@ def _data(text):
 
 
 class Ring:
-    """path: of the file, which need not be there; None: nothing is kept. name: of the account, whose ring it is.
+    """The ring of an account. Raises ValueError, with a sentence, if its file exists and cannot be read.
 
-    Raises ValueError, with a sentence, if the file is there and cannot be read.
-    keys: those of this device; None until it has any. mine: the last own list, or None.
+    path: of the file; None: nothing is stored. name: of the account. keys: the private `devices.Keys` of this device;
+    None until it has any. mine: the latest list of devices of this account, or None.
     """
 
     def __init__(self, path, name):
         self._path, self.name = path, name
         self.keys = self.mine = None
         self._kept = {"pins": {}, "sealed": [], "seen": {}, "chains": {}, "last": 0, "earlier": {}}
-        self._lists = {}  # name -> Devices, of what is pinned
-        self._sending = {}  # room -> (Chain for the next message, when it was made, the keys it was sealed to)
+        self._lists = {}  # name -> pinned list of devices
+        self._sending = {}  # room -> (sender key for the next message, when it was made, keys that it was sealed for)
         self._is_changed = False
         if path and os.path.exists(path):
             try:
@@ -105,15 +105,15 @@ class Ring:
     # ---- this device
 
     def make_keys(self, now):
-        """Make this a device, if it is none yet."""
+        """Make the keys of this device, if there are none yet."""
         if self.keys is None:
             self.keys = devices.Keys.new(int(now))
             self._is_changed = True
 
     def learn_own(self, data, now):
-        """What the server has as the own list, or None: (the bytes to publish, or None; sentences for the user).
+        """The server has told this account's list, or None. Returns (bytes to publish or None, sentences for the user).
 
-        Once they are stored, `published` is to be called. Raises `Unsealable` if this device is not to be used now.
+        Once they have been published, `published` has to be called. Raises `Unsealable` if the device must not be used.
         """
         shown, told, old = devices.read(data, self.name) if data else None, [], self.mine
         relation = devices.judge(old, shown) if old and shown else None
@@ -136,13 +136,13 @@ class Ring:
         return None, told
 
     def published(self, data):
-        """The server has this own list now."""
+        """The server has taken the list that `learn_own` or `change_own` returned."""
         self.mine = devices.read(data, self.name)
         self._is_changed = True
 
     @property
     def is_ready(self):
-        """Does the server have this device in the own list?"""
+        """Does the account's list contain this device?"""
         return bool(self.keys and self.mine and self.mine.of(self.keys.id))
 
     def _own_news(self, shown, entry):
@@ -157,13 +157,13 @@ class Ring:
         return entry.id.hex()[:8]
 
     def own_devices(self):
-        """(its short id, is it this one?, does another vouch for it?) of each own device that is in use."""
+        """(short id, is it this one?, does another one vouch for it?) of each device of this account in use."""
         vouched = self.mine.vouched if self.mine else ()
         return [(self._short(one), one.identity == self.keys.public, one.identity in vouched)
                 for one in (self.mine.in_use if self.mine else ())]
 
     def change_own(self, short, is_accepted):
-        """The own list, to be published, in which the device of this short id is vouched for, or gone.
+        """The account's list, to be published, in which the device of this short id is vouched for, or removed.
 
         Raises `Unsealable`.
         """
@@ -177,7 +177,7 @@ class Ring:
     # ---- others
 
     def learn(self, name, data):
-        """What the server has as somebody's list, or None; gives sentences for the user, each of which comes once."""
+        """The server has told somebody's list, or None. Returns sentences for the user, each of them once."""
         if data is None:
             return []  # what is pinned remains, so that a server cannot make anybody talk openly
         try:
@@ -223,11 +223,11 @@ class Ring:
         self._is_changed = True
 
     def knows(self, name):
-        """Is there a list of this name, or is it oneself?"""
+        """Is there a list of this name, or is it this account?"""
         return name == self.name or name in self._lists
 
     def is_verified(self, name):
-        """Has the user confirmed that these are this one's devices?"""
+        """Has the user compared the digits with this one?"""
         return self._kept["pins"].get(name, {}).get("verified", False)
 
     def digits(self, name):
@@ -241,11 +241,11 @@ class Ring:
         return devices.read(_data(other), name) if other else self._lists[name]
 
     def confirm(self, name):
-        """The user has compared the digits: all devices that the list has now are this one's."""
+        """The user has compared the digits: trust all devices in the present list."""
         self._pin(name, self._shown(name), True)
 
     def why_blocked(self, name):
-        """Why nothing is sealed for somebody, a sentence; or None."""
+        """A sentence that says why nothing is sealed for somebody; or None."""
         pin = self._kept["pins"].get(name)
         if pin and pin.get("other"):
             return _ANOTHER % (name, name, name)
@@ -254,7 +254,7 @@ class Ring:
         return None
 
     def _trusted(self, name):
-        """The entries of the devices that are somebody's, or one's own."""
+        """The entries of somebody's devices that are trusted."""
         if name == self.name:
             return [one for one in self.mine.in_use
                     if one.identity in self.mine.vouched or one.identity == self.keys.public]
@@ -265,19 +265,19 @@ class Ring:
     # ---- where it is sealed
 
     def is_sealed(self, place):
-        """Is what is said there to be sealed?"""
+        """Are own messages sealed there?"""
         return place in self._kept["sealed"]
 
     def set_sealed(self, place, is_sealed):
-        """From now on, what is said there is to be sealed, or not."""
+        """Seal own messages there from now on, or do not."""
         if is_sealed != self.is_sealed(place):
             (self._kept["sealed"].append if is_sealed else self._kept["sealed"].remove)(place)
             self._is_changed = True
 
     def room_renamed(self, room, name, number):
-        """A room is called `name` from now on; the last message that was heard there has this number.
+        """A room has got another name. number: of the last message received there before.
 
-        What was sealed for the room until then is bound to the name that it had, and is opened under the new one, too.
+        Messages up to that one are bound to the former name, and are opened under the new one, too.
         """
         if self.is_sealed(room):
             self.set_sealed(room, False)
@@ -289,15 +289,15 @@ class Ring:
     # ---- out
 
     def _next_at(self, now):
-        """Milliseconds, of each message others."""
+        """The time of the next own message: milliseconds, greater than that of any before."""
         self._kept["last"] = max(self._kept["last"] + 1, int(now * 1000))
         self._is_changed = True
         return self._kept["last"]
 
     def receivers(self, place, names):
-        """The public keys to which what is said at a place is sealed now, if it can be; raises `Unsealable`.
+        """The public keys for which a message to a place is sealed now; raises `Unsealable`.
 
-        names: of those who are to open it; their lists are known.
+        names: of the receivers; their lists are known.
         """
         if len(names) > MOST_MEMBERS:
             raise Unsealable("There are more than %d in %s: nothing can be sealed there. /seal off talks openly."
@@ -343,10 +343,10 @@ class Ring:
     # ---- in
 
     def open(self, by, place, number, text, now):  # noqa: A003
-        """The text, or `SealedFile`, that `by` has said at a place; None if it is a sender key, which is kept.
+        """The text or `SealedFile` in an envelope from `by`; None if it contains a sender key, which is then stored.
 
-        place: as it was sealed for: the receiver, or the room with its "#". number: of the message, or None if the
-        server gives none. Raises `Unopened`, or `Stranger` if the list of `by` is needed first.
+        place: for which it was sealed: the receiver, or the room with its "#". number: of the message, or None if the
+        server tells none. Raises `Unopened`, or `Stranger` if a list of `by` is needed first.
         """
         parts = envelope.read(text)
         known = self.mine if by == self.name else self._lists.get(by)
@@ -364,7 +364,7 @@ class Ring:
                 what, content = envelope.open_letter(self.keys, by, place, parts)
             except NotForMe:
                 if place.startswith("#"):
-                    return None  # there is another for this device, or what is said with the key will tell
+                    return None  # another envelope may be for this device; else the message itself cannot be opened
                 raise
             if (what == envelope.CHAIN) != place.startswith("#"):
                 raise Unopened("A sealed message is malformed.")
@@ -380,19 +380,19 @@ class Ring:
             raise Unopened("A sealed message is malformed.") from None
 
     def _check(self, identity, by, place, number, parts):
-        """For which place a device has sealed it: this, or a room as it was called then; raises `Unopened`."""
+        """The place for which it was sealed: this one, or a former name of the room; raises `Unopened`."""
         for earlier, last in self._kept["earlier"].get(place, ()):
             if number is not None and number <= last:
                 try:
                     envelope.check(identity, by, earlier, parts)
                     return earlier
                 except Unopened:
-                    pass  # it had yet another name, or none other
+                    pass  # try the next name
         envelope.check(identity, by, place, parts)
         return place
 
     def _seen(self, parts, place, number):
-        """What was seen of a device in a place; raises `Unopened` if this message was seen before as another one."""
+        """What has been seen of a device in a place. Raises `Unopened` if this message repeats an earlier one."""
         seen = self._kept["seen"].get("%s %s" % (parts.device.hex(), place))
         if seen is None:
             seen = {"floor": 0, "first": 0, "known": {}}
@@ -407,7 +407,7 @@ class Ring:
     def _note_seen(self, seen, at, number):
         known = seen["known"]
         if at <= seen["floor"]:
-            return  # it is older than all that is remembered, and stands before that
+            return  # it is older than everything that is remembered, and comes before it
         known[str(at)] = number or 0
         while len(known) > MOST_SEEN:
             oldest = min(known, key=int)
@@ -440,7 +440,7 @@ class Ring:
 
 
 def _content(text):
-    """(what, bytes) of a text or a `SealedFile` in a body."""
+    """(what, bytes) for an envelope, of a text or a `SealedFile`."""
     if isinstance(text, SealedFile):
         return envelope.FILE, files.content_of(text)
     raw = text.encode()

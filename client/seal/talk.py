@@ -1,6 +1,7 @@
-"""Seals what is said in a chat over `web`, and opens what is heard: whose lists that takes is asked for meanwhile.
+"""Seals the messages of a chat over `web`, and opens those that are received.
 
-What is said waits until they are there, and so does all that is heard behind something that cannot be opened yet.
+It asks for the lists of devices that it needs. An own message waits until the lists of its receivers are there. A
+received one that cannot be opened without a list waits for it, and so does everything received after it.
 """
 import base64
 import collections
@@ -16,44 +17,45 @@ from parley.client.seal.ring import Ring, Stranger, Unsealable
 from parley.client.sealed import NOTE, Envelope, is_to_open, meant, opened
 from parley.server.protocols.sealed import MOST_MEMBERS
 
-KEYS = "keys"  # the kind of its requests, which is told of their refusals, too
+KEYS = "keys"  # the kind of these requests; their refusals are answers like others
 _CHANGES_A_ROOM = (events.Joined, events.Left, events.Renamed, events.RoomNotice)
 
 
 Look = collections.namedtuple("Look", "place then")
-Look.__doc__ = "Something waits to be sealed for a place: then(None) is called if it could be, or then(why not)."
+Look.__doc__ = "The question whether something could be sealed for a place: then(None), or then(why not) is called."
 
 
 class Seals:
-    """folder: of the rings of one server; None: nothing is kept.
+    """The sealing of one chat.
 
-    ring: that of the account that one is logged in to, or None.
+    folder: the path of the rings for one server; None: nothing is stored. ring: that of the account to which the user
+    is logged in, or None.
     """
 
     def __init__(self, folder):
         self._folder = folder
         self.ring = self._protocol = None
-        self._held = collections.deque()  # events, the first of which waits to be opened
-        self._outgoing = collections.deque()  # requests whose texts wait to be sealed, and `Look`s
-        self._news = []  # events that come next
+        self._held = collections.deque()  # received events; the first one waits for a list of devices
+        self._outgoing = collections.deque()  # own requests that wait to be sealed, and `Look`s
+        self._news = []  # events to be reported next
         self._begin()
 
     def _begin(self):
-        """There is another connection: nothing is on its way, and lists may have changed."""
+        """Forget what held for the last connection: lists may have changed since."""
         self._asked, self._fresh, self._members = set(), set(), {}
-        self._is_ready = False  # has the server this device in the own list?
-        self._trouble = None  # why this device cannot seal
+        self._is_ready = False  # does the server's list of this account contain this device?
+        self._trouble = None  # a sentence: why this device cannot seal
 
     # ---- for the protocol
 
     def welcomed(self, protocol, is_account):
-        """One is logged in: look whether this is a device of the account."""
+        """The user is logged in: find out whether this is a device of the account."""
         self._protocol = protocol
         self._begin()
         if not is_account:
             self.ring = None
         elif self.ring is None or self.ring.name != protocol.me:
-            # Without a dot, which names what is being written (see `Ring.save`) and folders.
+            # No dots in file names: `Ring.save` uses one for temporary files, and "." and ".." are folders.
             path = self._folder and os.path.join(self._folder, quote(protocol.me, safe="").replace(".", "%2E"))
             try:
                 self.ring = Ring(path, protocol.me)
@@ -78,7 +80,7 @@ class Seals:
         return bool(self._outgoing or self._held)
 
     def wants(self, place):
-        """Is what is said there to be sealed? place: a room, or to whom."""
+        """Are own messages sealed there? place: a room, or the receiver."""
         return self.ring is not None and self.ring.keys is not None and self.ring.is_sealed(place)
 
     def check(self):
@@ -88,7 +90,7 @@ class Seals:
                              % self.ring.name)
 
     def say(self, request):
-        """Seal the text of a request, and post it. Raises `Impossible` if it is known that this cannot be."""
+        """Seal the text of a request, and post it, perhaps later. Raises `Impossible` if that cannot succeed."""
         self.check()
         self._outgoing.append(request)
         for refused in self._seal_next():
@@ -105,7 +107,7 @@ class Seals:
         self._save()
 
     def changed(self, name, number):
-        """An account has another list."""
+        """Somebody's list of devices has changed."""
         if not self._is_device:
             return
         if name != self.ring.name:
@@ -116,20 +118,20 @@ class Seals:
             self._ask_own()
 
     def only_sealed(self, room):
-        """The server takes sealed messages only in the room: so they are, until the user says otherwise."""
+        """The server takes only sealed messages in this room: seal them, until the user turns that off."""
         if self._is_device and not self.ring.is_sealed(room):
             self.ring.set_sealed(room, True)
             self._tell("What is said in %s is sealed from now on." % room)
             self._save()
 
     def room_renamed(self, room, name, number):
-        """What is sealed in a room is so when that is called otherwise: see `Ring.room_renamed`."""
+        """A room has got another name: see `Ring.room_renamed`."""
         if self.ring is not None:
             self.ring.room_renamed(room, name, number)
             self._save()
 
     def received(self, found):
-        """The events, opened, that come now."""
+        """Events have been received: those that can be reported now, opened."""
         for event in found:
             if isinstance(event, _CHANGES_A_ROOM):
                 self._members.pop(event.room or LOBBY_ROOM, None)
@@ -149,13 +151,13 @@ class Seals:
     # ---- for the user. All raise `Impossible`
 
     def turn_on(self, place):
-        """What is said there is sealed from now on, and this is a device of the account."""
+        """Seal own messages there from now on; makes this a device of the account if it is none."""
         self._make_device()
         self.ring.set_sealed(place, True)
         self._save()
 
     def turn_off(self, place):
-        """What is said there is not sealed any more."""
+        """Do not seal own messages there any more."""
         if self.ring is not None:
             self.ring.set_sealed(place, False)
             self._save()
@@ -168,13 +170,13 @@ class Seals:
             self._ask_own()
 
     def own_devices(self):
-        """Sentences about the own devices."""
+        """Sentences about the devices of the account."""
         self._make_device()
         return ["%s%s%s" % (short, ", this one" if is_this else "", "" if vouched else ", for which none vouches")
                 for short, is_this, vouched in self.ring.own_devices()]
 
     def change_own(self, short, is_accepted):
-        """Vouch for an own device, or take it out."""
+        """Vouch for a device of the account, or remove it."""
         self._make_device()
         if self.ring.mine is None:
             raise Impossible("The list of your devices has not come yet: try again.")
@@ -184,13 +186,13 @@ class Seals:
             raise Impossible(str(error)) from None
 
     def digits(self, name):
-        """What to compare with somebody."""
+        """The digits to compare with somebody."""
         self._make_device()
         self._check_known(name)
         return self.ring.digits(name)
 
     def confirm(self, name):
-        """It was compared."""
+        """The digits have been compared, and are the same."""
         self._make_device()
         self._check_known(name)
         self.ring.confirm(name)
@@ -265,7 +267,7 @@ class Seals:
     def _ask_members(self, room):
 
         def answer(request, fields):
-            self._members[room] = fields.get("names") or [self.ring.name]  # it is refused then, as the server wants it
+            self._members[room] = fields.get("names") or [self.ring.name]  # then the server will refuse it
             return []
 
         self._protocol.ask_keys(events.Request(KEYS, None, None), answer, do="who", room=room)
@@ -283,7 +285,7 @@ class Seals:
     # ---- in
 
     def _opened(self, event):
-        """The event as it is told, in a list, which is empty if there is nothing to tell; None: it has to wait."""
+        """A list with the event as it is reported, or an empty one; None if it has to wait for a list of devices."""
         if isinstance(event, (events.Done, events.Refused, events.Unsure)) and isinstance(
                 event.request.text, Envelope):
             request = meant(event.request)
@@ -308,13 +310,13 @@ class Seals:
         if text is None:
             return []
         if isinstance(event, events.Whispered):
-            self.ring.set_sealed(envelope.by, True)  # or else the answer would be open
+            self.ring.set_sealed(envelope.by, True)  # so that the answer is sealed, too
         return [event._replace(text=opened(text))]
 
     # ---- out
 
     def _seal_next(self):
-        """Post what can be sealed now; gives a `Refused` for each that cannot be."""
+        """Seal and post what can be sealed now. Returns a `Refused` for each request that cannot be sealed."""
         refused = []
         while self._outgoing and self._is_device:
             first, why_not = self._outgoing[0], None
@@ -339,7 +341,7 @@ class Seals:
         return refused
 
     def _names_at(self, place):
-        """For whom something is sealed there, once their lists are known; None until then. Raises `Unsealable`."""
+        """The names of the receivers, once all their lists are known; None until then. Raises `Unsealable`."""
         if self._trouble:
             raise Unsealable(self._trouble)
         if not self._is_ready:
@@ -353,7 +355,7 @@ class Seals:
                 self._ask_members(place)
                 return None
             if not names:
-                return None  # they are asked for
+                return None  # the members have been asked for
         missing = [name for name in names if name != self.ring.name and name not in self._fresh]
         if missing and len(names) <= MOST_MEMBERS:
             for name in missing:
@@ -362,7 +364,7 @@ class Seals:
         return names
 
     def _post(self, request, place, names):
-        """Seal the text of a request for these, and post it. Raises `Unsealable`, or `Impossible`."""
+        """Seal the text of a request for these receivers, and post it. Raises `Unsealable`, or `Impossible`."""
         if place.startswith("#"):
             found = self.ring.seal_in_room(place, names, request.text, time.time())
         else:
@@ -374,5 +376,5 @@ class Seals:
 
 
 def _bytes(text):
-    """A list, as the server tells it; None if there is none."""
+    """The bytes of a list of devices, from the server's base64url; None if there is none."""
     return base64.urlsafe_b64decode(text + "=" * (-len(text) % 4)) if text else None
