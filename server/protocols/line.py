@@ -308,6 +308,8 @@ def _in_room(room: bytes, rest: bytes) -> events.Command:
     if word == b"TOPIC":
         return events.Manage(room, "topic", b"", b"" if rest == b"-" else canonical(rest)) if rest \
             else events.Topic(room)
+    if word in (b"JOIN", b"PART"):
+        return _COMMANDS[word](room + b" " + rest)
     act = _ACTS.get(word)
     if act is None:
         return _UNKNOWN
