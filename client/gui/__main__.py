@@ -21,7 +21,7 @@ def scale(text):
 def main(arguments=None):
     parser = argparse.ArgumentParser(prog=called("parley-window"), description="The desktop client of Parley.")
     parser.add_argument("server", nargs="?", default="localhost", metavar="SERVER",
-                        help="host, host:port, dollar+tls://host:port or web://host (default: localhost)")
+                        help="host, host:port, name@host, dollar+tls://host:port or web://host (default: localhost)")
     parser.add_argument("--name", default="", help="the name to log in with")
     parser.add_argument("--scale", type=scale, metavar="N", help="make everything N times as large")
     parser.add_argument("--trust", metavar="FILE",

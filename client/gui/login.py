@@ -1,6 +1,8 @@
 """The login window."""
 from tkinter import ttk
 
+from parley.client import address
+
 FIELDS = (("server", "Server", ""), ("name", "Name", ""), ("password", "Password", "\u2022"))
 
 
@@ -44,6 +46,13 @@ class Login(ttk.Frame):
         self.entries[field].delete(0, "end")
         self.entries[field].insert(0, text)
 
+    def take_name_of_server(self):
+        """If the server was typed with a name, as in `ann@localhost`: that is the name."""
+        name, server = address.with_name(self.entries["server"].get())
+        if name:
+            self.fill("name", name)
+            self.fill("server", server)
+
     def focus_empty(self):
         """Focus the first empty field, or the password if there is none."""
         empty = [entry for entry in self.entries.values() if not entry.get()]
@@ -65,5 +74,6 @@ class Login(ttk.Frame):
 
     def _call(self, then):
         if str(self.button.cget("state")) != "disabled":
+            self.take_name_of_server()
             then(*(self.entries[field].get() for field, _, _ in FIELDS))
         return "break"

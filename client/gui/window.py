@@ -27,6 +27,7 @@ class Window:
         self.chat_view = None
         self.login.fill("server", server)
         self.login.fill("name", name)
+        self.login.take_name_of_server()
         self.login.pack(fill="both", expand=True)
         self._set_size()
         root.title("Parley")

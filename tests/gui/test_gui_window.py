@@ -139,6 +139,16 @@ def test_control_a_selects_all_there_is(server, see):
     assert entry.get("1.0", "end-1c") == "x"
 
 
+def test_an_address_may_have_the_name_in_front(foreign, see):
+    host, port = foreign.address
+    seen = see("Alice@%s:%d" % (host, port), "")
+    fields = seen.window.login.entries
+    assert [fields[field].get() for field in ("server", "name")] == ["%s:%d" % (host, port), "Alice"]
+    seen.window.login.fill("server", "dollar://Bob@%s:%d" % (host, port))
+    seen.enter(USERS["Bob"])
+    assert seen.chat_view.model.me == "Bob"
+
+
 def test_one_talks_with_who_is_clicked(server, see, bob):
     alice = see(server.address, "Alice")
     alice.enter(USERS["Alice"])
