@@ -250,8 +250,8 @@ class Form:
     def _gone(known: Any, gone: Any) -> List[bytes]:
         if gone.gone:
             return [b":%b QUIT :%b" % (source(known, gone.name), farewell(gone.why) or b"Connection closed")]
-        line = b":%b PART %b" % (source(known, gone.name), shown(getattr(gone, "room", events.HOME)))
-        return [line + b" :" + gone.why if gone.why else line]
+        # An empty reason is told as one: without it irc-framework takes the room's name, as the last parameter, for it.
+        return [b":%b PART %b :%b" % (source(known, gone.name), shown(getattr(gone, "room", events.HOME)), gone.why)]
 
     def _managed(self, known: Any, managed: events.Managed) -> List[bytes]:
         if managed.act == "invite":

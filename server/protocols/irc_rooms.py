@@ -121,7 +121,7 @@ def part(client: Any, params: List[bytes]) -> Commands:
 
 def _parted(room: bytes, why: bytes, client: Any, answer: Any) -> None:
     if isinstance(answer, events.Done):
-        client.line(client.source(client.name), b"PART", middle(room), text=why or None)
+        client.line(client.source(client.name), b"PART", middle(room), text=why)  # also if empty: see `Form._gone`
     elif isinstance(answer, events.Refused):
         client.refuse(answer.reason, middle(room))
 

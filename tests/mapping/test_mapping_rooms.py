@@ -327,7 +327,7 @@ def test_what_happens_in_a_room_is_told_of_that_room_in_irc_and_as_nothing_else(
         by, about, mask = in_irc(one), in_irc(other), in_irc(other) + "!*@*"
         pattern = mask if not {"*", "?"} & set(other) else other + "!*@*"
         wanted = {
-            events.Entered: ("JOIN", [room]), events.Exited: ("PART", [room]), events.Renamed: ("NICK", [about]),
+            events.Entered: ("JOIN", [room]), events.Exited: ("PART", [room, ""]), events.Renamed: ("NICK", [about]),
             "kick": ("KICK", [room, about, text]), "ban": ("MODE", [room, "+b", pattern]),
             "mute": ("MODE", [room, "+b", "m:" + pattern]), "unban": ("MODE", [room, "-b", pattern]),
             "unmute": ("MODE", [room, "-b", "m:" + pattern]), "voice": ("MODE", [room, "+v", about]),

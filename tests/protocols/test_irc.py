@@ -445,7 +445,7 @@ def test_talk_is_the_same_however_it_is_written():
     (events.Entered(b"#a", b"ann"), b":ann!ann@parley JOIN #a"),
     (events.Left(b"ann", True, b"idle"), b":ann!ann@parley QUIT :you were silent for too long"),
     (events.Left(b"ann", False, b"bye"), b":ann!ann@parley PART #lobby :bye"),
-    (events.Exited(b"#a", b"ann"), b":ann!ann@parley PART #a"),
+    (events.Exited(b"#a", b"ann"), b":ann!ann@parley PART #a :"),
     (events.Exited(b"#a", b"ann", True, b"Quit: x"), b":ann!ann@parley QUIT :Quit: x"),
     (events.Renamed(b"ann", b"bob"), b":ann!ann@parley NICK bob"),
     (events.Managed(b"#a", "topic", b"ann", b"", b"t"), b":ann!ann@parley TOPIC #a :t"),
