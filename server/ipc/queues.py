@@ -68,13 +68,13 @@ def record(number: int, sender: bytes, text: bytes, time: int, serial: int = 0, 
 
 
 def talk(room: int, worker: int, records: Sequence[bytes], kind: int = TALK, count: Optional[int] = None,
-         patience: int = 0) -> bytes:
+         may_wait: int = 0) -> bytes:
     """The frame that carries what was said in `room` on one worker, in order.
 
-    count: of the messages, if any record has several. patience: microseconds for which it may wait for more talk.
+    count: of the messages, if any record has several. may_wait: microseconds for which it may wait for more talk.
     """
     body = b"".join(records)
-    return HEAD.pack(kind, room, worker, len(body), len(records) if count is None else count, 0, patience) + body
+    return HEAD.pack(kind, room, worker, len(body), len(records) if count is None else count, 0, may_wait) + body
 
 
 def talk_of(frame: bytes, records: Sequence[bytes]) -> bytes:

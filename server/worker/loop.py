@@ -80,6 +80,7 @@ class Worker:
         self._last_postponed = self.now  # when one of these had its turn, or there was none
         self._has_told = False  # is there talk in this tick that clients are told?
         self._telling = 0.0  # seconds that it takes to tell all what a lively tick has for them
+        self._reading_time = 0.0  # seconds in this tick for reading, if that is more than CLIENTS_TIME or FLOODS_TIME
         self._down = down
         self._unheard = collections.deque()  # frames of the hub that there was no time for in the last tick
         self._hub_alone = selectors.DefaultSelector()  # watched instead while the hub's queue is full
@@ -115,7 +116,8 @@ class Worker:
             ready = self._select()
             self.now = time.monotonic()
             self._woke = time.process_time()
-            self.uplink.patience = self._beat.patience(self.now)
+            self._reading_time = min(TIME_FOR_EACH_TOLD * self._telling, MOST_TIME)
+            self.uplink.may_wait = self._beat.patience(self.now)
             if self._unheard or _FROM_HUB in ready:
                 self._hear_hub()
             if not self.uplink.full:
@@ -174,8 +176,8 @@ class Worker:
                 latest[source] = latest.get(source, 0) | mask
         if not (latest or postponed or self._sending):
             return
-        began, telling = time.monotonic(), min(TIME_FOR_EACH_TOLD * self._telling, MOST_TIME)
-        lines = [(latest, began + max(CLIENTS_TIME, telling)), (postponed, began + max(FLOODS_TIME, telling))]
+        began, limit = time.monotonic(), self._reading_time
+        lines = [(latest, began + max(CLIENTS_TIME, limit)), (postponed, began + max(FLOODS_TIME, limit))]
         if self.now - self._last_postponed > PASSED_OVER:
             lines.reverse()
         while (latest or postponed) and all(self._serve_line(line, until) for line, until in lines if line):
@@ -219,7 +221,7 @@ class Worker:
         line[connection] = line.get(connection, 0) | mask
 
     def puts_off(self, connection):
-        """Must it wait with its output, as enough was sent just now? Then it gets a turn later, and is not watched."""
+        """Does a connection have to wait with its output, as enough has just been sent? Then it gets a turn later."""
         if self.now < self._next_sending:
             self._resting[connection] = WRITE
             return True
@@ -286,7 +288,7 @@ class Worker:
             except EOFError:
                 self._lose_hub()
                 return
-        until, unheard = self.now + max(CLIENTS_TIME, min(TIME_FOR_EACH_TOLD * self._telling, MOST_TIME)), self._unheard
+        until, unheard = self.now + max(CLIENTS_TIME, self._reading_time), self._unheard
         while unheard:
             frame = unheard.popleft()
             kind, room, worker, _, _, number, at = HEAD.unpack_from(frame)

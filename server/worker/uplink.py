@@ -13,12 +13,12 @@ class Uplink:
     """Collects a tick's requests in order; consecutive talk in one room becomes one frame.
 
     said: how many messages, since this was last cleared.
-    patience: seconds for which talk may wait in the hub for more talk.
+    may_wait: seconds for which talk may wait in the hub for more talk.
     """
 
     def __init__(self, queue, worker, clock=lambda: int(time.time())):
         self.said = 0
-        self.patience = 0.0
+        self.may_wait = 0.0
         self._queue = queue
         self._clock = clock
         self._worker = worker
@@ -120,7 +120,7 @@ class Uplink:
     def _close_talk(self):
         if self._records:
             self._frames.append(talk(self._room, self._worker, self._records, self._kind, self._messages,
-                                     int(self.patience * 1e6)))
+                                     int(self.may_wait * 1e6)))
             self._records = []
             self._messages = 0
             self._kind = TALK

@@ -852,7 +852,7 @@ def test_if_that_has_nothing_to_say_it_is_passed_on_soon_and_not_waited_for_agai
 
 def patient_talk(messages=1):
     """A frame of so many messages that may wait for 3 ms."""
-    return talk(0, 1, messages * [record(1, b"ann", b"hi", 7)], patience=3000)
+    return talk(0, 1, messages * [record(1, b"ann", b"hi", 7)], may_wait=3000)
 
 
 def test_talk_waits_for_as_long_as_its_worker_would_have_it_wait_whoever_else_talks(house, clock):
