@@ -1,1 +1,4 @@
-"""The total order, with two engines: an entry submitted on any node is delivered on every node, in one order."""
+"""The total order: an entry that is submitted on any node is delivered on every node, in the same order.
+
+`at_hand` is the order of a server on one machine, `replicated` that of a cluster, whose log is in the *engine* (Redis).
+"""

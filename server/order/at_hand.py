@@ -1,8 +1,8 @@
 """The order of a server on one machine: its hub is the only node, so an entry is delivered as it is submitted.
 
-An entry is a talk frame, or (name, fields) of a message: see `parley.server.ipc.messages`. The effect of an entry may
-depend only on the entries before it, its own fields, and `now`: not on a clock, a random number, a password or an
-answer of the store. Whatever needs one of these is done before, and its result is in the entry.
+An entry is a talk frame, or (name, fields) of a message: see `parley.server.ipc.messages`. Its effect may depend only
+on the entries before it, its own fields, and `now`: not on a clock, a random number, a password or an answer of the
+store. Whatever needs one of these is done before, and its result is in the entry.
 """
 import collections
 from typing import Any, Callable, Deque, Tuple, Union

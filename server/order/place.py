@@ -1,17 +1,18 @@
-"""Where the log of the order is."""
+"""The address of a cluster's log, and as which node this server uses it."""
 from typing import NamedTuple, Optional, Tuple
 
 
 class Place(NamedTuple):
-    """Which log, and as which node it is used.
+    """See `storage.redis` in config.yaml.
 
-    url: of the engine, as redis-py has it; empty if there are Sentinels, (host, port) of each, that know where the
-        master of this name is. user, password: of the engine; None, if the URL has it or there is none.
-    sentinel_password: of the Sentinels, or None. ca_file: the certificate by which what is reached by TLS is known;
-        with Sentinels, None means that there is no TLS.
-    replica: "none", "preferred" or "required": is one read from?
-    name: of the log. node: the name of this node, which one process at a time has.
-    silence_seconds: after which a node counts as dead. log_bytes: that the log may have.
+    url: of the engine, in redis-py's form; empty if there are Sentinels.
+    sentinels: (host, port) of each. master: the name by which they know the master.
+    user, password: of the engine; None if the URL has it, or if there is none. sentinel_password: of the Sentinels, or
+        None.
+    ca_file: path of the CA's certificate for TLS; with Sentinels, None means that there is no TLS.
+    replica: is a replica read from? "none", "preferred" or "required".
+    name: of the log. node: the name of this node, which only one process at a time may have.
+    silence_seconds: after which a node counts as dead. log_bytes: about the most memory of the log in the engine.
     """
 
     url: str
@@ -29,7 +30,7 @@ class Place(NamedTuple):
 
     @property
     def shown(self) -> str:
-        """Where the engine is, for people; without a password."""
+        """The address of the engine for people, without a password."""
         if self.sentinels:
             return "%s by the Sentinels %s" % (self.master, ", ".join("%s:%d" % one for one in self.sentinels))
         scheme, _, rest = self.url.partition("://")

@@ -1,11 +1,11 @@
-"""The process that talks to Redis or Valkey, which has the log of the order; see `parley.server.order.scripts`.
+"""The process that talks to the engine (Redis or Valkey), which has the log; see `parley.server.order.scripts`.
 
-One thread of it writes what the hub says, and one reads what all nodes have written, each with a connection of its own.
-The client library is told to repeat nothing: whatever may have been lost is the hub's to say again, as it alone knows
-what it has heard. Every read that waits waits for less than the time after which the connection counts as dead.
+One thread writes the hub's packets to the log, another reads the entries of all nodes, each with a connection of its
+own. The client library repeats nothing: the hub sends again whatever may have been lost, as it alone knows what has
+come out of the log. A blocking read waits for less time than that after which the connection counts as dead.
 
-A snapshot is a list: first "ID CHECKSUM", then pieces; with the entry ID a node had come to what the pieces say. It is
-stored piece by piece under another key, put in its place in one step, and the list is read whole or again.
+A snapshot is a list: first "ID CHECKSUM", then the pieces of a node's state after the entry ID. It is written piece by
+piece under another key, which is then renamed. Whoever reads it reads it whole, or again if it has been replaced.
 """
 import contextlib
 import functools
@@ -27,17 +27,17 @@ from parley.server.order.place import Place
 from parley.server.order.scripts import GONE
 from parley.server.order.ways import WAIT, Lost, ask, way
 
-BEHIND_FOR = 40.0  # seconds for a replica to come to what has been read
+BEHIND_FOR = 40.0  # seconds for a replica to get what has been read from another server before
 AT_ONCE = 200  # entries in one read
 BACK_OFF, LONGEST_BACK_OFF = 0.05, 0.2  # seconds after an error
-MOST_TRIES = 20  # to read a snapshot while others are put in its place
+MOST_TRIES = 20  # to read a snapshot, each of which may be replaced meanwhile
 log = logging.getLogger(__name__)
 
 _NOT_WORTH_RETRYING = (redis.AuthenticationError, redis.exceptions.NoPermissionError)
 
 
 class Unusable(Exception):
-    """The engine cannot be used as it is; the text says why, and what to do."""
+    """The engine cannot be used, and that will not change by itself; the text says why, and what to do."""
 
 
 class Foreign(Exception):
@@ -45,7 +45,7 @@ class Foreign(Exception):
 
 
 def process(place: Place, down: Queue, up: Queue) -> None:
-    """In the process: serve the hub until it is gone."""
+    """What the process does: serve the hub until it is gone."""
     os.set_blocking(up.fileno(), True)
     Process(place, down, up).run()
 
@@ -60,10 +60,10 @@ class Process:
         self._lock = threading.Lock()  # of `up`
         self._way = way(place)
         self._writing: Any = None
-        self._submitted = 0  # which packet was submitted last
+        self._submitted = 0  # serial of the packet that was submitted last
         self._number, self._token = 0, ""
         self.is_gone = False  # is the log perhaps lost?
-        self._pieces, self._checksum = 0, 0  # how many of a snapshot have come; -1 if one could not be stored
+        self._pieces, self._checksum = 0, 0  # of the snapshot that is being written; pieces is -1 if one failed
         self._handlers = handlers(ToEngine, self)
 
     def run(self) -> None:
@@ -91,7 +91,7 @@ class Process:
     # ---- writing
 
     def begin(self, number: int, token: str, applied: str) -> None:
-        """Read from here on."""
+        """See `ToEngine.Begin`: start the thread that reads."""
         self.joined(number, token)
         threading.Thread(target=Reader(self, self._place, number, applied).run, daemon=True).start()
 
@@ -100,9 +100,9 @@ class Process:
         self._number, self._token = number, token
 
     def submit(self, serial: int, packet: bytes) -> None:
-        """Put a packet into the log, unless it is there already.
+        """Append a packet to the log, unless it is there already.
 
-        If it was submitted before and not heard, the master may be another one by now.
+        If it is submitted again, it has not come out of the log: connect anew, as there may be another master.
         """
         if serial == self._submitted:
             self._writing = None
@@ -116,7 +116,7 @@ class Process:
         if answer == b"ACCEPTED":
             self.tell(FromEngine.Accepted(serial))
         elif answer == b"GONE":
-            self.is_gone = True  # whoever reads looks for it
+            self.is_gone = True  # then the thread that reads checks the log
             self.tell(FromEngine.Doubt())
         elif answer == b"GAP":
             self.tell(FromEngine.Foreign("the log lacks packets of this node"))
@@ -124,7 +124,7 @@ class Process:
             self.tell(FromEngine.Fenced(answer == b"REPLACED"))
 
     def execute(self, script: str, *arguments: Any, more_keys: Tuple[str, ...] = ()) -> Any:
-        """The answer of a script, by the thread that writes."""
+        """The answer of a script that the master runs; for the thread that writes."""
         try:
             return run(self._master(), script, self._place, *arguments, more_keys=more_keys)
         except redis.RedisError:
@@ -132,17 +132,17 @@ class Process:
             raise
 
     def bury(self, number: int, token: str) -> None:
-        """See `ToEngine.Bury`. Whoever says so will say it again as long as the log does not."""
+        """See `ToEngine.Bury`. If it fails, the hub will ask again, as long as the node is not dead in the log."""
         with contextlib.suppress(redis.RedisError):
             self.execute(scripts.BURY, number, token)
 
     @property
     def _new(self) -> str:
-        """The key of a snapshot that is not complete."""
+        """The key of the snapshot that is being written."""
         return self._place.key("snap:%d" % self._number)
 
     def piece(self, piece: bytes, is_first: bool) -> None:
-        """A piece of a snapshot: stored at once, so that no packet has to wait for all of them."""
+        """See `ToEngine.Piece`. Each is written at once, so that no packet has to wait for all of them."""
         if self._pieces < 0 and not is_first:
             return
         try:
@@ -162,7 +162,7 @@ class Process:
         return self._writing
 
     def keep(self, applied: str, floor: int) -> None:
-        """Put the pieces in the place of the snapshot, and let the log lose what is before the entry `floor`."""
+        """See `ToEngine.Keep`: let the pieces be the snapshot, and trim the log up to the entry `floor`."""
         log, state = keys(self._place)
         try:
             self._complete(applied)
@@ -176,14 +176,14 @@ class Process:
         self.tell(FromEngine.Stored(applied))
 
     def _complete(self, applied: str) -> None:
-        """All pieces have come."""
+        """Write the head of the snapshot. `Lost` if pieces are missing, as the master may have changed."""
         pieces, self._pieces = self._pieces, 0
-        if pieces < 0 or ask(self._master(), ("LLEN", self._new))[0] != pieces + 1:  # the master may be another one
+        if pieces < 0 or ask(self._master(), ("LLEN", self._new))[0] != pieces + 1:
             raise Lost("pieces are missing")
         ask(self._master(), ("LSET", self._new, 0, "%s %d" % (applied, self._checksum)))
 
     def refill(self, applied: str, run: bytes, version: int, nodes: List[Tuple[int, str, str, int]]) -> None:
-        """Begin a new log behind the pieces."""
+        """See `ToEngine.Refill`."""
         try:
             self._complete(applied)
             is_done = self.execute(
@@ -214,7 +214,7 @@ class Reader:
         self._behind_since: Optional[float] = None  # monotonic seconds
 
     def run(self) -> None:
-        """Read until the process ends, or until it makes no sense any more; a bug ends the process."""
+        """Read until the process ends, or the log cannot be used any more; a bug ends the process."""
         try:
             self._run()
         except Exception:
@@ -243,7 +243,10 @@ class Reader:
                 self._back_off = min(self._back_off * 2, LONGEST_BACK_OFF)
 
     def _check(self) -> str:
-        """After connecting: can it be used, and is its log the one that was read? From where was that read?"""
+        """After connecting: is the engine usable, and its log the one that was read? Returns where it was read from.
+
+        Restores the snapshot if nothing was read before. Unusable, Foreign or Lost otherwise.
+        """
         where: str
         (persistence,), where = self._way.read(("INFO", "persistence"))
         if b"aof_enabled:1" not in persistence.split():
@@ -262,7 +265,7 @@ class Reader:
             self._behind_since = None
             return where
         if self._number and (before is None or after is None):  # as these are read one after the other
-            raise Lost(GONE)  # it is for an operator to say what becomes of it
+            raise Lost(GONE)  # an operator has to decide
         is_behind = not latest or _number(latest[0][0]) < _number(self._applied.encode())
         if is_behind and not self._way.is_surely_whole:
             now = time.monotonic()
@@ -272,13 +275,13 @@ class Reader:
         raise Foreign("its entry %s is not in the log any more" % self._applied)
 
     def _check_version(self) -> None:
-        """Can what is there be read?"""
+        """Unusable if the version of the log cannot be read."""
         (version,), _ = self._way.read(("HGET", self._state, "v"))
         if version is not None and not scripts.OLDEST <= int(version) <= scripts.VERSION:
             raise _unreadable(version)
 
     def _restore(self) -> None:
-        """Begin with the snapshot, if there is one."""
+        """Read the snapshot, if there is one, and pass it to the hub."""
         self._check_version()
         key = self._place.key("snap")
         for _ in range(MOST_TRIES):
@@ -301,11 +304,11 @@ class Reader:
         self._applied = applied
 
     def _go_on(self) -> None:
-        """Read what there is, or wait for it. Once there is no more, the node can join."""
+        """Read the next entries, and wait for them if the node has joined. If there are none before that, join."""
         block = ("BLOCK", int(WAIT * 1000)) if self._number else ()
         (found,), where = self._way.read(("XREAD", "COUNT", AT_ONCE, *block, "STREAMS", self._log, self._applied))
         if where != self._checked:
-            self._checked = ""  # it is another server than before, and may not have the log that was read
+            self._checked = ""  # another server answers, which may not have the log that was read
         elif found:
             entries = [(id_.decode(), dict(zip(fields[::2], fields[1::2]))) for id_, fields in found[0][1]]
             self._applied = entries[-1][0]
@@ -313,7 +316,7 @@ class Reader:
         elif not self._number:
             self._join()
         else:
-            self._process.tell(FromEngine.Working("", where))  # which is a sign of life as well
+            self._process.tell(FromEngine.Working("", where))  # also a sign of life
 
     def _join(self) -> None:
         token = os.urandom(8).hex()
@@ -329,7 +332,7 @@ class Reader:
 
 
 def run(connection: Any, script: str, place: Place, *arguments: Any, more_keys: Tuple[str, ...] = ()) -> Any:
-    """The answer of a script. more_keys: behind those of the log and its state."""
+    """The answer of a script. more_keys: its keys behind those of the log and its state."""
     names = (*keys(place), *more_keys)
     given = (len(names), *names, *arguments)
     try:
@@ -344,7 +347,7 @@ def _sha(script: str) -> str:
 
 
 def keys(place: Place) -> List[str]:
-    """What scripts need."""
+    """The keys that all scripts need."""
     return [place.key("log"), place.key("st")]
 
 

@@ -11,15 +11,15 @@ from typing import Any, Callable, Deque, List, NamedTuple, Optional, Tuple
 from parley.server.ipc.codec import dumps, loads
 from parley.server.order.at_hand import Entry, Order
 
-Item = Tuple[int, Entry]  # the worker that has asked, and what for
-LONG = 2.0  # seconds after which a packet that is not heard means that something is wrong
-TOO_LONG = 10.0  # seconds after which nobody is kept waiting any more
-AGAIN = 1.0  # seconds after which a packet is sent again
-MOST_WAITING = 8 << 20  # bytes of what is not sent yet
+Item = Tuple[int, Entry]  # the worker that has submitted it, and the entry
+LONG = 2.0  # seconds under way; then questions do not wait for the packet any more
+TOO_LONG = 10.0  # seconds under way; then requests are refused
+AGAIN = 1.0  # seconds under way; then a packet is sent again
+MOST_WAITING = 8 << 20  # bytes of talk for the next packet; more is refused
 
 
 class _Packet(NamedTuple):
-    """serial: which one of this node's it is. since: when it was sent first, monotonic seconds."""
+    """serial: its number among this node's packets. since: when it was first sent, in monotonic seconds."""
 
     serial: int
     data: bytes
@@ -29,9 +29,9 @@ class _Packet(NamedTuple):
 class Replicated(Order):
     """The order of one node of a cluster.
 
-    deliver: see `Order`. refuse(worker, entry): tell the asker that the request is refused; False if the entry must be
+    deliver: see `Order`. refuse(worker, entry): refuse the request, and tell whoever made it; False if it must be
         submitted nevertheless, such as the end of a session.
-    under_way: the packet that was sent and has not come from the log yet, or None.
+    under_way: the packet that has been sent and has not come out of the log yet, or None.
     """
 
     def __init__(self, deliver: Callable[[int, Entry], None], refuse: Callable[[int, Entry], bool]) -> None:
@@ -41,7 +41,7 @@ class Replicated(Order):
         self._refuse = refuse
         self._round: List[Item] = []
         self._round_bytes = 0
-        self._count = 0  # of the latest packet
+        self._count = 0  # serial of the latest packet
         self._later: Deque[Tuple[int, Callable[[], Any]]] = collections.deque()
         self._followers: Deque[Item] = collections.deque()
         self._is_delivering = False
@@ -100,7 +100,7 @@ class Replicated(Order):
         return self.under_way
 
     def look_at_clock(self) -> None:
-        """Refuse entries that have waited too long, and make the calls that need not wait longer."""
+        """Refuse entries that have waited for too long, and make the calls that need not wait any longer."""
         if self.is_late(LONG):
             while self._later:
                 self._later.popleft()[1]()
@@ -108,7 +108,10 @@ class Replicated(Order):
             self._round = [item for item in self._round if not self._refuse(*item)]
 
     def apply(self, time_: int, packet: bytes, own_serial: Optional[int]) -> None:
-        """Deliver what a packet of any node has. time_: of the entry. own_serial: if it is one of this node, which.
+        """Deliver the entries of a packet that has come out of the log.
+
+        time_: that of the log's entry, milliseconds since the epoch. own_serial: its serial if it is this node's, else
+        None.
         """
         self.now = time_
         for worker, entry in loads(packet):

@@ -2,24 +2,29 @@
 
     {parley:NAME}:log    a stream. The id of an entry is N-WHO. N counts the entries: 1, 2, 3 without a gap. WHO is the
                          number of the node << COUNT_BITS | the node's own count of its packets.
-    {parley:NAME}:st     a hash. v: the version that is in force: the lowest of those that nodes which are alive can
-                         write, and it never falls. run: a text that no other log has. n: of the latest entry. joins:
-                         how many have joined so far. through:M: the count of the latest packet of the node M, which is
-                         alive. token:M: a text of its own, by which it is told from another one that got the number M
-                         from a master whose last entries were lost. most:M: the highest version that it can write.
-                         name:NAME: the number that the node of this name got last.
-    {parley:NAME}:snap   a list: what some node had come to; see `parley.server.order.redis_log`.
+    {parley:NAME}:st     a hash with these fields:
+                         v          the version in force: the highest that all nodes which are alive can write; it
+                                    never falls
+                         run        a text that identifies this log
+                         n          the number of the latest entry
+                         joins      how many nodes have joined so far
+                         through:M  for each node M that is alive, the count of its latest packet
+                         token:M    a text that identifies the node; another one could get the same number M, if a
+                                    failover takes the entries back that gave it
+                         most:M     the highest version that the node can write
+                         name:NAME  the number that the node of this name got last
+    {parley:NAME}:snap   a list: the latest snapshot; see `parley.server.order.redis_log`.
 
 The braces make a Redis Cluster keep the three keys on one server. Fields of an entry: `t` is the time, in
-milliseconds since the epoch, by the clock of the engine, as the nodes' clocks differ. A packet has `f`. The entry of
-a node that joins has its name `u`, its number `m`, and the version in force `v`; that of a node that is gone has its
-number `d`. Where the version in force rises there is an entry with `v` alone: from there on all nodes use that
-version.
+milliseconds since the epoch, by the clock of the engine, as the nodes' clocks differ. A packet is in `f`. The entry of
+a node that joins has its name in `u`, its number in `m`, and the version in force in `v`; that of a node that is gone
+has its number in `d`. When the version in force rises, there is an entry with `v` alone: all nodes use that version
+from there on.
 """
-# The versions that this server can read and write. Another layout of what is in the log or in the snapshot is another
-# version (tests/supervisor/test_layout.py); 1 was never released.
+# The versions that this server can read and write. Another layout of the log or of the snapshot is another version
+# (tests/supervisor/test_layout.py); 1 was never released.
 OLDEST, VERSION = 2, 2
-GONE = "it has lost the log: it is there, and empty"  # why it does not answer
+GONE = "it has lost the log: it is there, and empty"  # why the engine counts as not answering
 COUNT_BITS = 36  # of a node's packets: 2^36 at 500 a second take four years
 
 _HEAD = """
@@ -61,8 +66,9 @@ local function bury(number)
 end
 """.replace("COUNT_BITS", str(COUNT_BITS))
 
-# number, name, token, count, packet -> ACCEPTED; GONE, if there is no log; FENCED; REPLACED; or GAP, count of the
-# latest packet. It is run for each packet, so it does no more than it has to.
+# Number, name and token of the node, count of the packet, packet -> ACCEPTED; GONE: there is no log; FENCED: the node
+# counts as dead; REPLACED: it does, and another one has its name; or GAP, count of the latest packet: one is missing.
+# As it is run for each packet, it does no more than it has to.
 SUBMIT = _HEAD + """
 local field = 'through:' .. ARGV[1]
 local through, token, n = unpack(redis.call('HMGET', st, field, 'token:' .. ARGV[1], 'n'))
@@ -89,8 +95,8 @@ end
 return {'ACCEPTED'}
 """.replace("COUNT_BITS", str(COUNT_BITS))
 
-# name, oldest and highest version, token, which is also the run if there is none
-# -> JOINED, number, run; VERSION, that of the log; or FULL
+# Name, lowest and highest version, token, which also becomes the run of a new log
+# -> JOINED, number, run; VERSION, the log's, which the node cannot use; or FULL: there is no free number
 JOIN = _BEGIN + """
 redis.call('HSETNX', st, 'v', ARGV[3])
 local version = redis.call('HGET', st, 'v')
@@ -119,7 +125,7 @@ raise()
 return {'JOINED', number, redis.call('HGET', st, 'run')}
 """.replace("COUNT_BITS", str(COUNT_BITS))
 
-# number, its token or an empty text -> 1 if that has made it dead, 0 if it was before, or is another one
+# Number of a node, its token or an empty text -> 1 if it is dead now, 0 if it was before, or if the token is another
 BURY = _BEGIN + """
 if ARGV[2] ~= '' and ARGV[2] ~= redis.call('HGET', KEYS[2], 'token:' .. ARGV[1]) then
     return 0
@@ -127,9 +133,9 @@ end
 return bury(ARGV[1])
 """
 
-# run, version, number of an entry, its id, number of the latest node; and of each node its number, name, token and
-# count of the latest packet -> 1, or 0 if there is a log. The log begins behind that entry, to which the snapshot has
-# come that is put from the third key to the fourth one.
+# Run, version, number of an entry, its id, greatest number of a node; and of each node its number, name, token and the
+# count of its latest packet -> 1, or 0 if there is a log. The new log begins behind that entry. The snapshot, which has
+# the state at that entry, is renamed from the third key to the fourth.
 REFILL = _BEGIN + """
 if redis.call('HEXISTS', st, 'run') == 1 then
     return 0

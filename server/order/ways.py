@@ -8,12 +8,12 @@ reached, the replica may already be the master of others.
 
 There must be at most one replica that Sentinels may promote; others have the priority 0.
 
-After a failover, Sentinels list the lost master as a replica of its successor, and need as long as before to declare
-it down. So a node remembers that most of them have done so already, and reads from the successor until the lost
-master is a replica again. While that one copies from the successor, nothing is read: Sentinels might promote it
-before its copy is complete, and what was read would be lost. Once its copy is complete, entries that only the
-successor has do not count either, whatever Sentinels know of it. A node asks the replica itself whether it follows
-its master, as Sentinels ask it only every ten seconds.
+After a failover, Sentinels list the old master as a replica of the new one, and it takes them as long as before to
+declare it down. So a node remembers that most of them have declared it down as a master (it is *fallen*), and reads
+from the new master until the old one is a replica again. While the old one copies the data of the new one, nothing is
+read: Sentinels might promote it before its copy is complete, and what had been read would be lost. Once the copy is
+complete, only the replica is read, whatever Sentinels still say of it. A node asks the replica itself whether it is
+connected to its master, as Sentinels ask it only every ten seconds.
 """
 import collections
 import time
@@ -26,18 +26,18 @@ from redis.retry import Retry
 from parley.server.order.place import Place
 
 WITHIN = 1.0  # seconds for an answer
-WAIT = 0.5  # seconds that a read waits for more
+WAIT = 0.5  # seconds for which a read waits for new entries
 SENTINEL_WITHIN = 0.5  # seconds for a Sentinel's answer
-SILENT_WITHIN, SILENT_FOR = 0.1, 10.0  # the same for one that has not answered, for so many seconds
-ASK_AGAIN = 0.5  # seconds, while there is no replica
+SILENT_WITHIN, SILENT_FOR = 0.1, 10.0  # after no answer, it has only 0.1 s for each of the next 10 s
+ASK_AGAIN = 0.5  # seconds between two questions to the Sentinels while there is no replica
 
-State = Dict[str, str]  # of a server, as a Sentinel has it
+State = Dict[str, str]  # of a server, as a Sentinel tells it
 Address = Tuple[str, str]  # of a server: host and port
-Told = Tuple[List[Any], str]  # answers, and from where they are
+Told = Tuple[List[Any], str]  # answers, and the name of the server for people
 
 
 class _View(NamedTuple):
-    """What a Sentinel says. further: how many replicas there are beside, which are not to be promoted."""
+    """What a Sentinel says. further: the number of replicas that must not be promoted, which are not in `replicas`."""
 
     master: State
     replicas: List[State]
@@ -45,13 +45,13 @@ class _View(NamedTuple):
 
 
 class Lost(redis.RedisError):  # type: ignore[misc]  # of no known type where the library has none
-    """The engine cannot be reached, or be read from, at the moment."""
+    """The engine cannot be reached or read at the moment."""
 
 
 def ask(connection: Any, *commands: Tuple[Any, ...]) -> List[Any]:
-    """The answers to commands that are sent together, in the form of the wire: bytes, numbers, None and lists of these.
+    """The answers to commands that are sent together, as they are on the wire: bytes, numbers, None and lists of these.
 
-    This is done for each entry, and what the library does beyond that takes more than half of the time.
+    Used for each packet, as the library's usual way takes more than twice the time.
     """
     try:
         connection.send_packed_command(connection.pack_commands(commands))
@@ -62,19 +62,19 @@ def ask(connection: Any, *commands: Tuple[Any, ...]) -> List[Any]:
 
 
 def connection(place: Place, **more: Any) -> Any:
-    """A connection for `ask`, which is made with the first command, and anew with the first one after it was lost."""
+    """A connection for `ask`. It connects with the first command, and again with the first one after it was lost."""
     pool = client(place, **more).connection_pool
     return pool.connection_class(**pool.connection_kwargs)
 
 
 def client(place: Place, **more: Any) -> Any:
-    """A client, which connects when it is used. It repeats nothing by itself, and gives bytes."""
+    """A client that connects when it is used. It does not repeat commands, and returns texts as bytes."""
     options: Dict[str, Any] = {
         "socket_timeout": WITHIN + WAIT, "socket_connect_timeout": WITHIN, "socket_keepalive": True,
         "retry": Retry(NoBackoff(), 0), "retry_on_timeout": False, "client_name": "parley-" + place.node,
         "max_connections": 1}
     if int(redis.__version__.partition(".")[0]) >= 5:
-        options["protocol"] = 2  # in which the answers have the same form with all versions
+        options["protocol"] = 2  # RESP2, in which answers have the same form with all versions
     options.update(more)
     if place.ca_file is not None:
         options.update(ssl_ca_certs=place.ca_file, ssl_cert_reqs="required", ssl_check_hostname=True)
@@ -93,23 +93,23 @@ class OneServer:
         self._reading = connection(place)
 
     def master(self) -> Any:
-        """A connection that writes."""
+        """A new connection to the server to which packets are written."""
         return connection(self._place)
 
     def read(self, *commands: Tuple[Any, ...]) -> Told:
-        """The answers to commands, all of them from the place that is read from; Lost if that is not certain."""
+        """The answers to commands from the server that is read from; Lost if they do not count."""
         return ask(self._reading, *commands), self._place.shown
 
     def forget(self) -> None:
-        """After an error: find out again where to read from."""
+        """After an error: find out again which server to read from."""
 
-    is_surely_whole = True  # what is not there now will not come
+    is_surely_whole = True  # an entry that is not there now will not come later
 
 
 class Watched:
-    """The way to a master and its replica, as Sentinels have them."""
+    """The way to a master and its replica, which Sentinels know."""
 
-    is_surely_whole = False  # a replica may be behind
+    is_surely_whole = False  # a replica may lag behind
 
     def __init__(self, place: Place) -> None:
         self._place = place
@@ -117,20 +117,20 @@ class Watched:
             place, host=host, port=port, password=place.sentinel_password, socket_timeout=within,
             socket_connect_timeout=within) for within in (SENTINEL_WITHIN, SILENT_WITHIN)]
             for host, port in place.sentinels]
-        self._silent: Dict[int, float] = {}  # which Sentinel has not answered -> until when it has less time
+        self._silent: Dict[int, float] = {}  # index of a Sentinel that did not answer -> until when it has less time
         self._reading: Any = None
         self._is_replica = True
         self._where = ""
         self._asked_at = 0.0
-        self._fallen: Optional[Address] = None  # the master that most Sentinels took for dead
-        self._further = 0  # replicas that are not to be promoted
+        self._fallen: Optional[Address] = None  # the master that most Sentinels declared down
+        self._further = 0  # replicas that must not be promoted
 
     def _server(self, state: State) -> Any:
         return connection(self._place, host=state["ip"], port=int(state["port"]), username=self._place.user,
                           password=self._place.password)
 
     def _views(self) -> List[_View]:
-        """The view of each Sentinel that answers. Those on a lost machine must not cost much time each time."""
+        """The view of each Sentinel that answers. One that did not answer before has little time for it."""
         views = []
         for number, clients in enumerate(self._sentinels):
             sentinel = clients[self._silent.get(number, 0.0) > time.monotonic()]
@@ -150,7 +150,7 @@ class Watched:
         """See `OneServer`."""
         views = self._views()
         up = [view.master for view in views if not _is_down(view.master)]
-        if 2 * len(up) < len(views):  # those who say so late would have us wait for one that is frozen
+        if 2 * len(up) < len(views):  # the others only have not noticed yet
             raise Lost("most Sentinels say that the master is down")
         return self._server(up[0])
 
@@ -166,13 +166,13 @@ class Watched:
             self.forget()
             raise Lost("%s changes its role" % self._where)
         if not self._is_replica and len(role[2]) > self._further:
-            self._fallen = None  # it is a replica like any other, and perhaps the master soon
+            self._fallen = None  # from now on it is a replica like any other
             self.forget()
             raise Lost("%s is not alone any more" % self._where)
         return answers, self._where
 
     def _find(self) -> None:
-        """Which server is to be read from?"""
+        """Choose the server to read from; Lost if there is none."""
         views = self._views()
         self._note_fallen(views)
         replicas = {_address(one): one for view in views for one in view.replicas if not _is_down(one)}
@@ -185,7 +185,7 @@ class Watched:
         self._asked_at = time.monotonic()
 
     def _note_fallen(self, views: List[_View]) -> None:
-        """Do most Sentinels say that the master is down? That is forgotten once any of them says that it is up."""
+        """Note which master most Sentinels have declared down, until any of them says that it is up again."""
         up = {_address(view.master) for view in views if not _is_down(view.master)}
         if self._fallen in up:
             self._fallen = None
@@ -195,9 +195,9 @@ class Watched:
                 self._fallen = address
 
     def _is_back(self, views: List[_View]) -> bool:
-        """Does the fallen master follow its successor? It is asked once any Sentinel has heard of it as a replica.
+        """Is the fallen master a replica of the new one? It is asked once any Sentinel has reached it as a replica.
 
-        Lost while it is one that does not have everything yet.
+        Lost while its copy is not complete.
         """
         heard_of = [one for view in views for one in view.replicas
                     if _address(one) == self._fallen and one["info-refresh"] != "0"]
@@ -217,7 +217,7 @@ class Watched:
         return True
 
     def _lonely_master(self, views: List[_View]) -> State:
-        """The master, if most Sentinels say that it has no replica; Lost if they do not, or if it must not be read."""
+        """The master, if most Sentinels say that it has no replica; Lost otherwise, or if it must not be read."""
         if self._place.replica == "required":
             raise Lost("no replica is there")
         if all(_is_down(view.master) for view in views):
@@ -239,7 +239,7 @@ class Watched:
 
 
 def way(place: Place) -> Any:
-    """The way to the engine of a place."""
+    """The way to the engine at a place."""
     return Watched(place) if place.sentinels else OneServer(place)
 
 
@@ -253,13 +253,13 @@ def _address(state: State) -> Address:
 
 
 def _is_following(role: List[Any]) -> bool:
-    """Is it a replica that has all that its master had when the link was made, and hears what comes?"""
+    """Is it a replica with a complete copy, which is connected to its master? role: the answer to ROLE."""
     return bool(role[0] == b"slave" and role[3] == b"connected")
 
 
 def _is_down(state: State) -> bool:
-    """Has it been silent for as long as the Sentinel is told to wait?
+    """Has the server been silent for `down-after-milliseconds`?
 
-    A lost connection does not mean that: each replica that is being promoted ends all of its connections.
+    A lost connection alone does not count: a replica that is being promoted closes all of its connections.
     """
     return not {"s_down", "o_down"}.isdisjoint(state["flags"].split(","))

@@ -54,9 +54,9 @@ class ToEngine:
     """What the hub says to the process that talks to the engine of the order: see `parley.server.order.engine`."""
 
     class Begin(NamedTuple):
-        """Where to go on: the node's number and token (see `parley.server.order.scripts`), or 0 if it has to join.
+        """Read the log. The node's number and token (see `parley.server.order.scripts`), or 0 and "" if it has to join.
 
-        applied: the id behind which entries are wanted, or none.
+        applied: the id of the latest entry that has been applied, or "".
         """
 
         number: int
@@ -64,34 +64,34 @@ class ToEngine:
         applied: str
 
     class Submit(NamedTuple):
-        """A packet. serial: which one of the node's it is."""
+        """Append a packet to the log. serial: its number among the node's packets."""
 
         serial: int
         packet: bytes
 
     class Bury(NamedTuple):
-        """The node of this number is dead. token: of the one that is meant, if it is this node itself; or empty."""
+        """The node of this number is dead. token: for this node itself, its own; else empty."""
 
         number: int
         token: str = ""
 
     class Piece(NamedTuple):
-        """A piece of what the node has come to; with the first one, those before it are forgotten."""
+        """A piece of a snapshot of this node's state. is_first: pieces that came before it are of no use any more."""
 
         piece: bytes
         is_first: bool
 
     class Keep(NamedTuple):
-        """The pieces are all there: it had come to this with the entry of this id. Entries up to `floor` may go."""
+        """All pieces have been sent; they are the state after the entry of this id. Entries up to `floor` may go."""
 
         applied: str
         floor: int
 
     class Refill(NamedTuple):
-        """The pieces are all there: begin a new log behind them, in the place of the one that the engine has lost.
+        """All pieces have been sent: begin a new log behind them, in the place of the one that the engine has lost.
 
-        applied: as of `Keep`. run: as of `FromEngine.Joined`. version: that is in force.
-        nodes: number, name, token, and serial of the latest packet of each; without a token a node has to join anew.
+        applied: as in `Keep`. run: as in `FromEngine.Joined`. version: the one in force.
+        nodes: number, name, token, and serial of the latest packet of each; a node without a token has to join again.
         """
 
         applied: str
@@ -104,34 +104,34 @@ class FromEngine:
     """What the process that talks to the engine says to the hub."""
 
     class Piece(NamedTuple):
-        """A piece of what some node had come to."""
+        """A piece of a snapshot of the state of some node."""
 
         piece: bytes
 
     class Restore(NamedTuple):
-        """The pieces are all there: it had come to this with the entry of this id."""
+        """All pieces have come; they are the state after the entry of this id."""
 
         applied: str
 
     class Joined(NamedTuple):
-        """The node has a number, and a token for it. run: a text that no other log has."""
+        """The node has joined, with this number and token. run: a text that identifies the log."""
 
         number: int
         token: str
         run: bytes
 
     class Entries(NamedTuple):
-        """Entries of the log, each with its id, and its fields."""
+        """The next entries of the log: id and fields of each."""
 
         entries: List[Tuple[str, Dict[bytes, bytes]]]
 
     class Stored(NamedTuple):
-        """There is a snapshot as of the entry of this id; none, if that could not be stored."""
+        """The snapshot is stored, as of the entry of this id; "" if that has failed."""
 
         applied: str
 
     class Refilled(NamedTuple):
-        """There is a new log that begins behind the entry of this id; or there is none, and why."""
+        """There is a new log that begins behind the entry of this id; or "", and why there is none."""
 
         applied: str
         why: str
@@ -142,21 +142,21 @@ class FromEngine:
         serial: int
 
     class Doubt(NamedTuple):
-        """Nobody knows what has become of the packet."""
+        """It is not known whether the latest packet is in the log."""
 
     class Working(NamedTuple):
-        """The engine answers, or (why) does not. where: from where it is read."""
+        """The engine answers, or it does not, and why. where: the server that is read from, for people."""
 
         why: str
         where: str
 
     class Fenced(NamedTuple):
-        """The node counts as dead. Replaced: another process has its name."""
+        """The node counts as dead. replaced: has another process joined under its name?"""
 
         replaced: bool
 
     class Foreign(NamedTuple):
-        """What the node has applied is not what the log has."""
+        """The log is not the one that this node has applied."""
 
         why: str
 

@@ -229,16 +229,16 @@ class Settled:
 
 
 class Shared:
-    """What the nodes tell each other: entries of the order, for the hubs themselves."""
+    """Entries by which the nodes' hubs tell each other something."""
 
     class Beat(NamedTuple):
-        """A node is alive. At the entry of number `place` the names and accounts had this checksum for it."""
+        """A node is alive. checksum: of its state (`ClusterHub._checksum`) after the entry of number `place`."""
 
         place: int
         checksum: int
 
     class Configure(NamedTuple):
-        """The settings that decide are these from now on."""
+        """These settings, which have to be the same on all nodes, are in force from now on."""
 
         settings: Dict[str, Any]
 
@@ -246,24 +246,24 @@ class Shared:
         """A node has clients from now on."""
 
     class Snapshot(NamedTuple):
-        """What all have come to is stored, as of the entry of this number."""
+        """There is a snapshot of the state after the entry of this number."""
 
         place: int
 
     class Introduce(NamedTuple):
-        """An account that somebody's file of users has, unless there is one."""
+        """An account of a node's users file, unless there is one of this name."""
 
         name: bytes
         secret: str
 
     class WrongPassword(NamedTuple):
-        """Somebody has tried one for the account."""
+        """Somebody at this address has given a wrong password for the account."""
 
         host: str
         name: bytes
 
     class RightPassword(NamedTuple):
-        """Likewise."""
+        """Somebody at this address has given the right password for the account."""
 
         host: str
         name: bytes
