@@ -220,12 +220,12 @@ class Hub(Post):
         lately, and with any request.
         """
         expected, now = self._talked_before, time.monotonic()
-        soon, patient = now + self.pacing * GATHERING, now + self._talk_waits
+        soon, latest = now + self.pacing * GATHERING, now + self._talk_waits
         while self.pacing and not self._hurries:
             have_all_talked = expected <= self._talked
             if have_all_talked and self._messages >= self._usual:
                 break
-            left = (patient if have_all_talked else max(soon, patient)) - time.monotonic()
+            left = (latest if have_all_talked else max(soon, latest)) - time.monotonic()
             if left <= 0:
                 break
             wait_for(self.selector, left)
@@ -256,17 +256,17 @@ class Hub(Post):
             self.selector.unregister(stream.up)
             self.failed[worker] = "is gone"
             return
-        patience = None
+        may_wait = None
         for frame in frames:
             if frame[KIND_AT] == CONTROL:
                 self._ask(worker, *called(frame))
             else:
-                messages, patience = unplaced(frame)
+                messages, may_wait = unplaced(frame)
                 self._messages += messages
                 self._order.submit(worker, frame)
-        if patience is not None:  # all that is said in a tick may wait as long
+        if may_wait is not None:  # the same for all talk of a tick
             self._talked.add(worker)
-            self._talk_waits = max(self._talk_waits, patience)
+            self._talk_waits = max(self._talk_waits, may_wait)
 
     def _ask(self, worker, name, arguments):
         """Handle a worker's message that is not talk."""

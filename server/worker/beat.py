@@ -11,7 +11,7 @@ waiting could save at most half of the cost. So:
   other kind of round now and then: one that does not wait if the others do, or one that waits if the others do not. As
   long as rounds without waiting carry as many messages as those with waiting, only these trial rounds wait.
 - When a crowd talks, the hub holds talk until there is as much of it as full rounds have had lately, but at most
-  PATIENCE times as long as the worker's last round of sends took.
+  SENDS times as long as the worker's last round of sends took.
 
 Costs are CPU time, so that a process that others keep from running does not seem busy. All workers read their clients
 at the same moments of one clock, so that the hub can have one round for all of them.
@@ -21,8 +21,8 @@ import select
 
 SAID = 8  # to handle messages takes all processes about so many times as long as it takes one worker to read them
 LIVELY = 4  # after a pause of so many times the last round of sends, talk does not wait in the hub
-PATIENCE = 2  # how many times the last round of sends talk waits in the hub, at most
-MOST_PATIENCE = 0.025  # seconds; users would notice more
+SENDS = 2  # for so many times the last round of sends may talk wait in the hub
+MOST_WAIT = 0.025  # seconds that talk waits in the hub, at most; users would notice more
 MOMENT = 0.125  # of `pacing`: how long clients may take to answer what they were sent
 OTHER_EVERY = 32  # one of so many rounds is of the other kind
 AS_MUCH = 0.98  # a round that does not wait carries "as much" if it has this share of the messages of one that waits
@@ -58,9 +58,9 @@ class Beat:
         if self.next > now and not self._waits:
             self.next = now + self._moment
 
-    def patience(self, now):
+    def may_wait(self, now):
         """For how many seconds, at most, talk that is read now may wait in the hub for more."""
-        return min(PATIENCE * self._telling, MOST_PATIENCE) if now - self._told_at < LIVELY * self._telling else 0.0
+        return min(SENDS * self._telling, MOST_WAIT) if now - self._told_at < LIVELY * self._telling else 0.0
 
 
 def next_round(now, pacing, reading):

@@ -117,7 +117,7 @@ class Worker:
             self.now = time.monotonic()
             self._woke = time.process_time()
             self._reading_time = min(TIME_FOR_EACH_TOLD * self._telling, MOST_TIME)
-            self.uplink.may_wait = self._beat.patience(self.now)
+            self.uplink.may_wait = self._beat.may_wait(self.now)
             if self._unheard or _FROM_HUB in ready:
                 self._hear_hub()
             if not self.uplink.full:

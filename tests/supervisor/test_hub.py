@@ -850,20 +850,20 @@ def test_if_that_has_nothing_to_say_it_is_passed_on_soon_and_not_waited_for_agai
     assert passed == [pytest.approx(0.002 * GATHERING), 0]
 
 
-def patient_talk(messages=1):
+def waiting_talk(messages=1):
     """A frame of so many messages that may wait for 3 ms."""
     return talk(0, 1, messages * [record(1, b"ann", b"hi", 7)], may_wait=3000)
 
 
 def test_talk_waits_for_as_long_as_its_worker_would_have_it_wait_whoever_else_talks(house, clock):
     one, two = house.workers
-    one.say(patient_talk(4))
+    one.say(waiting_talk(4))
     two.say(one_talk(2))
     house.hub.turn(0)
     assert house.waits == []  # it is as much as all rounds before had
     one.heard(), two.heard()
     two.say(one_talk(2))
-    one.say(patient_talk())
+    one.say(waiting_talk())
     began = clock.now
     house.hub.turn(0)
     assert house.waits[0] == pytest.approx(0.003)
@@ -873,11 +873,11 @@ def test_talk_waits_for_as_long_as_its_worker_would_have_it_wait_whoever_else_ta
 
 def test_it_waits_no_longer_than_until_there_is_as_much_as_full_rounds_have_had_lately(house, clock):
     one, two = house.workers
-    one.say(patient_talk(5))
+    one.say(waiting_talk(5))
     two.say(one_talk(2))
     house.hub.turn(0)
     one.heard(), two.heard()
-    one.say(patient_talk(3))
+    one.say(waiting_talk(3))
     two.say(one_talk(2))
     house.late = [(two, one_talk(2)), (two, one_talk(2))]
     house.hub.turn(0)

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from parley.server.worker import beat
-from parley.server.worker.beat import LIVELY, MOST_PATIENCE, PATIENCE, SAID, Beat, next_round, wait_for
+from parley.server.worker.beat import LIVELY, MOST_WAIT, SAID, SENDS, Beat, next_round, wait_for
 
 NOW, PACING = 1000.0001, 0.0005
 
@@ -27,12 +27,12 @@ def test_after_what_was_worth_a_round_or_if_nobody_is_to_wait_the_next_one_comes
 
 def test_lively_talk_may_wait_for_twice_what_it_took_to_tell_the_last_and_what_follows_a_quiet_time_does_not():
     one = Beat(NOW)
-    assert one.patience(NOW) == 0
+    assert one.may_wait(NOW) == 0
     one.told(NOW, 0.004)
-    assert one.patience(NOW + 0.99 * LIVELY * 0.004) == PATIENCE * 0.004
-    assert one.patience(NOW + 1.01 * LIVELY * 0.004) == 0
+    assert one.may_wait(NOW + 0.99 * LIVELY * 0.004) == SENDS * 0.004
+    assert one.may_wait(NOW + 1.01 * LIVELY * 0.004) == 0
     one.told(NOW, 9)
-    assert one.patience(NOW) == MOST_PATIENCE
+    assert one.may_wait(NOW) == MOST_WAIT
 
 
 def rounds(seconds, said_meanwhile):
