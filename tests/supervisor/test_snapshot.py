@@ -28,7 +28,7 @@ NOT_STORED = {
     "Entering": {"_post", "_members", "_accounts", "_rooms", "_gate", "_questions", "_store", "_numbers", "on_enter"},
     "Sessions": {"_post", "_members", "_accounts", "_claims", "_rooms", "_gate", "_entering", "_store", "_numbers"},
     "DirectMessages": {"_post", "_members", "_accounts", "_store", "_numbers", "_sessions", "_gate"},
-    "People": {"_post", "_members", "_accounts", "_rooms", "_gate", "_numbers"},
+    "People": {"on_account", "_post", "_members", "_accounts", "_rooms", "_gate", "_numbers"},
     "Presence": {"_post", "_members", "_rooms", "_gate", "_people", "_watchers"},
     "Metadata": {"_post", "_members", "_accounts", "_rooms", "_gate", "_people", "_entering", "_store"},
     "Census": {"most", "_post"},
