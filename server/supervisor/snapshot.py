@@ -147,7 +147,7 @@ def _write(parts, reader, writer):
     try:
         os.close(reader)
         signal.set_wakeup_fd(-1)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
             signal.signal(number, signal.SIG_IGN)  # they are for the hub
         with open(writer, "wb") as file:
             file.write(taken(parts))

@@ -25,7 +25,9 @@ BACK_OFF, LONGEST_BACK_OFF = 0.1, 30.0  # seconds of that delay, which doubles w
 
 _REASONS = {"does not answer": STUCK, "is too far behind": BEHIND}  # as `Hub.failed` has it
 
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
+# By these other servers are told to open their logs again, and the like. Unheeded they would end a process at once.
+MEANINGLESS_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2)
 
 log = logging.getLogger(__name__)
 
@@ -213,7 +215,7 @@ class Supervisor:
             os.set_blocking(end, False)
         self._hub.selector.register(self._wakeup, selectors.EVENT_READ)
         signal.set_wakeup_fd(self._wake)
-        for number in (*STOP_SIGNALS, signal.SIGHUP, signal.SIGCHLD):
+        for number in (*STOP_SIGNALS, signal.SIGHUP, *MEANINGLESS_SIGNALS, signal.SIGCHLD):
             signal.signal(number, lambda number, frame: self._signals.append(number))
 
     def _handle_signals(self):
@@ -227,6 +229,9 @@ class Supervisor:
                 self._configure()
             elif number in STOP_SIGNALS:
                 self._request_stop(number)
+            elif number in MEANINGLESS_SIGNALS:
+                log.warning("%(signal)s means nothing to this server; its log goes to stderr, and it has no other files"
+                            " to open again", {"signal": signal.Signals(number).name})
 
     def _request_stop(self, number):
         now = time.monotonic()
@@ -291,7 +296,7 @@ class Supervisor:
         down, up: the `Queue`s from the hub and to it.
         """
         signal.set_wakeup_fd(-1)
-        for ours in (*STOP_SIGNALS, signal.SIGHUP):
+        for ours in (*STOP_SIGNALS, signal.SIGHUP, *MEANINGLESS_SIGNALS):
             signal.signal(ours, signal.SIG_IGN)  # a terminal sends them to all processes; only the parent acts on them
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.close(self._wakeup)

@@ -38,7 +38,7 @@ def test_the_start_is_said_in_the_documents_words(start):
     assert server.stdout[2:] == [shared, "[SERVER] Waiting for connections..."]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGQUIT])
 def test_a_signal_stops_everything_in_order(start, join, number):
     server = start(workers=2)
     inside = [join(server.worker_address(slot), "user-%d" % slot) for slot in (0, 1)]
@@ -51,6 +51,17 @@ def test_a_signal_stops_everything_in_order(start, join, number):
     assert server.stop() == 0
     assert server.stdout[-2:] == ["[SERVER] Shutting down...", "[SERVER] Server stopped."]
     assert not any(is_running(pid) for pid in family)
+
+
+def test_a_signal_that_means_something_to_other_servers_only_ends_nothing(start, join):
+    server = start(workers=1)
+    ann, bob = join(server.address(), "ann"), join(server.address(), "bob")
+    for number in (signal.SIGUSR1, signal.SIGUSR2):
+        os.killpg(server.pid, number)
+        wait_until(lambda: number.name + " means nothing" in server.stderr_text() or server.exit_code is not None)
+        ann.say("MSG %s" % number.name)
+        bob.expect("MSG ann " + number.name)
+    assert "is gone" not in server.stderr_text()
 
 
 def test_an_interrupt_from_the_keyboard_goes_to_the_whole_group_and_does_no_harm(start, join):
