@@ -2,10 +2,10 @@
 # fetch-event-source takes a server's keep-alives for messages, and never gets past the first one.
 #
 # A line that begins with a colon is a comment, and the empty line behind it dispatches nothing as there is no data
-# (HTML Standard, 9.2.6); the standard itself advises servers to send one every 15 seconds (9.2.7). @microsoft/
-# fetch-event-source calls `onmessage` for it all the same, with empty data. If that does what most do, JSON.parse(), the
-# error ends the connection, and it comes back, to the same end: of a stream that begins with a comment its user hears
-# nothing at all. eventsource-parser and launchdarkly-eventsource dispatch the messages alone.
+# (HTML Standard, 9.2.6); the standard itself advises servers to send one every 15 seconds (9.2.7). For fetch-event-source
+# it is a message with empty data all the same. If `onmessage` does what most do, JSON.parse(), the error ends the
+# connection, and it comes back, to the same end: of a stream that begins with a comment its user hears nothing at all.
+# eventsource-parser and launchdarkly-eventsource dispatch the messages alone.
 # Seen with the npm packages @microsoft/fetch-event-source 2.0.1, eventsource-parser 3.0.6 and launchdarkly-eventsource
 # 2.2.0.
 # Pages that take it for its headers and its POST: pass over messages without data.
