@@ -28,7 +28,11 @@ def backup(arguments):
     file = os.path.abspath(arguments.file)
     path = socket_of(arguments)
     try:
-        answer = ask(path, "backup", file=os.fsencode(file).decode("utf-8", "replace"))
+        written = os.fsencode(file).decode()
+    except UnicodeDecodeError:
+        raise Failure("%r is not UTF-8; choose another name for the copy" % arguments.file) from None
+    try:
+        answer = ask(path, "backup", file=written)
     except NoServer as error:
         if arguments.socket or storage_of(arguments) is None:
             raise no_server(arguments, error) from None

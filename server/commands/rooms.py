@@ -1,11 +1,15 @@
 """Keeping order: who is here, and in which rooms (who, rooms, kick, ban, mute, drop, say)."""
 import json
+import re
 
+from parley.server.chat.origins import network_of
 from parley.server.commands.accounts import account_name
 from parley.server.commands.printing import print_line, print_table
 from parley.server.commands.reaching import Failure, asker, pages
 from parley.server.supervisor.control import LONGEST_REQUEST
 
+# Dotted digits, or hexadecimal ones with colons, and perhaps how many bits of it count.
+_LIKE_AN_ADDRESS = re.compile(r"([0-9]+(\.[0-9]+){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)(/.*)?")
 LONGEST_SAID = LONGEST_REQUEST - 100  # bytes of JSON
 DONE = {"kick": "%s is kicked out of %s", "ban": "%s is banned from %s", "unban": "%s is banned from %s no more",
          "mute": "%s is muted in %s", "unmute": "%s is muted in %s no more"}
@@ -31,10 +35,18 @@ def manage(arguments):
     about = account_name(arguments.name)
     if not about:
         raise Failure("%r is nobody's name" % arguments.name)
+    if arguments.command == "ban" and arguments.room == "#lobby":
+        _check_address(about)
     why = _text(getattr(arguments, "why", []))
     with asker(arguments, needs_server=arguments.command == "kick") as ask_server:
         ask_server("manage", room=arguments.room, act=arguments.command, about=about, text=why)
     print_line(DONE[arguments.command] % (about, "the lobby" if arguments.room == "#lobby" else arguments.room))
+
+
+def _check_address(about):
+    """Failure if this is meant for an address, and would only ban somebody who is called so."""
+    if network_of(about) is None and _LIKE_AN_ADDRESS.fullmatch(about):
+        raise Failure("%s is no address and no network; somebody who is called so is banned by a pattern" % about)
 
 
 def drop(arguments):
