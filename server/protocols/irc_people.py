@@ -1,6 +1,6 @@
 """IRC's commands about people, and about the server. See `irc_rooms`."""
 import functools
-from typing import Any, List, Optional, Sequence, Set
+from typing import Any, List, NamedTuple, Optional, Sequence, Set
 
 from parley import __version__
 from parley.server.protocols import events, irc_metadata
@@ -46,76 +46,94 @@ def who(client: Any, params: List[bytes]) -> Commands:
         fields, comma, given = params[1].partition(b"%")[2].partition(b",")
         token = given[:3] if comma and given.isdigit() else b"0"
         fields = bytes(field for field in _WHOX if field in fields)
+    reply = _WhoReply(target, fields, token)
     if is_room(target):
-        return [Labelled(functools.partial(_who_in_room, target, fields, token), events.Look(target))]
-    return _who_by_mask(target, fields, token)
+        return [Labelled(functools.partial(_who_in_room, reply), events.Look(target))]
+    return _WhoByMask(reply).commands()
 
 
-def _who_in_room(target: bytes, fields: bytes, token: bytes, client: Any, answer: Any) -> None:
+class _WhoReply(NamedTuple):
+    """How a WHO is answered. target: as it was sent. fields: of WHOX, in the order of _WHOX; empty for a plain WHO."""
+
+    target: bytes
+    fields: bytes
+    token: bytes
+
+    def tell(self, client: Any, name: bytes, room: bytes = b"*", prefix: bytes = b"") -> None:
+        """352, or 354, for one user. prefix: that of a member of the room."""
+        known, shown_as = client.known, nick(name)
+        person = known.people.get(name, _NOBODY)
+        flags = b"%b%b%b%b" % (
+            b"H" if person.away is None else b"G", b"*" if b"o" in person.flags else b"", prefix,
+            b"B" if b"B" in person.flags else b"")
+        real_name = real_name_of(known, name)
+        if not self.fields:
+            client.numeric(b"352", room, user_of(known, name), HOST, client.server, shown_as, flags,
+                           text=b"0 " + real_name)
+            return
+        account = account_of(known, name)
+        values = {b"t": self.token, b"c": room, b"u": user_of(known, name), b"i": b"255.255.255.255", b"h": HOST,
+                  b"s": client.server, b"n": shown_as, b"f": flags, b"d": b"0", b"l": b"0",
+                  b"a": nick(account) if account else b"0", b"o": b"n/a"}
+        wanted = [self.fields[at:at + 1] for at in range(len(self.fields))]
+        client.numeric(b"354", *[values[field] for field in wanted if field != b"r"],
+                       text=real_name if b"r" in wanted else None)
+
+    def end(self, client: Any, answer: Any = None) -> None:
+        """315."""
+        client.numeric(b"315", middle(self.target), text=b"End of WHO list")
+
+
+def _who_in_room(reply: _WhoReply, client: Any, answer: Any) -> None:
     if isinstance(answer, events.Looked):
         prefix = prefixes_of(client, answer)
         for name, role in answer.members:
-            _tell_one(client, fields, token, shown(answer.room), name, prefix(name, role))
-    client.numeric(b"315", middle(target), text=b"End of WHO list")
+            reply.tell(client, name, shown(answer.room), prefix(name, role))
+    reply.end(client)
 
 
-def _who_by_mask(target: bytes, fields: bytes, token: bytes) -> Commands:
-    """A pattern finds a user with the mode `i` only if the client is in a room with that user."""
-    wanted = b"*" if target in (b"", b"0") else target
-    name_wanted, is_exact = name_of(wanted), b"*" not in wanted and b"?" not in wanted
-    fits = mask_matcher(wanted)
-    hidden: Set[bytes] = set()
-    rooms = [LOBBY]
+class _WhoByMask:
+    """A WHO for a mask. It finds a user with the mode `i` only in the client's own rooms; these are asked for last."""
 
-    def present(client: Any, answer: Any) -> None:
+    def __init__(self, reply: _WhoReply) -> None:
+        self._reply = reply
+        wanted = b"*" if reply.target in (b"", b"0") else reply.target
+        self._name, self._fits = name_of(wanted), mask_matcher(wanted)
+        self._is_exact = b"*" not in wanted and b"?" not in wanted
+        self._hidden: Set[bytes] = set()  # users with the mode `i` who have not been found in a room yet
+        self._rooms = [LOBBY]
+
+    def commands(self) -> Sequence[Any]:
+        return [Labelled(self._present, events.Who()), then(self._look_for_hidden)]
+
+    def _present(self, client: Any, answer: Any) -> None:
         for name in answer.names if isinstance(answer, events.Present) else ():
-            if name == name_wanted or fits(nick(name)):
+            if name == self._name or self._fits(nick(name)):
                 flags = client.known.people.get(name, _NOBODY).flags
-                if b"i" in flags and name != client.name and not is_exact:
-                    hidden.add(name)
+                if b"i" in flags and name != client.name and not self._is_exact:
+                    self._hidden.add(name)
                 else:
-                    _tell_one(client, fields, token, b"*", name, b"")
-        if not hidden:
-            end(client)
+                    self._reply.tell(client, name)
+        if not self._hidden:
+            self._reply.end(client)
 
-    def listed(client: Any, answer: Any) -> None:
-        rooms.extend([room for room, _, _, _ in getattr(answer, "rooms", ())])
+    def _look_for_hidden(self) -> Sequence[Any]:
+        if not self._hidden:
+            return ()
+        return [Labelled(self._listed, events.Rooms(None)), then(self._look), Labelled(
+            self._reply.end, events.TimingMark())]
 
-    def looked(client: Any, answer: Any) -> None:
+    def _listed(self, client: Any, answer: Any) -> None:
+        self._rooms.extend([room for room, _, _, _ in getattr(answer, "rooms", ())])
+
+    def _look(self) -> Sequence[Any]:
+        return [Labelled(self._looked, events.Look(room)) for room in self._rooms]
+
+    def _looked(self, client: Any, answer: Any) -> None:
         for name, _ in answer.members if isinstance(answer, events.Looked) and answer.inside else ():
-            if name in hidden:
-                hidden.remove(name)
-                _tell_one(client, fields, token, b"*", name, b"")
-
-    def end(client: Any, answer: Any = None) -> None:
-        client.numeric(b"315", middle(target) if target else b"*", text=b"End of WHO list")
-
-    def look_around() -> Sequence[Any]:
-        return [Labelled(listed, events.Rooms(None)), then(look), Labelled(end, events.TimingMark())] if hidden else ()
-
-    def look() -> Sequence[Any]:
-        return [Labelled(looked, events.Look(room)) for room in rooms]
-
-    return [Labelled(present, events.Who()), then(look_around)]
-
-
-def _tell_one(client: Any, fields: bytes, token: bytes, room: bytes, name: bytes, prefix: bytes) -> None:
-    known, shown_as = client.known, nick(name)
-    person = known.people.get(name, _NOBODY)
-    flags = b"%b%b%b%b" % (
-        b"H" if person.away is None else b"G", b"*" if b"o" in person.flags else b"", prefix,
-        b"B" if b"B" in person.flags else b"")
-    real_name = real_name_of(known, name)
-    if not fields:
-        client.numeric(b"352", room, user_of(known, name), HOST, client.server, shown_as, flags,
-                       text=b"0 " + real_name)
-        return
-    account = account_of(known, name)
-    values = {b"t": token, b"c": room, b"u": user_of(known, name), b"i": b"255.255.255.255", b"h": HOST,
-              b"s": client.server, b"n": shown_as, b"f": flags, b"d": b"0", b"l": b"0",
-              b"a": nick(account) if account else b"0", b"o": b"n/a"}
-    told = [values[fields[at:at + 1]] for at in range(len(fields)) if fields[at:at + 1] != b"r"]
-    client.numeric(b"354", *told, text=real_name if b"r" in fields else None)
+            if name in self._hidden:
+                self._hidden.remove(name)
+                self._reply.tell(client, name)
 
 
 # ---- WHOIS and the like
