@@ -34,14 +34,14 @@ class Registered:
     operators: what they ask, see `server.chat.operators.Operators`.
     """
 
-    def __init__(self, post, accounts, door, patience, store, clock):
+    def __init__(self, post, accounts, door, throttle, store, clock):
         post.register = self
         self.all_accounts = accounts
         self.order = accounts.order = AtHand(self._deliver, clock)
         self.numbers = Numbers(store)
         asked = Asked(self.order)
         post.reply = asked.reply
-        self.whole = Register(post, accounts, door, patience, store, self.numbers)
+        self.whole = Register(post, accounts, door, throttle, store, self.numbers)
         self.at_once, self.in_order = self.whole.tables(Elsewhere())
         self._submit = asked.submit
         self.operators = Operators(self.whole, accounts, store, asked.submit)

@@ -13,9 +13,9 @@ CHECKED = ["-m", "parley.client", "-m", "parley.server.chat"]
 for _package in ("http", "ipc", "order", "protocols", "storage"):
     CHECKED += ["-p", "parley.server." + _package]
 for _module in (
-        "accounts", "aliases", "census", "claims", "contract", "direct", "enrollment", "entering", "gate", "members",
-        "moderation", "names", "operators", "origins", "patience", "patterns", "prover", "questions", "register",
-        "room_questions", "rooms", "sizes"):
+        "accounts", "aliases", "census", "claims", "contract", "direct", "enrollment", "entering", "gate",
+        "login_throttle", "members", "moderation", "names", "operators", "origins", "patterns", "prover", "questions",
+        "register", "room_questions", "rooms", "sizes"):
     CHECKED += ["-m", "parley.server.chat." + _module]
 for _module in ("address", "chat", "events", "files", "following", "opening", "position", "protocol", "reactions",
                 "requests", "rooms", "typed"):

@@ -5,9 +5,9 @@ from parley.server.chat.accounts import MOST_ACCOUNTS, Accounts, Box
 from parley.server.chat.claims import Claims
 from parley.server.chat.contract import Post
 from parley.server.chat.gate import Gate
+from parley.server.chat.login_throttle import LoginThrottle
 from parley.server.chat.members import Members, holder_of, split
 from parley.server.chat.names import claims
-from parley.server.chat.patience import Patience
 from parley.server.ipc.messages import Proven, ToWorker
 from parley.server.protocols.events import Reason
 
@@ -20,13 +20,13 @@ class Enrollment:
     """
 
     def __init__(
-            self, post: Post, members: Members, accounts: Accounts, claims: Claims, patience: Patience,
+            self, post: Post, members: Members, accounts: Accounts, claims: Claims, throttle: LoginThrottle,
             gate: Gate) -> None:
         self._post = post
         self._members = members
         self._accounts = accounts
         self._claims = claims
-        self._patience = patience
+        self._login_throttle = throttle
         self._gate = gate
         claims.deciders["open_account"] = self.open_account
         self.on_close: List[Callable[[bytes], None]] = []
@@ -59,7 +59,7 @@ class Enrollment:
             self._post.change()
             if holder not in self._members:
                 self._members.reserve(holder, name, occupied, host)
-            self._patience.opened(host, name)
+            self._login_throttle.opened(host, name)
             self._accounts.open(name, occupied, secret, holder)
 
     def _why_not(self, holder: int, name: bytes, host: str) -> Optional[str]:
@@ -72,7 +72,7 @@ class Enrollment:
             return Reason.NAME_TAKEN
         if len(self._accounts.accounts) >= MOST_ACCOUNTS:
             return Reason.TOO_MANY_ACCOUNTS
-        if not self._patience.may_open(host):
+        if not self._login_throttle.may_open(host):
             self._post.report(host, name, Reason.TOO_MANY_ACCOUNTS)
             return Reason.TOO_MANY_ACCOUNTS
         return None
@@ -87,7 +87,7 @@ class Enrollment:
             for follow in self.on_open:
                 follow(name)
         else:
-            self._patience.closed(name)
+            self._login_throttle.closed(name)
         host = self._members.give_back(asker)
         if token:
             self._answer(token, stored)
@@ -177,7 +177,7 @@ class Enrollment:
         self._post.change()
         gone = self._accounts.settle_closed(name, serial, stored)
         if gone:
-            self._patience.closed(name)
+            self._login_throttle.closed(name)
             self._post.everyone(ToWorker.AccountClosed(name))
             for follow in self.on_close:
                 follow(name)

@@ -19,10 +19,10 @@ from typing import (
 )
 
 from parley.server.chat.accounts import Accounts
+from parley.server.chat.login_throttle import LoginThrottle
 from parley.server.chat.members import Members
 from parley.server.chat.names import InvalidName, claims, room_and_claims
 from parley.server.chat.origins import Origin, origin
-from parley.server.chat.patience import Patience
 from parley.server.chat.room import LOBBY_NAME
 from parley.server.chat.rooms import (
     COUNTS,
@@ -107,13 +107,13 @@ class Gate:
     operators: the names that may do all of it in every room, as long as they are those of accounts with passwords.
     limits: {name: number}, see LIMITS.
     now: gives milliseconds since the epoch, those of the entry.
-    keys: the `Patience` for wrong keys of rooms; it has the same clock.
+    keys: the `LoginThrottle` for wrong keys of rooms; it has the same clock.
     opered: {holder: account} of those who have given the password of an operator's account to act as one.
     user_of: a function that returns the user name that the holder's client has sent, or nothing.
     """
 
     def __init__(self, members: Members, accounts: Accounts, rooms: Rooms, now: Callable[[], int],
-                 keys: Patience) -> None:
+                 keys: LoginThrottle) -> None:
         self.operators: FrozenSet[bytes] = frozenset()
         self.limits: Mapping[str, int] = LIMITS
         self.opered: Dict[int, bytes] = {}

@@ -13,11 +13,11 @@ from parley.server.chat.direct import DirectMessages
 from parley.server.chat.enrollment import Enrollment
 from parley.server.chat.entering import Entering
 from parley.server.chat.gate import Gate
+from parley.server.chat.login_throttle import LoginThrottle
 from parley.server.chat.members import Members
 from parley.server.chat.metadata import Metadata
 from parley.server.chat.moderation import Moderation
 from parley.server.chat.past import Past
-from parley.server.chat.patience import Patience
 from parley.server.chat.people import People
 from parley.server.chat.presence import Presence
 from parley.server.chat.prover import Prover
@@ -39,16 +39,16 @@ class Register:
     accounts: those whose `order` is set already.
     """
 
-    def __init__(self, post: Post, accounts: Accounts, door: Passwords, patience: Patience, store: AskedStore,
+    def __init__(self, post: Post, accounts: Accounts, door: Passwords, throttle: LoginThrottle, store: AskedStore,
                  numbers: Numbers) -> None:
         self._accounts = accounts
         self.post = post
         self.members = Members(accounts)
         self.rooms = Rooms()
         self.gate = Gate(self.members, accounts, self.rooms, lambda: accounts.order.now,
-                         patience.for_others(lambda: accounts.order.now / 1000))
+                         throttle.for_others(lambda: accounts.order.now / 1000))
         self.claims = Claims(post, self.members, accounts, self.gate)
-        self.enrollment = Enrollment(post, self.members, accounts, self.claims, patience, self.gate)
+        self.enrollment = Enrollment(post, self.members, accounts, self.claims, throttle, self.gate)
         self.questions = Questions(post, self.members, store, numbers)
         self.room_questions = RoomQuestions(
             post, self.members, self.rooms, self.gate, lambda: accounts.order.now)

@@ -66,15 +66,15 @@ class Rejoin(Exception):
         self.reason = reason
 
 
-class SharedPatience:
+class SharedLoginThrottle:
     """Reports wrong and right passwords to all nodes."""
 
-    def __init__(self, patience, tell):
-        self.wait = patience.wait
+    def __init__(self, throttle, tell):
+        self.wait = throttle.wait
         self._tell = tell
 
     def failed(self, host, name):
-        """See `parley.server.chat.patience.Patience`."""
+        """See `parley.server.chat.login_throttle.LoginThrottle`."""
         self._tell(Shared.WrongPassword(host, name))
 
     def succeeded(self, host, name):
@@ -125,7 +125,7 @@ class ClusterHub(Hub):
         self._next_beat = 0.0
         super().__init__(*arguments)
         self.engine = Engine(place, self._order, self)
-        self._patience = self.register.enrollment._patience
+        self._login_throttle = self.register.enrollment._login_throttle
         self._of_nodes = handlers(Shared, self)
         self._rearrange()
         self.reply = self._reply_here
@@ -156,11 +156,11 @@ class ClusterHub(Hub):
     def _make_order(self):
         return Replicated(self._deliver, self._refuse)
 
-    def _patient_clock(self):
+    def _throttle_clock(self):
         return lambda: self._order.now / 1000
 
-    def _heeded(self, patience):
-        return SharedPatience(patience, self._tell_nodes)
+    def _heeded(self, throttle):
+        return SharedLoginThrottle(throttle, self._tell_nodes)
 
     @property
     def aides(self):
@@ -449,11 +449,11 @@ class ClusterHub(Hub):
 
     def wrong_password(self, node, host, name):
         """A password was wrong."""
-        self._patience.failed(host, name)
+        self._login_throttle.failed(host, name)
 
     def right_password(self, node, host, name):
         """A password was right."""
-        self._patience.succeeded(host, name)
+        self._login_throttle.succeeded(host, name)
 
     def snapshot(self, node, place):
         """There is a snapshot."""

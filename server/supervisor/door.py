@@ -3,8 +3,8 @@ import collections
 import logging
 
 from parley.server.chat.contract import Passwords
+from parley.server.chat.login_throttle import LONGEST_WAIT
 from parley.server.chat.origins import origin
-from parley.server.chat.patience import LONGEST_WAIT
 from parley.server.protocols.events import Reason
 from parley.server.supervisor.hashing import checked_proof, scram_of
 
@@ -38,14 +38,14 @@ class Door(Passwords):
 
     Results are told by then(trouble, secret): trouble is a Reason, or None.
 
-    secrets: see `server.supervisor.hashing.Verifier`. patience: `server.chat.patience.Patience`.
+    secrets: see `server.supervisor.hashing.Verifier`. throttle: `server.chat.login_throttle.LoginThrottle`.
     clock: gives monotonic seconds.
     """
 
-    def __init__(self, secrets, patience, clock):
+    def __init__(self, secrets, throttle, clock):
         self.refusals = collections.Counter()  # by reason
         self._secrets = secrets
-        self._patience = patience
+        self._login_throttle = throttle
         self._clock = clock
         self._jobs = {}  # holder -> Job: all there are
         self._lines = collections.OrderedDict()  # address -> its jobs that may begin; the first address is next
@@ -121,13 +121,13 @@ class Door(Passwords):
         elif wait > LONGEST_WAIT or len(self._delayed) == MOST_WAITING or self._closed:
             self._refuse(job)
         else:
-            self._patience.failed(job.host, job.name)  # until it proves right, so that the next one waits longer
+            self._login_throttle.failed(job.host, job.name)  # until it proves right, so that the next one waits longer
             job.due = self._clock() + wait
             self._delayed.append(job)
             self._delayed.sort(key=lambda job: job.due)
 
     def _wait(self, job):
-        return self._patience.wait(job.host, job.name) if job.name and job.due is None else 0.0
+        return self._login_throttle.wait(job.host, job.name) if job.name and job.due is None else 0.0
 
     def _line_up(self, job):
         line = self._lines.get(job.origin, ())
@@ -164,9 +164,9 @@ class Door(Passwords):
         if trouble:
             self.report(job.host, job.name, trouble)
         if job.name and not trouble:
-            self._patience.succeeded(job.host, job.name)
+            self._login_throttle.succeeded(job.host, job.name)
         elif trouble == Reason.WRONG_PASSWORD and job.due is None:
-            self._patience.failed(job.host, job.name)
+            self._login_throttle.failed(job.host, job.name)
         job.then(trouble, secret)
         self._begin()
 

@@ -13,9 +13,9 @@ import time
 
 from parley.server.chat.census import Census
 from parley.server.chat.contract import Post
+from parley.server.chat.login_throttle import LoginThrottle
 from parley.server.chat.members import split
 from parley.server.chat.operators import Asked, Operators
-from parley.server.chat.patience import Patience
 from parley.server.chat.register import Register
 from parley.server.ipc.messages import Noticed, ToHub, ToWorker, entry, messages, packed
 from parley.server.ipc.queues import CONTROL, HEAD, KIND_AT, NOT_AWAITED, called, place, placed, unplaced, words
@@ -84,7 +84,7 @@ class Hub(Post):
 
     pacing: the delay that saving a round is worth, in seconds (see `server.worker.beat`); 0 if talk never waits.
     accounts: `server.chat.accounts.Accounts`. store: `server.storage.journal.Journal`, or InProcess.
-    failed_logins_per_minute, accounts_per_address: see `server.chat.patience.Patience`.
+    failed_logins_per_minute, accounts_per_address: see `server.chat.login_throttle.LoginThrottle`.
 
     aides: {slot: the hub's end of a helper process}. first_worker: the least number of a worker.
     may_serve: may workers be started? has_served: has this server served before, with another hub?
@@ -106,10 +106,10 @@ class Hub(Post):
         self.census = Census(self)
         self.store = store
         self._order = accounts.order = self._make_order()
-        patience = Patience(failed_logins_per_minute, accounts_per_address, self._patient_clock())
-        self.door = Door(self.verifier, self._heeded(patience), time.monotonic)
+        throttle = LoginThrottle(failed_logins_per_minute, accounts_per_address, self._throttle_clock())
+        self.door = Door(self.verifier, self._heeded(throttle), time.monotonic)
         self._numbers = Numbers(store)
-        self.register = Register(self, accounts, self.door, patience, store, self._numbers)
+        self.register = Register(self, accounts, self.door, throttle, store, self._numbers)
         self._at_once, self._in_order = self.register.tables(self.census, self)
         self.slot_of = lambda worker: worker  # as the log and `status` call a worker
         self.figures = Figures()
@@ -135,13 +135,13 @@ class Hub(Post):
     def _make_order(self):
         return AtHand(self._deliver, time.time)
 
-    def _patient_clock(self):
+    def _throttle_clock(self):
         """The clock, in seconds, by which wrong passwords are forgotten."""
         return time.monotonic
 
-    def _heeded(self, patience):
+    def _heeded(self, throttle):
         """What is told of passwords, and asked before one is tried."""
-        return patience
+        return throttle
 
     @property
     def aides(self):

@@ -3,9 +3,9 @@ import time
 
 from parley.server.chat.accounts import Account, Accounts
 from parley.server.chat.contract import Passwords, Post
+from parley.server.chat.login_throttle import LoginThrottle
 from parley.server.chat.names import claims
 from parley.server.chat.operators import Asked, Operators
-from parley.server.chat.patience import Patience
 from parley.server.chat.register import Register
 from parley.server.order.at_hand import AtHand
 from parley.server.order.numbers import Numbers
@@ -27,7 +27,7 @@ class Offline(Post):
             accounts.know(name, Account(claims(name), secret))
         self._order = accounts.order = AtHand(self._deliver, time.time)
         self._register = register = Register(
-            self, accounts, Passwords(), Patience(0, 0, time.monotonic), store, Numbers(store))
+            self, accounts, Passwords(), LoginThrottle(0, 0, time.monotonic), store, Numbers(store))
         register.restore(rooms, database.sessions(), database.metadata())
         register.gate.limits, register.gate.operators = limits, operators
         asked = Asked(self._order)

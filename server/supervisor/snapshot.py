@@ -10,7 +10,7 @@ import logging
 import os
 import signal
 
-from parley.server.chat import accounts, patience, rooms, sessions
+from parley.server.chat import accounts, login_throttle, rooms, sessions
 from parley.server.chat.room import LOBBY
 from parley.server.ipc import messages
 from parley.server.ipc.codec import Malformed, dumps, loads
@@ -39,7 +39,7 @@ KINDS = {
 _NAMES = {kind: name for name, (kind, _, _) in KINDS.items()}
 _TUPLES = {"%s.%s" % (direction.__name__, kind.__name__): kind
            for direction in (messages.ToHub, messages.Proven) for kind in messages.messages(direction).values()}
-_TUPLES["_Failures"] = patience._Failures
+_TUPLES["_Failures"] = login_throttle._Failures
 _TUPLES["Person"] = events.Person
 _NAMES_OF_TUPLES = {kind: name for name, kind in _TUPLES.items()}
 
@@ -59,7 +59,7 @@ def parts(register, all_accounts, census, store, numbers, node):
         (register.rooms._occupied, occupied),
         (register.gate, ("opered", "_kicked", "_paid_until")),
         (register.gate._keys, ("_addresses", "_accounts", "_opened", "_openers")),
-        (register.enrollment._patience, ("_addresses", "_accounts", "_opened", "_openers")),
+        (register.enrollment._login_throttle, ("_addresses", "_accounts", "_opened", "_openers")),
         (register.claims, ("_probing", "_guests")),
         (register.questions, ("_locating",)),
         (register.entering, ("told_of_newcomers", "_tidied_at", "_opening")),

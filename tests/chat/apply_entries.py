@@ -17,9 +17,9 @@ from registered import Door, Registered  # noqa: E402
 
 from parley.server.chat import contract  # noqa: E402
 from parley.server.chat.accounts import Accounts  # noqa: E402
+from parley.server.chat.login_throttle import LoginThrottle  # noqa: E402
 from parley.server.chat.members import holder_of, split  # noqa: E402
 from parley.server.chat.names import claims  # noqa: E402
-from parley.server.chat.patience import Patience  # noqa: E402
 from parley.server.chat.rooms import OP, Room  # noqa: E402
 from parley.server.ipc.messages import ToWorker, name_of  # noqa: E402
 from parley.server.ipc.queues import AWAITED, BETWEEN, TALK, record, talk  # noqa: E402
@@ -117,8 +117,8 @@ class Run:
         store = InProcess(Store(lambda: self.now))
         store.reserved = 1 << 40
         self.accounts = Accounts(store, keep_days=KEEP_DAYS)
-        patience = Patience(0, 40, lambda: 0.0)
-        self.register = Registered(self.post, self.accounts, Door(), patience, store, lambda: self.now)
+        throttle = LoginThrottle(0, 40, lambda: 0.0)
+        self.register = Registered(self.post, self.accounts, Door(), throttle, store, lambda: self.now)
         self.register.whole.gate.operators, self.register.whole.gate.limits = frozenset(OPERATORS), LIMITS
         self.rooms = self.register.whole.rooms
 

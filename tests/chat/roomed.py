@@ -5,9 +5,9 @@ from registered import Door, Registered
 from parley.server.chat import contract
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.gate import LIMITS
+from parley.server.chat.login_throttle import LoginThrottle
 from parley.server.chat.members import holder_of
 from parley.server.chat.names import claims
-from parley.server.chat.patience import Patience
 from parley.server.ipc.messages import ReadStore, ToStore, ToWorker
 from parley.server.ipc.queues import HEAD, record, said, talk
 
@@ -123,7 +123,7 @@ class Roomed:
         self.store, self.post = Store(), Post()
         self.accounts = Accounts(self.store)
         self.register = Registered(
-            self.post, self.accounts, Door(), Patience(failures, 1000, lambda: 0.0), self.store, lambda: self.now)
+            self.post, self.accounts, Door(), LoginThrottle(failures, 1000, lambda: 0.0), self.store, lambda: self.now)
         whole = self.register.whole
         self.rooms, self.gate, self.members = whole.rooms, whole.gate, whole.members
         self.entering, self.room_questions, self.moderation = whole.entering, whole.room_questions, whole.moderation

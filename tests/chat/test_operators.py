@@ -5,8 +5,8 @@ from roomed import BEGIN, HOST, Roomed
 
 from parley.server.chat import operators as operators_module
 from parley.server.chat.accounts import Accounts
+from parley.server.chat.login_throttle import LoginThrottle
 from parley.server.chat.names import claims
-from parley.server.chat.patience import Patience
 from parley.server.protocols.events import Reason
 
 NOW = 1600000000
@@ -27,13 +27,13 @@ def memory(store):
 
 
 @pytest.fixture
-def patience():
-    return Patience(3, 1, lambda: 0.0)
+def throttle():
+    return LoginThrottle(3, 1, lambda: 0.0)
 
 
 @pytest.fixture
-def register(post, memory, patience, store):
-    return Registered(post, memory, Door(), patience, store, lambda: NOW)
+def register(post, memory, throttle, store):
+    return Registered(post, memory, Door(), throttle, store, lambda: NOW)
 
 
 @pytest.fixture
@@ -119,11 +119,11 @@ def test_the_visitor_of_an_account_made_anew_meanwhile_stays(ask, register, post
         ("joined", 1, 5, b"nobody"), ("account_closed", b"zoe"), ("account_opened", b"zoe"), ("joined", 2, 7, b"zoe")]
 
 
-def test_who_had_too_many_accounts_may_make_another_once_one_is_deleted(ask, register, patience, memory):
+def test_who_had_too_many_accounts_may_make_another_once_one_is_deleted(ask, register, throttle, memory):
     register.create(1, 5, b"zoe", tuple(claims(b"zoe")), None, ADDRESS)
-    assert not patience.may_open(ADDRESS)
+    assert not throttle.may_open(ADDRESS)
     ask("delete", name="zoe")
-    assert patience.may_open(ADDRESS)
+    assert throttle.may_open(ADDRESS)
 
 
 @pytest.mark.parametrize("name", ODD, ids=lambda name: repr(name)[:20])

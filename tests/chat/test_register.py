@@ -8,8 +8,8 @@ from parley.server.chat import accounts as accounts_module
 from parley.server.chat import enrollment as enrollment_module
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.aliases import Aliases
+from parley.server.chat.login_throttle import LoginThrottle
 from parley.server.chat.names import Occupied, claims
-from parley.server.chat.patience import Patience
 from parley.server.chat.room import LOBBY
 from parley.server.ipc.messages import ToWorker
 from parley.server.ipc.queues import placed, record, talk
@@ -107,13 +107,13 @@ def door():
 
 @pytest.fixture
 
-def patience():
-    return Patience(3, 2, lambda: 0.0)
+def throttle():
+    return LoginThrottle(3, 2, lambda: 0.0)
 
 
 @pytest.fixture
-def register(post, memory, door, patience, store):
-    return Registered(post, memory, door, patience, store, lambda: NOW)
+def register(post, memory, door, throttle, store):
+    return Registered(post, memory, door, throttle, store, lambda: NOW)
 
 
 @pytest.fixture
@@ -273,7 +273,7 @@ def state_of(register):
             for name, value in vars(getattr(register.whole, part)).items()}
 
 
-def test_nothing_is_remembered_of_the_names_of_those_who_have_gone(register, memory, patience, door):
+def test_nothing_is_remembered_of_the_names_of_those_who_have_gone(register, memory, throttle, door):
     before = state_of(register)
     for _ in range(3):
         for number, name in enumerate([*TWINS, LONG, b"ann", b"lan", b"guest"]):
@@ -998,9 +998,9 @@ def test_who_fills_boxes_under_ever_other_names_leaves_room_for_others(register,
         assert post.drain() == [("worker", 2, "confirmed", 9)]
 
 
-def test_what_has_waited_for_too_long_is_not_delivered(post, door, patience, store):
+def test_what_has_waited_for_too_long_is_not_delivered(post, door, throttle, store):
     memory = Accounts(store, keep_days=10)
-    register = Registered(post, memory, door, patience, store, lambda: NOW)
+    register = Registered(post, memory, door, throttle, store, lambda: NOW)
     open_account(memory, b"cid")
     store.store.keep(b"bob", b"cid", b"one")
     memory.accounts[b"cid"].oldest = SECOND - 10 * 86400 - 1

@@ -3,8 +3,8 @@ import pytest
 from registered import Door, Registered
 
 from parley.server.chat.accounts import Accounts
+from parley.server.chat.login_throttle import LoginThrottle
 from parley.server.chat.names import claims
-from parley.server.chat.patience import Patience
 from parley.server.chat.sessions import MOST_TAGS, RESUMED_FOR, key_of
 from parley.server.ipc.queues import said
 from parley.server.protocols.events import Reason
@@ -38,7 +38,7 @@ def register(post, store, clock):
     accounts = Accounts(store)
     for name, secret in ((b"ann", None), (b"carl", "secret")):
         accounts.begin_with(name, tuple(claims(name)), secret)
-    return Registered(post, accounts, Door(), Patience(0, 0, lambda: 0.0), store, clock)
+    return Registered(post, accounts, Door(), LoginThrottle(0, 0, lambda: 0.0), store, clock)
 
 
 def log_in(register, name, session=5, worker=1, key=KEY, marks=()):

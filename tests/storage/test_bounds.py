@@ -14,8 +14,8 @@ from registered import Settling
 from parley.server.chat import accounts as accounts_module
 from parley.server.chat import contract
 from parley.server.chat.accounts import SHARE_SIZE, Accounts, kept_size
+from parley.server.chat.login_throttle import LoginThrottle
 from parley.server.chat.names import claims
-from parley.server.chat.patience import Patience
 from parley.server.chat.register import Register
 from parley.server.order.numbers import BLOCK, Numbers
 from parley.server.storage import conversations as conversations_module
@@ -292,7 +292,7 @@ def test_boxes_take_what_is_counted(kept_in, monkeypatch, sources, boxes, most, 
 @measured
 def test_what_is_held_until_it_has_been_sent_takes_what_is_counted(kept_in, spoken):
     kept, memory = kept_in
-    register = Register(Nobody(), kept, None, Patience(0, 0, lambda: 0), Nothing(), Numbers(InProcess(memory)))
+    register = Register(Nobody(), kept, None, LoginThrottle(0, 0, lambda: 0), Nothing(), Numbers(InProcess(memory)))
     for number in range(10):
         register.claims.grant(number, b"a%d" % number, claims(b"a%d" % number), "192.0.2.1")
     untold = register.direct._untold
@@ -345,7 +345,7 @@ def test_what_is_asked_of_the_journal_takes_what_is_counted(kept_in, sizes):
     kept, _ = kept_in
     journal = Journal(None, 0, BLOCK)
     kept._store = journal
-    register = Register(Nobody(), kept, None, Patience(0, 0, lambda: 0), journal, Numbers(journal))
+    register = Register(Nobody(), kept, None, LoginThrottle(0, 0, lambda: 0), journal, Numbers(journal))
     bare, random_ = taken_up(journal, kept), random.Random(1)
     for number in range(2000):
         text = fresh(b"x" * random_.choice(sizes))

@@ -12,7 +12,7 @@ from parley.conformance.targets import launch
 from parley.server import cli
 from parley.server.chat import contract
 from parley.server.chat.accounts import Accounts
-from parley.server.chat.patience import Patience
+from parley.server.chat.login_throttle import LoginThrottle
 from parley.server.ipc.messages import ToWorker
 from parley.server.protocols.events import Reason
 from parley.server.storage.database import Database
@@ -99,7 +99,7 @@ def memory(directory):
 
 @pytest.fixture
 def register(memory, post):
-    return Registered(post, memory, Door(), Patience(3, 100, lambda: 0.0), Store(), lambda: 7.0)
+    return Registered(post, memory, Door(), LoginThrottle(3, 100, lambda: 0.0), Store(), lambda: 7.0)
 
 
 def claim(register, number, name, command="Login"):

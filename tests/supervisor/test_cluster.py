@@ -508,9 +508,9 @@ def test_what_operators_ask_is_answered_where_they_ask(both, run):
 def test_wrong_passwords_are_counted_over_all_nodes(both, run):
     a, b = both
     for _ in range(40):
-        a.hub.door._patience.failed(HOST, b"ann")
+        a.hub.door._login_throttle.failed(HOST, b"ann")
     run(both, 1)
-    assert a.hub.door._patience.wait(HOST, b"ann") == b.hub.door._patience.wait(HOST, b"ann") > 0
+    assert a.hub.door._login_throttle.wait(HOST, b"ann") == b.hub.door._login_throttle.wait(HOST, b"ann") > 0
 
 
 def test_a_member_of_another_node_is_described_by_it(both, run):

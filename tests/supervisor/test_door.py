@@ -3,7 +3,7 @@ import logging
 
 import pytest
 
-from parley.server.chat.patience import Patience
+from parley.server.chat.login_throttle import LoginThrottle
 from parley.server.protocols.events import Reason
 from parley.server.supervisor import door as door_module
 from parley.server.supervisor.door import MOST_OF_ONE, MOST_WAITING, Door
@@ -79,7 +79,7 @@ class Visitors:
 
 @pytest.fixture
 def door(secrets, clock):
-    return Door(secrets, Patience(3, 0, clock), clock)
+    return Door(secrets, LoginThrottle(3, 0, clock), clock)
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import hmac
 import pytest
 
 from parley.server.chat.accounts import Account
-from parley.server.chat.patience import Patience
+from parley.server.chat.login_throttle import LoginThrottle
 from parley.server.protocols.events import Reason
 from parley.server.supervisor import hashing
 from parley.server.supervisor.door import Door
@@ -76,7 +76,7 @@ def test_it_is_made_at_the_next_login_if_it_is_wanted_and_taken_away_if_not(monk
 
 
 def test_wrong_proofs_are_counted_as_wrong_passwords(secret):
-    door, account, told = Door(None, Patience(3, 0, lambda: 0.0), lambda: 0.0), Account((), secret), []
+    door, account, told = Door(None, LoginThrottle(3, 0, lambda: 0.0), lambda: 0.0), Account((), secret), []
 
     def prove(proof):
         door.verify_proof(1, "192.0.2.1", b"ann", account, MESSAGE, proof, lambda *result: told.append(result))

@@ -22,7 +22,7 @@ NOT_STORED = {
     "Members": {"last_words", "_accounts", "_aliases", "_occupied"},
     "Rooms": {"lobby", "slow", "_occupied"},
     "Gate": {"operators", "limits", "_members", "_accounts", "_rooms", "_now", "_keys", "user_of"},
-    "Patience": {"_failed_logins_per_minute", "_every", "_accounts_per_address", "_clock"},
+    "LoginThrottle": {"_failed_logins_per_minute", "_every", "_accounts_per_address", "_clock"},
     "Claims": {"_post", "_members", "_accounts", "_gate", "deciders", "on_grant", "on_release", "on_rename"},
     "Questions": {"_post", "_members", "_store", "_numbers"},
     "Entering": {"_post", "_members", "_accounts", "_rooms", "_gate", "_questions", "_store", "_numbers", "on_enter"},

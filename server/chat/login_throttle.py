@@ -24,7 +24,7 @@ class _Failures(NamedTuple):
     name: Optional[bytes]
 
 
-class Patience:
+class LoginThrottle:
     """Allows so many failures a minute for an account, ten times as many for an address; further tries are delayed.
 
     That somebody guesses at an account must not keep its owner out. So whoever comes from an address without failures
@@ -47,9 +47,9 @@ class Patience:
         self._opened: Counter[Origin] = collections.Counter()  # accounts of each address
         self._openers: Dict[bytes, Origin] = {}  # name of an account -> address
 
-    def for_others(self, clock: Callable[[], float]) -> "Patience":
-        """A `Patience` with the same limit for failures of another kind; its clock may go back."""
-        return Patience(self._failed_logins_per_minute, self._accounts_per_address, clock)
+    def for_others(self, clock: Callable[[], float]) -> "LoginThrottle":
+        """A `LoginThrottle` with the same limit for failures of another kind; its clock may go back."""
+        return LoginThrottle(self._failed_logins_per_minute, self._accounts_per_address, clock)
 
     def wait(self, host: str, name: bytes) -> float:
         """Seconds until a password for the account `name` may be tried from `host`."""
