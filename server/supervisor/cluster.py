@@ -25,19 +25,21 @@ from parley.server.supervisor.hub import HASHING, Hub, Torn
 
 ENGINE = "engine"  # the slot of the process that talks to the engine
 BEAT_EVERY = 1.0  # seconds
-LOOK_AT_ORDER = 0.25  # seconds
-FLOWS = 2.0  # seconds after which a packet that is not heard means that nobody's silence tells anything
+LOOK_AT_ORDER = 0.25  # seconds between two looks at late packets and silent nodes
+FLOWS = 2.0  # seconds under way of an own packet; then the silence of other nodes means nothing
 STARTS_WITHIN = 10.0  # seconds in which a server that starts has to reach the engine
-GRACE = 3.0  # seconds more than a node may be silent, for those to be found dead whose settings are others
-PIECE, WHILE_TAKING = 256 << 10, 0.005  # bytes of a snapshot that are passed on in a turn, and the longest such turn
-ENTRIES_OF_SNAPSHOT = 50000  # after so many entries there is a new one
+GRACE = 3.0  # seconds beyond `silence_seconds` until a node with other settings gives up: by then dead nodes are found
+PIECE, WHILE_TAKING = 256 << 10, 0.005  # bytes of a snapshot that are passed on in a turn; the longest turn, in seconds
+ENTRIES_OF_SNAPSHOT = 50000  # entries after which there is a new snapshot
 FENCED, FOREIGN, DIFFERS = REJOINS = ("fenced", "foreign", "differs")
-WORKER_BITS = 16  # of a worker's number: those above are the number of its node
+WORKER_BITS = 16  # of a worker's number; the bits above are the number of its node
 
-# What workers say of themselves, and ask of the server.
+# Messages of workers about themselves and about this server, which never go into the log.
 _FOR_ITSELF = frozenset(["owes", "ready", "alive", "done", "ask_health", "ask_status"])
-_ORDERED = frozenset(["describe", "located", "arrived", "departed"])  # are for all nodes
-# What comes too late may be dropped; whoever asks for one of the others waits for an answer.
+# Messages that a hub alone handles at once, and that have to go into the log here.
+_ORDERED = frozenset(["describe", "located", "arrived", "departed"])
+# While the engine does not answer: requests that are dropped as nobody waits for an answer; that are refused; and whose
+# refusal goes to an operator.
 _DROPPED = frozenset([
     "typing", "away", "real_name", "watch", "mark_read", "tidied", "beat", "wrong_password", "right_password",
     "follow"])
@@ -56,10 +58,7 @@ class Unusable(Exception):
 
 
 class Rejoin(Exception):
-    """The node has lost the others, and has to start again from their state; the text says why.
-
-    reason: one of REJOINS.
-    """
+    """The node has to join again, with the state of the others; the text says why. reason: one of REJOINS."""
 
     def __init__(self, reason, why):
         super().__init__(why)
@@ -86,16 +85,16 @@ class ClusterHub(Hub):
     """A hub whose order is the log of all nodes.
 
     place: `parley.server.order.place.Place`.
-    settings: {name: value} of those that decide, beside the ones that `set_limits` and `found` are given.
-    introduced: (name, secret) of the accounts that a users file has.
-    past: {"served": has this process been in already? Then it waits for the engine as long as it takes; and how often
-    it has had to join anew, by each of REJOINS}.
+    settings: {name: value} of those that have to be the same on all nodes, beside those that `set_limits` and `found`
+        are given.
+    introduced: (name, secret) of the accounts in the users file.
+    past: {"served": has this process served before? Then it waits for the engine without a limit; and for each of
+        REJOINS: how often it has joined again for this reason}.
 
     number: of this node; 0 until it has joined. token: see `parley.server.order.scripts`. applied: the id of the latest
-    entry. nodes: {number: name} of those that are alive; serving: {number: True} of those that have clients.
-    workers: {number of a node: {worker: True}}.
-    shared: the settings that are in force.
-    version: that is in force. kept: number of the entry up to which there is a snapshot.
+    entry. nodes: {number: name} of the nodes that are alive; serving: {number: True} of those that have clients.
+    workers: {number of a node: {worker: True}}. shared: the settings in force. version: of the log, in force.
+    kept: the number of the entry of the latest snapshot.
     """
 
     def __init__(self, place, settings, introduced, past, *arguments):
@@ -109,17 +108,17 @@ class ClusterHub(Hub):
         self._past = past
         self._at = 0  # number of the latest entry
         self._bytes = 0  # of entries since the latest snapshot
-        self._is_keeping = False  # is a snapshot being made, or has it not been told of?
-        self._tried = 0  # number of the entry at which one was begun last
-        self._taking = None  # `snapshot.Taking`, until all of it is with the process of the engine
-        self._pieces = []
-        self._reply_to_refill = None  # a function of what is wrong or None, while an operator waits for a new log
+        self._is_keeping = False  # is a snapshot being made, that has not been told to all nodes yet?
+        self._tried = 0  # number of the entry at which the last snapshot was begun
+        self._taking = None  # `snapshot.Taking`, until all of it has been passed to the engine's process
+        self._pieces = []  # of a snapshot that is being read
+        self._reply_to_refill = None  # a function of the reply, while an operator waits for `refill`
         self._gone = set()  # holders whose end has been submitted, while questions from before wait
-        self._silence = {}  # number of a node -> seconds
-        self._sums = {}  # number of an entry -> checksum there
-        self._agreed = 0  # number of the latest entry at which this node had come to what the first one had
-        self._where = ""  # from where the log is read
-        self._trouble = None  # why the engine does not answer; None until it was asked
+        self._silence = {}  # number of a node -> seconds since its latest entry, while the log was read
+        self._sums = {}  # number of an entry -> checksum of the state after it
+        self._agreed = 0  # number of the latest entry after which the checksum was that of the first node
+        self._where = ""  # the server from which the log is read
+        self._trouble = None  # why the engine does not answer; "" if it does; None until it is known
         self._caught_up_at = self._settled_at = None  # monotonic seconds
         self._began_at = self._looked_at = self._heard_at = time.monotonic()
         self._next_beat = 0.0
@@ -133,7 +132,7 @@ class ClusterHub(Hub):
             self.register, self.register._accounts, self.census, self.store._store, self._numbers, self)
 
     def _rearrange(self):
-        """Have this node answer questions, once earlier requests of its sessions are decided; all nodes do the rest."""
+        """Answer questions on this node, once all earlier requests of its sessions are decided; log everything else."""
         ordered, at_once = self._in_order, self._at_once
         for name in _ORDERED:
             ordered[name] = at_once.pop(name)
@@ -174,7 +173,7 @@ class ClusterHub(Hub):
 
     @property
     def may_serve(self):
-        """Has this node the state of all, and the same settings?"""
+        """Does this node have the state and the settings of the others?"""
         return self._settled_at is not None
 
     @property
@@ -183,7 +182,7 @@ class ClusterHub(Hub):
         return self._order.depth
 
     def set_limits(self, rooms, operators, connections_per_address):
-        """See `Hub`: on all nodes, once this one serves."""
+        """See `Hub`. Once this node serves, they take effect on all nodes."""
         self._settings.update(rooms=dict(rooms), operators=sorted(operators),
                               connections_per_address=connections_per_address)
         if self.may_serve:
@@ -226,7 +225,7 @@ class ClusterHub(Hub):
         self.workers.get(worker >> WORKER_BITS, {}).pop(worker, None)
 
     def audit(self, who, holder, act, room, about, text):
-        """See `Hub`: where it was asked for."""
+        """See `Hub`: only on the node on which it was asked for."""
         if not holder or split(holder)[0] in self.streams:
             super().audit(who, holder, act, room, about, text)
 
@@ -235,7 +234,7 @@ class ClusterHub(Hub):
             self._asked.reply(token, error)
 
     def dismiss_aides(self):
-        """See `Hub`: the others are told that this node is gone."""
+        """See `Hub`. Tells the other nodes that this one is gone."""
         self._take_no_more()
         self.engine.tell(ToEngine.Bury(self.number, self.token))
         super().dismiss_aides()
@@ -265,7 +264,7 @@ class ClusterHub(Hub):
             self.workers.setdefault(worker >> WORKER_BITS, {})[worker] = True
         try:
             super()._deliver(worker, what)
-        except Exception:  # as all nodes have done the same, and have come to the same
+        except Exception:  # all nodes have done the same, and have the same state
             log.critical("a bug: what was asked is done in part, on all nodes", exc_info=True)
 
     def _do(self, worker, askers, action, *arguments):
@@ -275,7 +274,7 @@ class ClusterHub(Hub):
             log.critical("a bug: what was asked is done in part, on all nodes", exc_info=True)
 
     def _refuse(self, worker, what):
-        """Refuse a request, as the engine does not answer; False if nobody can be told."""
+        """Refuse a request, as the engine does not answer; False if it must be submitted nevertheless."""
         if isinstance(what, bytes):
             self.worker(worker, ToWorker.Unsaid(words(what), Reason.NOT_STORED))
             return True
@@ -314,7 +313,7 @@ class ClusterHub(Hub):
         self._at = int(id_.partition("-")[0])
 
     def joined(self, number, token, run):
-        """This node has a number."""
+        """See `FromEngine.Joined`."""
         self.number, self.token = number, token
         self.store.identity = run
         self._asked.count_from(number << 32 | 1)
@@ -379,7 +378,7 @@ class ClusterHub(Hub):
             log.warning("node %(node)s is gone", {"node": name})
 
     def working(self, why, where):
-        """The engine answers, or does not."""
+        """See `FromEngine.Working`."""
         if where and where != self._where:
             log.info("reading from %(where)s", {"where": where})
         self._where = where or self._where
@@ -410,7 +409,7 @@ class ClusterHub(Hub):
         self._order.tell(self.number << WORKER_BITS, entry(message))
 
     def beat(self, node, place, checksum):
-        """A node is alive. The checksum of the node with the lowest number is the one that all should have."""
+        """See `Shared.Beat`. All nodes compare the checksum of the node with the lowest number with their own."""
         if self.nodes and node == min(self.nodes):
             own = self._sums.get(place)
             if own is not None and own == checksum:
@@ -421,7 +420,7 @@ class ClusterHub(Hub):
             self._sums = {self._at: self._checksum()}
 
     def _checksum(self):
-        """Of the names that are in use, and of the accounts."""
+        """Of the names in use, the accounts and the latest message number."""
         names, accounts = self.register.members.names, self.register._accounts.accounts
         text = b"\0".join([*names.values(), b"", *accounts, b"%d" % self._numbers.last])
         return zlib.crc32(text)
@@ -461,7 +460,7 @@ class ClusterHub(Hub):
         self._bytes = 0
 
     def _keep_state(self):
-        """If the last snapshot is old, the node with the lowest number makes one."""
+        """If the latest snapshot is old, and this node has the lowest number, begin another one."""
         is_due = self._at - self.kept > ENTRIES_OF_SNAPSHOT or self._bytes > self._place.log_bytes // 4
         may_try = not self._is_keeping and self._at - self._tried > ENTRIES_OF_SNAPSHOT // 10
         if is_due and may_try and self.may_serve and self.number == min(self.nodes):
@@ -469,7 +468,7 @@ class ClusterHub(Hub):
             self._taking = snapshot.Taking(self._parts, self.applied, self.kept)
 
     def _go_on_taking(self):
-        """Pass the next piece of a snapshot on, unless those before it are still waited for."""
+        """Pass the next piece of a snapshot to the engine's process, unless that has not taken the last one yet."""
         if self.engine.waiting:
             return
         try:
@@ -510,13 +509,13 @@ class ClusterHub(Hub):
             self._taking = snapshot.Taking(self._parts, self.applied, 0)
 
     def _refill(self):
-        """Begin a new log with this node's state. The others rejoin it, or are found dead: their state may differ."""
+        """The message that begins a new log with this node's state. Others have no token in it, so they join again."""
         return ToEngine.Refill(self._taking.applied, self.store.identity, self.version, [
             (number, name, *((self.token, self._order.through) if number == self.number else ("", 0)))
             for number, name in sorted(self.nodes.items())])
 
     def refilled(self, applied, why):
-        """There is a new log, or why there is none."""
+        """See `FromEngine.Refilled`: reply to the operator."""
         reply, self._reply_to_refill = self._reply_to_refill, None
         if reply:
             reply({"error": why} if why else {"entry": self._at})
@@ -551,7 +550,7 @@ class ClusterHub(Hub):
             self._look_for_silence(passed)
 
     def _look_for_silence(self, passed):
-        """Bury nodes that have been silent while others were heard."""
+        """Bury nodes that have been silent for too long. passed: seconds since the last look."""
         for node in self.nodes:
             if node != self.number:
                 self._silence[node] = self._silence.get(node, 0.0) + passed
@@ -571,7 +570,7 @@ class ClusterHub(Hub):
             for name, secret in introduced:
                 if name not in self.register._accounts.accounts:
                     self._tell_nodes(Shared.Introduce(name, secret))
-            if not self._order.depth:  # operators have to have accounts before anybody comes
+            if not self._order.depth:  # all accounts are there, those of operators too, before clients come
                 self._settled_at = now
                 self._tell_nodes(Shared.Serve())
         elif not self.serving and self.number == min(self.nodes):

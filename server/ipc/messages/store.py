@@ -3,9 +3,10 @@ from typing import Any, List, NamedTuple, Optional, Tuple, Union
 
 
 class ToStore:
-    """What the hub asks of the store, in its own process or in the journal's; see `parley.server.storage.memory`.
+    """Writes to the store, which is in the hub's process or in the journal's.
 
-    A write is answered with True, and anything with None that could not be done.
+    `parley.server.storage.memory.Store` has a method for each of these, which explains the fields. The answer is True
+    unless a message says otherwise, and None for any request that failed.
     """
 
     class Reserve(NamedTuple):
@@ -19,7 +20,7 @@ class ToStore:
         last: int
 
     class Whisper(NamedTuple):
-        """Said by one to another; by a tag, in the session of this key, unless these are empty."""
+        """Store a direct message."""
 
         number: int
         time: int
@@ -33,17 +34,14 @@ class ToStore:
         extra: bytes = b""
 
     class SayOnce(NamedTuple):
-        """Said in a room: a talk frame with one message, by a tag in the session of this key."""
+        """Store a message in a room: a talk frame with one message, its tag, and the key of its session."""
 
         key: bytes
         tag: bytes
         frame: bytes
 
     class KeepSession(NamedTuple):
-        """There is a session of this key and name, or it has another name now.
-
-        account: has the name an account? since: what was said up to this number is not its own past.
-        """
+        """Store a session, or its present name."""
 
         key: bytes
         name: bytes
@@ -51,12 +49,12 @@ class ToStore:
         since: int
 
     class DropSessions(NamedTuple):
-        """The sessions of these keys are over."""
+        """These sessions have ended."""
 
         keys: List[bytes]
 
     class MarkRead(NamedTuple):
-        """The owner has read up to this number: in a room, or (if not empty) of what a partner and it have said."""
+        """Move the read marker of a room, or of the conversation with a partner."""
 
         owner: bytes
         room: int
@@ -64,7 +62,7 @@ class ToStore:
         number: int
 
     class Keep(NamedTuple):
-        """Keep a direct message that is stored already, as it was not delivered."""
+        """Keep a stored direct message in the receiver's box, as it was not delivered."""
 
         time: int
         sender: bytes
@@ -73,36 +71,33 @@ class ToStore:
         source: str
 
     class Taken(NamedTuple):
-        """The kept messages up to an id, of one sender or (None) of all, have been delivered."""
+        """Remove from a box what has been delivered."""
 
         name: bytes
         last: int
         sender: Optional[bytes] = None
 
     class Expire(NamedTuple):
-        """Delete what was kept before this time, in seconds."""
+        """Remove from a box what is older than a time."""
 
         name: bytes
         before: int
 
     class KeepRoom(NamedTuple):
-        """A room that lasts is as `state` has it (`parley.server.chat.rooms`)."""
+        """Store a room that outlives its last member."""
 
         room: int
         room_name: bytes
         state: str
 
     class KeepMetadata(NamedTuple):
-        """What the account tells is as `state` has it (`parley.server.chat.metadata`)."""
+        """Store the metadata of an account."""
 
         name: bytes
         state: str
 
     class Redact(NamedTuple):
-        """A message in a room is removed: only this text is left of it. False, if there is none; or why not.
-
-        names: only if it is by one of these; any, if there are none. since: only if its number is greater.
-        """
+        """Replace a message in a room. The answer may be False, or a `Reason`."""
 
         room: int
         number: int
@@ -111,7 +106,7 @@ class ToStore:
         text: bytes
 
     class RedactAlone(NamedTuple):
-        """Likewise what one has said to another alone."""
+        """Replace a direct message. The answer may be False."""
 
         number: int
         sender: bytes
@@ -120,79 +115,79 @@ class ToStore:
         text: bytes
 
     class CloseRoom(NamedTuple):
-        """The room is gone, with all that was said in it."""
+        """Delete a room with its messages."""
 
         room: int
 
     class OpenAccount(NamedTuple):
-        """A new account, with a secret or (None) without."""
+        """Store a new account."""
 
         name: bytes
         secret: Optional[str]
 
     class Protect(NamedTuple):
-        """The account has another secret."""
+        """Store another secret of an account."""
 
         name: bytes
         secret: str
 
     class KeepDevices(NamedTuple):
-        """The account has this list of devices."""
+        """Store the list of devices of an account."""
 
         name: bytes
         data: bytes
 
     class Use(NamedTuple):
-        """The account is in use."""
+        """Note that an account is used now."""
 
         name: bytes
 
     class CloseAccount(NamedTuple):
-        """The account is deleted."""
+        """Delete an account."""
 
         name: bytes
 
     class Backup(NamedTuple):
-        """Copy it all to an absolute path, where nothing may be. Answered once that is done: True, or why it is not.
+        """Copy the store to an absolute path. Answered once that is done, by True or by a sentence that says why not.
 
-        What is asked later may be answered before.
+        Later requests may be answered before.
         """
 
         path: str
 
 
 class ReadStore:
-    """What the hub asks of the store that changes nothing."""
+    """Questions to the store, which change nothing. `parley.server.storage.memory.Store` has a method for each."""
 
     class Kept(NamedTuple):
-        """What is kept for an account."""
+        """The messages in a box."""
 
         name: bytes
 
     class Unread(NamedTuple):
-        """How much is kept for an account, by sender."""
+        """How many messages are in a box, by sender."""
 
         name: bytes
 
     class Box(NamedTuple):
-        """How much is kept for an account, by source."""
+        """How much is in a box, by source."""
 
         name: bytes
 
     class Past(NamedTuple):
-        """What two have said to each other."""
+        """A conversation, with what is in the box of `name` from the partner."""
 
         name: bytes
         partner: bytes
 
     class Lobby(NamedTuple):
-        """What was said to all."""
+        """Messages of the lobby."""
 
         since: Optional[int]
         most: int
 
     class Room(NamedTuple):
-        """What was said in a room, of the messages with numbers above `after`; `since`: a place in it."""
+        """Messages of a room, by places."""
 
         room: int
         since: Optional[int]
@@ -200,7 +195,7 @@ class ReadStore:
         after: int
 
     class Browse(NamedTuple):
-        """What was said in a room behind the number `since`: of that, what is before or after a number."""
+        """A page of the messages of a room."""
 
         room: int
         before: Optional[int]
@@ -209,7 +204,7 @@ class ReadStore:
         since: int
 
     class BrowseDirect(NamedTuple):
-        """Likewise what two have said to each other, and what of it is kept for `name`."""
+        """A page of a conversation, and how much of it is in the box of `name`."""
 
         name: bytes
         partner: bytes
@@ -219,10 +214,7 @@ class ReadStore:
         since: int
 
     class BrowseExactly(NamedTuple):
-        """What was said in a room, or (if not empty) by a partner and `name`, behind the number `since`.
-
-        The other fields: `parley.server.protocols.events.Browse`.
-        """
+        """A page of a room, or (if `partner` is not empty) of a conversation, with extras and by times too."""
 
         room: int
         name: bytes
@@ -236,7 +228,7 @@ class ReadStore:
         latest: bool
 
     class Partners(NamedTuple):
-        """Where was the latest said between these times: in which of these rooms, and by whom and `name`?"""
+        """Rooms and conversations whose latest message lies between two times."""
 
         name: bytes
         rooms: List[int]
@@ -245,11 +237,7 @@ class ReadStore:
         most: int
 
     class CatchUp(NamedTuple):
-        """What was said behind a number in each of these rooms, and to or by `name` alone, up to `through`.
-
-        rooms: (room, number) of each. after: the number for what was said alone, or None if that is not wanted.
-        since: nothing up to this number was said to or by `name`.
-        """
+        """What a resumed session has missed."""
 
         rooms: List[Tuple[int, int]]
         name: bytes
@@ -258,7 +246,7 @@ class ReadStore:
         through: int
 
     class Markers(NamedTuple):
-        """Up to where the owner has read."""
+        """The read markers of an owner."""
 
         owner: bytes
 
@@ -269,7 +257,7 @@ class ReadStore:
         most: int
 
     class Outside(NamedTuple):
-        """A page of what is kept for an account, without the texts."""
+        """A page of a box, without the texts."""
 
         name: bytes
         after: int
@@ -277,10 +265,10 @@ class ReadStore:
 
 
 class ToJournal:
-    """What the hub says to the process of the journal besides."""
+    """What the hub says to the process of the journal, beside requests."""
 
     class Begin(NamedTuple):
-        """The run of the server, and how many of its requests have been answered."""
+        """The first message. run: a text that identifies this life of the server. answered: requests with an answer."""
 
         run: str
         answered: int
@@ -290,14 +278,15 @@ class FromJournal:
     """What the process of the journal says to the hub."""
 
     class Through(NamedTuple):
-        """So many requests of this run are in the database."""
+        """The answer to `Begin`: so many requests of this run are in the database, or were answered."""
 
         through: int
 
     class Results(NamedTuple):
-        """The next requests are done. Broken: no more will be. Failing: could the last ones not be stored?
+        """The results of the next requests.
 
-        commit_seconds: what storing them took; None if they were not stored, or only questions.
+        broken: does the process end without doing any more? failing: could these not be stored?
+        commit_seconds: duration of the transaction; None if it failed, or if there were only questions.
         """
 
         results: List[Any]
@@ -306,6 +295,6 @@ class FromJournal:
         commit_seconds: Optional[float]
 
     class BackedUp(NamedTuple):
-        """The copy that is being made is complete (True), or there is none, and why."""
+        """The copy that is being made is complete (True), or has failed, and why."""
 
         result: Union[bool, str]
