@@ -1,4 +1,4 @@
-// The page: what the server says goes to the model, what the model knows to the view, and what somebody does to the server.
+// The main module: passes the server's messages to the model, draws the model, and sends the user's requests.
 
 import {Composer} from "./composer.js";
 import {form, sentence} from "./dialogs.js";
@@ -161,7 +161,7 @@ function heard(frame) {
   draw();
 }
 
-// What is open has another name now; what is typed there stays.
+// The open conversation has got another name; keep what is typed there.
 function goOn() {
   composer.renamed(model.open);
   open(model.open);
@@ -177,7 +177,7 @@ function managed({room, act, name}) {
   else if (["op", "deop", "voice", "devoice", "set"].includes(act)) listMembers(room);
 }
 
-// With a name: again, or for the first time. What this page had is asked for, room by room.
+// Logged in, or back after a lost connection: enter the rooms of the last visit, and load what is needed.
 async function welcomed() {
   prefer({name: net.name});
   notices.tellRead();
@@ -201,7 +201,7 @@ async function welcomed() {
   watch();
 }
 
-// The server does not know the session (any more). A name without a password is taken again without a question.
+// The session cannot be resumed. Log in again without asking if the name has no password; else show the login form.
 function stranger({name, account}) {
   if (name && !account) {
     net.enter({do: "login", name}).catch((refusal) => {
@@ -216,7 +216,7 @@ function showDoor(error = "") {
 
 const listed = new Set();
 
-// Who is in a room, and with which role: asked for once in a moment.
+// Request the members of a room and their roles, at most once in 50 ms.
 function listMembers(room) {
   if (listed.has(room)) return;
   listed.add(room);
@@ -234,7 +234,7 @@ function watchSoon() {
   watchTimer = watchTimer || setTimeout(watch, WATCH_EVERY);
 }
 
-// Whose coming, going and being away the server is to tell.
+// Subscribe to the presence of the people who are shown.
 function watch() {
   clearTimeout(watchTimer);
   watchTimer = null;
@@ -246,7 +246,7 @@ function watch() {
   net.tell({do: "watch", names});
 }
 
-// ---- drawing, once a frame at most
+// ---- drawing, at most once a frame
 
 let drawing = 0;
 
@@ -282,7 +282,7 @@ function show() {
   saveSoon();
 }
 
-// ---- what a reload, or the next visit, has to find again
+// ---- what is stored for a reload and for the next visit
 
 let saveTimer = null;
 
@@ -312,7 +312,7 @@ function prefer(changes) {
   setTheme();
 }
 
-// Somebody else's words and rooms are nothing for this one.
+// Delete everything that belongs to the user who has logged in before.
 function forgetAll() {
   model.drafts.clear();
   model.reset();
@@ -383,7 +383,7 @@ function followHash() {
   if (isNarrow()) $("title").focus({preventScroll: true});
 }
 
-// A sealed room takes those only who have a device: so this becomes one of the account.
+// Only accounts with a device may enter a sealed room: make this browser one, if the room is sealed.
 async function join(room, key) {
   const wish = {do: "join", room, ...(key ? {key} : {})};
   try {
@@ -428,7 +428,7 @@ $("back").addEventListener("click", () => {
   document.querySelector(".entry[aria-current]")?.focus();
   draw();
 });
-// A conversation that is chosen again, on a phone's list.
+// The open conversation is chosen again, in the list on a phone: there is no hashchange event.
 $("side-lists").addEventListener("click", (event) => {
   const link = event.target.closest("a.entry");
   if (link && link.hash === location.hash) followHash();
@@ -461,7 +461,7 @@ function drop(room) {
   );
 }
 
-// Do something, and tell why if it is refused.
+// Send a request, and show the reason if it is refused.
 async function ask(frame) {
   try {
     return await net.request(frame);
@@ -533,7 +533,7 @@ document.addEventListener("visibilitychange", () => {
   draw();
 });
 
-// Where a keyboard on the screen covers the page rather than make it smaller, as on iPhones: make it smaller.
+// On iPhones the keyboard on the screen covers the page and does not shrink it: shrink it here.
 window.visualViewport?.addEventListener("resize", () => {
   const {height, scale} = window.visualViewport;
   document.body.style.height = scale === 1 && innerHeight - height > 100 ? `${height}px` : "";

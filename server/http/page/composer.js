@@ -1,4 +1,4 @@
-// Where one writes: drafts, names that are completed, and what one has sent before.
+// The message field: drafts, completion of names, and recalling what was sent.
 
 import {$, arrange, el, face, grouped, plural} from "./nodes.js";
 
@@ -6,7 +6,7 @@ const TYPING_EVERY = 3500; // milliseconds; the server passes on what comes 3 s 
 const TALLEST = 0.4; // of the window
 
 export class Composer {
-  // actions: announce(text), changed(): there is something to be saved, sent(): and it was sent.
+  // actions: announce(text): to screen readers, changed(): the state has to be saved, sent(): a message was sent.
   // saved: {drafts, sent}, as `state` has it.
   constructor(model, net, log, actions, saved) {
     Object.assign(this, {model, net, log, actions});
@@ -35,7 +35,7 @@ export class Composer {
     });
   }
 
-  // What a reload of the page has to find again.
+  // What is stored for a reload of the page.
   get state() {
     this.keepDraft();
     return {drafts: Object.fromEntries(this.model.drafts), sent: this.sent.slice(-50)};
@@ -50,7 +50,7 @@ export class Composer {
     if (this.text.dataset.of) this.model.drafts.set(this.text.dataset.of, this.text.value);
   }
 
-  // What is written here goes to the same place, which has another name now.
+  // The conversation has got another name.
   renamed(name) {
     this.text.dataset.of = name;
   }
@@ -82,14 +82,14 @@ export class Composer {
     }
   }
 
-  // Put something where the caret is.
+  // Insert a text at the caret.
   insert(text) {
     this.text.setRangeText(text, this.text.selectionStart, this.text.selectionEnd, "end");
     this.typed();
     this.text.focus();
   }
 
-  // Let something be written anew, in front of what is there.
+  // Put a text that was not sent back into the field, in front of what is typed there.
   putBack(text) {
     this.text.value = [text, this.text.value].filter(Boolean).join("\n");
     this.typed();
@@ -104,7 +104,7 @@ export class Composer {
     this.actions.changed();
   }
 
-  // Let others know that I am typing: now, or as soon as the server passes it on.
+  // Tell the server that the user is typing, now or once TYPING_EVERY has passed.
   _tell() {
     clearTimeout(this._timer);
     if (!this.text.value.trim()) return;
@@ -118,7 +118,7 @@ export class Composer {
     this.net.tell({do: "typing", ...(one.isRoom ? {room: one.name} : {to: one.name})});
   }
 
-  // As high as what is in it. Gives whether that is short enough to be sent.
+  // Adapt the height to the text. Returns whether it is short enough to be sent.
   _grow() {
     const {text} = this;
     text.style.height = "auto";
@@ -178,7 +178,7 @@ export class Composer {
     } else if (event.key.length === 1) this._recalled = 0;
   }
 
-  // What I sent before: 1 is the latest, 0 nothing.
+  // Recall a sent message: 1 is the latest; 0 empties the field.
   _recall(at) {
     this._recalled = at;
     this.text.value = at ? this.sent[this.sent.length - at] : "";
@@ -187,7 +187,7 @@ export class Composer {
 
   // ---- names
 
-  // The word before the caret, from which a name may be made.
+  // The word before the caret, which may be completed to a name.
   _word() {
     const {text} = this;
     if (text.selectionStart !== text.selectionEnd) return null;

@@ -1,8 +1,8 @@
-// Questions and menus in front of the page.
+// Dialogs: forms and menus.
 
 import {$, el, icon} from "./nodes.js";
 
-// What the server says to a request that it refuses, as a sentence.
+// The server's reason for a refusal, as a sentence.
 export function sentence(refusal) {
   const text = refusal.message || "This did not work";
   return text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
@@ -33,8 +33,8 @@ export function dialog(title, ...children) {
   return node;
 }
 
-// A question with fields; `act` gets what was filled in. What is refused is told beside the fields.
-// danger: is it something that somebody may regret?
+// A form; act(values of the fields) is called when it is sent, and a refusal is shown below the fields.
+// danger: is the button shown as one with consequences?
 export function form(title, text, fields, button, act, {danger = false} = {}) {
   const error = el("p", {className: "error", role: "alert"});
   const inputs = fields.map(({id, label, ...properties}) => ({
@@ -71,7 +71,7 @@ export function form(title, text, fields, button, act, {danger = false} = {}) {
   );
 }
 
-// entries: {text, act, danger}, "line", or nothing. before: nodes in front of them.
+// entries: of each {text, act, danger}, "line", or a false value for nothing. before: nodes above them.
 export function menu(title, entries, ...before) {
   const node = dialog(
     title,

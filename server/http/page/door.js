@@ -1,10 +1,10 @@
-// The door: where one says who one is.
+// The login form.
 
 import {sentence} from "./dialogs.js";
 import {$} from "./nodes.js";
 import {Refusal} from "./net.js";
 
-const PATIENCE = 10000; // milliseconds
+const CONNECT_WITHIN = 10000; // milliseconds
 const FIELDS = {
   "wrong-password": "password",
   "password-required": "password",
@@ -14,7 +14,7 @@ const FIELDS = {
 };
 
 export class Door {
-  // changed(): something is to be drawn. entering(name): somebody asks for this name. entered(): and has it.
+  // changed(): draw again. entering(name): a login under this name begins. entered(): it has succeeded.
   constructor(net, {changed, entering, entered}) {
     Object.assign(this, {net, changed, entering, entered});
     this.shown = false;
@@ -28,7 +28,7 @@ export class Door {
     $("password").addEventListener("input", () => this._say(""));
   }
 
-  // name: what is proposed, if nothing was typed yet.
+  // name: filled in if nothing is typed.
   show(name, error = "") {
     this.shown = true;
     this.busy = false;
@@ -38,7 +38,7 @@ export class Door {
     $(this.net.account && this.net.name ? "password" : "name").select();
   }
 
-  // What a reload of the page has to find again.
+  // What is stored for a reload of the page.
   get state() {
     return {name: $("name").value, make: $("make").checked};
   }
@@ -65,7 +65,7 @@ export class Door {
     return $("make").checked && this.net.limits.register !== false;
   }
 
-  // Say what is wrong, below the field that it is about.
+  // Show an error below the field that it is about.
   _say(text, field = null) {
     const error = $("door-error");
     const above = field || "password";
@@ -95,10 +95,10 @@ export class Door {
     this.changed();
   }
 
-  // There is a connection, or the time is over.
+  // Wait for a connection; fails when the time is over.
   _ready() {
     return new Promise((resolve, reject) => {
-      const until = Date.now() + PATIENCE;
+      const until = Date.now() + CONNECT_WITHIN;
       const look = () => {
         if (this.net.phase === "door") resolve();
         else if (Date.now() > until) reject(new Refusal({why: "offline", text: "The server does not answer"}));

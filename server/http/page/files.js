@@ -1,6 +1,6 @@
-// Files: sent by button, drag or paste, beside the connection, and shown where they were said. A picture is fetched when
-// somebody asks for it, and shown only if its first bytes say that it is one. Where talk is sealed, files are: the server
-// gets what nobody but the receivers can open, who do that here.
+// Files: sending by button, drag or paste, over HTTP beside the WebSocket, and showing those that messages announce.
+// A picture is fetched on demand, and shown only if its first bytes are those of one. Where messages are sealed, files
+// are sealed here before they are sent, and opened here.
 
 import {$, el, grouped, icon} from "./nodes.js";
 import {Opening, pictureKind, sealFile, sealedSize, sizeOf, textOf} from "./sealedfile.js";
@@ -14,8 +14,8 @@ const DELAYS = [300, 1000, 2000, 5000]; // milliseconds before each further atte
 const MOST_FAILURES = 60; // in a row, without a byte that got through
 const TRY_AGAIN = [0, 409, 429, 500, 502, 503, 504];
 
-// The file that a text tells of, at this server whatever address it names; or null. The end of that address may be
-// anything, such as a path to elsewhere, and the server takes any name. sealed: of the message.
+// The file that a text announces, or null. Only the id in the URL is used, and always with this server: the rest of it
+// may be anything. sealed: that of the message.
 export function toldIn(text, sealed) {
   if (sealed && sealed !== true)
     return {name: sealed.name, size: sizeOf(sealed.size), path: `files/${sealed.file}/${SEALED_NAME}`, sealed};
@@ -26,7 +26,7 @@ export function toldIn(text, sealed) {
 const address = (path) => new URL(path, document.baseURI.replace(/[?#].*/, "")).href;
 const pause = (milliseconds) => new Promise((resolve) => setTimeout(resolve, milliseconds));
 
-// One request; `moved` is told how many bytes are sent.
+// One request. moved(bytes): called with the progress of an upload.
 function ask(method, url, headers, body = null, moved = null, begun = null) {
   return new Promise((resolve) => {
     const request = new XMLHttpRequest();
@@ -46,7 +46,7 @@ async function hashOf(file) {
 }
 
 export class Files {
-  // actions: where(): the open conversation, announce(text), trouble(error): say why something is not done.
+  // actions: where(): the open conversation, announce(text): to screen readers, trouble(error): show an error.
   constructor(net, actions) {
     Object.assign(this, {net, actions});
     const input = $("file");
@@ -121,7 +121,7 @@ export class Files {
     return this._connected(() => this.net.request(frame), row);
   }
 
-  // As soon as there is a connection, and again if that is lost.
+  // Call act() once there is a connection, and again if that is lost.
   async _connected(act, row) {
     for (;;) {
       try {
@@ -170,7 +170,7 @@ export class Files {
     }
   }
 
-  // Above the field, while it is on its way, and after that if it was not taken.
+  // The row above the message field for a file that is being sent, or has failed.
   _row(file) {
     const bar = el("progress", {max: file.size || 1, value: 0, "aria-label": `Sending ${file.name}`});
     const why = el("span", {className: "why"});
@@ -201,7 +201,7 @@ export class Files {
   }
 }
 
-// What stands in the place of the text that tells of a file.
+// The node that is shown in the place of a text that announces a file.
 export function fileNode(told) {
   const {name, size, path, sealed} = told;
   const aside = el("span", {className: "aside", textContent: size});
@@ -227,8 +227,8 @@ export function fileNode(told) {
   return node;
 }
 
-// The Blob of a sealed file, opened and found right; moved(part) is told how much has come. Where the connection breaks,
-// it goes on from there.
+// The Blob of a sealed file, opened and verified. moved(part): called with the progress, from 0 to 1. Continues after a
+// lost connection.
 async function openedBlob({path, sealed}, moved = () => {}) {
   const opening = new Opening(sealed);
   const parts = [];
@@ -249,7 +249,7 @@ async function openedBlob({path, sealed}, moved = () => {}) {
   return new Blob(parts, {type: (parts.length && pictureKind(parts[0])) || "application/octet-stream"});
 }
 
-// Call take(bytes) with all that follows in a file, or as much as comes until the connection breaks.
+// Call take(bytes) with what follows in a file behind `place`, until its end or until the connection is lost.
 async function fetchFrom(url, place, take) {
   const headers = place ? {Range: `bytes=${place}-`} : {};
   const answer = await fetch(url, {credentials: "omit", headers}).catch(() => null);
@@ -263,7 +263,7 @@ async function fetchFrom(url, place, take) {
   }
 }
 
-// Open a sealed file, and have the browser save it: nothing of it before all of it is found right.
+// Open a sealed file, and have the browser save it, once all of it has been verified.
 async function save(told, link, aside) {
   link.disabled = true;
   try {
@@ -293,7 +293,7 @@ async function pictureOf(told) {
   }
 }
 
-// What the server hands out, as what it says that it is.
+// The Blob of a file, with the media type that the server tells.
 async function servedBlob(path) {
   const answer = await fetch(address(path), {credentials: "omit"});
   const type = answer.ok ? answer.headers.get("Content-Type") : "";

@@ -1,4 +1,4 @@
-// What stands around the talk: the bar of the connection, the conversation's head, who is typing, title and icon.
+// What is around the messages: the bar about the connection, the conversation's head, who is typing, title and icon.
 
 import {$, el, face, nameNode, plural} from "./nodes.js";
 import {CLOSED} from "./net.js";
@@ -6,7 +6,7 @@ import {CLOSED} from "./net.js";
 const QUICK = 700; // milliseconds in which a connection may begin without a word
 
 export class Head {
-  // changed(): something is to be drawn.
+  // changed(): draw again.
   constructor(model, net, changed) {
     Object.assign(this, {model, net, changed});
     this.isAway = false;
@@ -88,7 +88,7 @@ export class Head {
     if (names.length) this._drawSoon();
   }
 
-  // What changes with time is drawn once a second.
+  // Draw again in a second, as something changes with time.
   _drawSoon() {
     this._tick =
       this._tick ||
@@ -98,7 +98,7 @@ export class Head {
       }, 1000);
   }
 
-  // The bar above everything: what is wrong with the connection.
+  // The bar at the top, about trouble with the connection.
   drawBar() {
     const {net, model} = this;
     const seconds = Math.max(0, Math.ceil((net.retryAt - Date.now()) / 1000));
@@ -133,7 +133,7 @@ export class Head {
     if ($("bar-now").textContent !== button) $("bar-now").textContent = button;
   }
 
-  // isInside: is somebody in, or before the door?
+  // isInside: is the user logged in?
   drawTitle(isInside) {
     const {unread, calls, open} = this.model;
     const where = isInside ? `${open} · Parley` : "Parley";
@@ -144,7 +144,7 @@ export class Head {
     this._drawIcon(dot);
   }
 
-  // The page's icon, with a dot.
+  // The page's icon with a dot of this colour; "": without.
   async _drawIcon(dot) {
     const original = $("icon").dataset.original || $("icon").href;
     $("icon").dataset.original = original;
@@ -164,7 +164,7 @@ export class Head {
       this._iconUrl = URL.createObjectURL(new Blob([svg], {type: "image/svg+xml"}));
       if (this._iconShows === dot) $("icon").href = this._iconUrl;
     } catch {
-      // the title says it too
+      // the title shows it as well
     }
   }
 }

@@ -1,4 +1,4 @@
-// What was said in the open conversation. What people wrote becomes text and never markup.
+// The messages of the open conversation. What users wrote becomes text nodes, never markup.
 
 import {fileNode, toldIn} from "./files.js";
 import {LOBBY} from "./model.js";
@@ -25,7 +25,7 @@ function eventNodes(parts) {
   );
 }
 
-// Where no text can stand, so that none can look sealed.
+// Stands where no text of a message can, so that no text can look sealed.
 const sealMark = () => el("span", {className: "aside seal", textContent: "sealed", title: "Only the devices of those who talk can read this"});
 
 function comingParts(people) {
@@ -43,8 +43,8 @@ function comingParts(people) {
 }
 
 export class Log {
-  // actions: older(conversation), fill(conversation, gap), person(name), again(entry), forget(entry), edit(entry),
-  // find(): a room, invite(room): somebody
+  // actions: older(conversation), fill(conversation, gap): load messages, person(name): open the menu, again(entry),
+  // forget(entry), edit(entry): of an own message, find(): look for a room, invite(room): ask for a name
   constructor(model, net, actions) {
     Object.assign(this, {model, net, actions});
     this.scroll = $("scroll");
@@ -55,20 +55,20 @@ export class Log {
     this.start = el("div", {className: "start"});
     this.name = null;
     this.scroll.addEventListener("scroll", () => this.settle(), {passive: true});
-    // What a mouse rests on is told in full.
+    // The full date of a time, when the mouse is over it.
     this.rows.addEventListener("mouseover", ({target}) => {
       if (target.tagName === "TIME" && !target.title) target.title = full(new Date(target.dateTime));
     });
     new ResizeObserver(() => {
       if (this.sticks) this.toBottom();
     }).observe(this.scroll);
-    // A picture that is opened at the end of the conversation is in sight.
+    // Scroll on when a picture is opened at the end of the conversation.
     new ResizeObserver(() => {
       if (this.sticks) this.scroll.scrollTop = this.scroll.scrollHeight;
     }).observe(this.rows);
   }
 
-  // Is the end of the conversation in sight?
+  // Is the end of the conversation visible?
   get atBottom() {
     return this.following && this.scroll.scrollHeight - this.scroll.scrollTop - this.scroll.clientHeight < 60;
   }
@@ -80,7 +80,7 @@ export class Log {
     this.scroll.scrollTop = this.scroll.scrollHeight;
   }
 
-  // Show the open conversation, if another was shown; from the first unread message on, if they are many.
+  // Show the conversation that is open now; from the first unread message on, if there are many.
   open() {
     const one = this.model.current;
     this.name = one.name;
@@ -101,7 +101,7 @@ export class Log {
     }
   }
 
-  // Bring a message into sight.
+  // Scroll to a message.
   jump(n) {
     const {items} = this.model.current;
     const at = items.findIndex((item) => item.n === n && item.kind === "text");
@@ -165,7 +165,7 @@ export class Log {
     $("latest-text").textContent = one.unread ? plural(one.unread, "new message") : "Latest";
   }
 
-  // The first row in sight, and where it is.
+  // The first visible row, and its position.
   _anchor() {
     const edge = this.scroll.getBoundingClientRect().top;
     for (const node of this.rows.children) {
@@ -175,7 +175,7 @@ export class Log {
     return null;
   }
 
-  // Show more, or have more sent, where somebody has come near the end of what is shown.
+  // Show more rows, or load more messages, if the user has scrolled near the end of what is shown.
   settle() {
     const one = this.model.current;
     if (one.name !== this.name) return;
@@ -201,7 +201,7 @@ export class Log {
     if (this.sticks) this.actions.seen();
   }
 
-  // What stands in front of the first message: where one is, and what one can do if nobody is there yet.
+  // The beginning of a conversation, above its first message, with hints if nobody else is there.
   _beginning(one) {
     const isLobby = one.name === LOBBY;
     const isAlone = one.isRoom && one.members !== null && one.count === 1;
@@ -315,7 +315,7 @@ export class Log {
     return said;
   }
 
-  // Something of mine that is not stored yet.
+  // An own message that has not been stored yet.
   _entry(entry, first) {
     const node = this._text({by: this.model.me || this.net.name, at: entry.at, text: entry.text, sealed: entry.sealed}, first);
     node.classList.add(entry.state === "refused" ? "refused" : "waiting");

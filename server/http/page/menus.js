@@ -1,4 +1,4 @@
-// What can be done about somebody, about oneself, and where one can go.
+// The menus for a person and for the user, and the search for rooms and people (Ctrl K).
 
 import {dialog, form, menu} from "./dialogs.js";
 import {LOBBY, isRoom} from "./model.js";
@@ -28,7 +28,7 @@ export class Menus {
     $("find-rooms").addEventListener("click", () => this.jump(true));
   }
 
-  // What can be done about somebody, in the open conversation.
+  // The menu for a person in the open conversation.
   person(name) {
     const {model, actions} = this;
     const one = model.current;
@@ -65,7 +65,7 @@ export class Menus {
     ]);
   }
 
-  // About oneself.
+  // The user's own menu.
   me() {
     const {model, net, head, preferences, actions} = this;
     const isAway = head.isAway;
@@ -116,7 +116,7 @@ export class Menus {
     );
   }
 
-  // The digits that two people compare, to know that the server has put nobody between them.
+  // Show the digits that two people compare to make sure that nobody reads along.
   async _verify(name) {
     const {seals} = this.net;
     const text = seals.ring.isVerified(name) ? "You have said that these are the same. " : "";
@@ -132,7 +132,7 @@ export class Menus {
     );
   }
 
-  // On which of my devices sealed messages can be read.
+  // The devices of the account, on which sealed messages can be read.
   _devices() {
     const {seals} = this.net;
     menu(
@@ -183,7 +183,7 @@ export class Menus {
     );
   }
 
-  // Rooms and people whose names have what is typed; a room that is not there yet can be made.
+  // Search for rooms and people by what is typed; a room that does not exist can be made.
   jump(making = false) {
     const {model} = this;
     if ($("talk").hidden) return;
@@ -263,7 +263,7 @@ export class Menus {
     this.net.request({do: "rooms", pattern: "*"}).then(look, () => {});
   }
 
-  // Where one may want to go who has typed this: {names, fresh: a room that is not known, or ""}.
+  // The results for what was typed: {names, fresh: the name of a room that is not known, or ""}.
   _targets(typed) {
     const {model} = this;
     const low = typed.toLowerCase();

@@ -1,11 +1,11 @@
-// What the page knows: conversations, who is here, and what has not been read. No page and no socket in here.
+// The state: conversations, who is online, what is unread. It uses neither the DOM nor the connection.
 //
 // A conversation is a room ("#dev") or a person ("bob"). Its `items` are sorted by `n`:
-//   {kind: "text", n, by, at, text, sealed}    sealed: was it? or, of a sealed file, what is told of it
-//   {kind: "event", n, at, parts}       parts: strings and {name}; n: that of the message before it
+//   {kind: "text", n, by, at, text, sealed}    sealed: was it?; or of a sealed file, see sealedfile.js
+//   {kind: "event", n, at, parts}       parts: strings and {name}; n: of the message before it
 //   {kind: "comings", n, at, people}    people: Map from name to "joined", "left", …
 //   {kind: "gap", n}                    messages before this are missing
-// `version` of an item counts up when it changes.
+// The `version` of an item is increased when it changes.
 
 import {mentions} from "./text.js";
 
@@ -48,7 +48,7 @@ export class Conversation {
     return this.items.filter((item) => item.kind === "text");
   }
 
-  // May I keep order here?
+  // Is the user an op here?
   get isMine() {
     return this.inside && MODERATORS.includes(this.role);
   }
@@ -62,7 +62,7 @@ export class Conversation {
     return first ? first.n : 0;
   }
 
-  // Put an item where it belongs. Gives whether it is new.
+  // Insert an item at its place. Returns whether it is new.
   add(item) {
     if (item.kind === "text") {
       if (this.numbers.has(item.n)) return false;
@@ -75,7 +75,7 @@ export class Conversation {
     return true;
   }
 
-  // Older messages: much faster than `add` for each.
+  // Insert older messages, much faster than by `add`.
   addOlder(messages) {
     const texts = new Set(messages.map(({at, text}) => at + " " + text));
     this.items = this.items.filter((item) => !item.kept || !texts.has(item.at + " " + item.text));
@@ -123,7 +123,7 @@ export class Conversation {
 }
 
 const DEEDS = {
-  // act: what stands between who does it and to whom, and behind that
+  // act: words between who does it and to whom, and words behind that
   invite: ["invited", ""],
   kick: ["removed", ""],
   ban: ["banned", ""],
@@ -136,11 +136,11 @@ const DEEDS = {
   deop: ["made", "a moderator no more"]
 };
 
-// The role that one has then, if nothing else is told.
+// The role of a member after an act.
 const ROLE_OF = {voice: "voice", op: "op", devoice: "", deop: ""};
 
 export class Model {
-  // now(): seconds. attentive(): is the page before somebody's eyes? alert(conversation, item): something to be told of.
+  // now(): seconds since the epoch. attentive(): is the user looking at the page? alert(conversation, item): notify.
   constructor({now = () => Math.floor(Date.now() / 1000), attentive = () => true, alert = () => {}} = {}) {
     Object.assign(this, {now, attentive, alert});
     this.drafts = new Map(); // by conversation, whatever that is called
@@ -169,7 +169,7 @@ export class Model {
     return found;
   }
 
-  // A conversation that is not among mine, unless it is kept.
+  // A new conversation that is not in the list; see `keep`.
   stranger(name) {
     const found = new Conversation(name);
     found.read = this.marks.get(name) || 0;
@@ -180,14 +180,14 @@ export class Model {
     if (!this.conversations.has(one.name)) this.conversations.set(one.name, one);
   }
 
-  // I have read up to there.
+  // The user has read up to message n.
   mark(name, n) {
     this.marks.set(name, Math.max(n, this.marks.get(name) || 0));
     const one = this.conversations.get(name);
     if (one) one.read = Math.max(one.read, n);
   }
 
-  // People with whom I have talked, who are not among my conversations: the latest first.
+  // People with read markers who are not in the list of conversations, the latest first.
   get partners() {
     return [...this.marks.keys()]
       .filter((name) => !isRoom(name) && !this.conversations.has(name))
@@ -216,7 +216,7 @@ export class Model {
     return [...this.conversations.values()].reduce((sum, one) => sum + one.unread, 0);
   }
 
-  // What deserves more than a number: whispers, and where my name is said.
+  // The number of conversations with unread direct messages or mentions.
   get calls() {
     return [...this.conversations.values()].filter((one) => one.mentioned || (!one.isRoom && one.unread)).length;
   }
@@ -232,7 +232,7 @@ export class Model {
     this.seen();
   }
 
-  // What is open is before somebody's eyes.
+  // The open conversation is being looked at, if the page is.
   seen() {
     if (!this.attentive()) return;
     const current = this.current;
@@ -256,7 +256,7 @@ export class Model {
     for (const [where, n] of Object.entries(read || {})) this.mark(where, n);
   }
 
-  // Numbers begin anew.
+  // The server's numbers have begun anew.
   _reset() {
     this.marks.clear();
     for (const one of this.conversations.values()) {
@@ -307,7 +307,7 @@ export class Model {
     }
   }
 
-  // A message that was kept while I was away, and has no number: it is shown as the last until the history has it.
+  // A message that was kept while the user was away. It has no number, so it is shown last until the history comes.
   _kept({by, at, text, sealed}) {
     const one = this.conversation(by);
     if (one.counted.has(at + " " + text) || one.items.some((item) => item.at === at && item.text === text)) return;
@@ -320,7 +320,7 @@ export class Model {
     one.loaded = true;
   }
 
-  // The messages that came after the last one read, at most so many as one answer takes.
+  // Messages since the last one that was read, as many as one answer has.
   unseen(one, {messages, more}) {
     const others = messages.filter(({n, by}) => n > one.read && by !== this.me);
     if (!others.length) return;
@@ -403,7 +403,7 @@ export class Model {
     if (!this.conversations.has(name)) this._move(old, name);
   }
 
-  // A conversation goes on under another name, with its draft and all that is unread.
+  // A room has got another name: keep its messages, draft and unread counts.
   _move(old, name) {
     const talk = this.conversations.get(old);
     if (!talk) return;
@@ -479,7 +479,7 @@ export class Model {
     return [...one.typing.keys()];
   }
 
-  // Names that somebody may mean who has written so much of one: who spoke last comes first.
+  // Completions of the beginning of a name; whoever spoke last comes first.
   completions(start) {
     const low = start.toLowerCase();
     const one = this.current;

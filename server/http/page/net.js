@@ -1,12 +1,12 @@
-// The connection: subprotocol parley.1 over a WebSocket that comes back by itself, so that nothing is missed or doubled.
+// The connection: the subprotocol parley.1 over a WebSocket that reconnects, so that nothing is missed or doubled.
 //
-// Phases: "connecting" (a socket is being opened, or the server has not answered `hello` yet), "door" (connected, without
-// a name), "in" (with a name), "waiting" (for the next attempt, at `retryAt`), "ended" (for good, until `connect`).
+// Phases: "connecting" (a socket is being opened, or the server has not answered `hello` yet), "door" (connected, not
+// logged in), "in" (logged in), "waiting" (for the next attempt, at `retryAt`), "ended" (until `connect` is called).
 //
-// What is said waits in `outbox` until the server has stored it: {tag, do, room or to, text, state}, where state is
-// "waiting" (not sent on this connection), "sealing", "sent", or "refused" (with `why`, a sentence). After a reconnect it
-// is sent again with its tag, by which the server knows it. What is `sealed` (true, or what is told of a sealed file) has
-// `envelopes`, {text, tag} of each, once it is, which are sent instead.
+// Own messages are in `outbox` until the server has stored them: {tag, do, room or to, text, state}, where state is
+// "waiting" (not sent on this connection), "sealing", "sent", or "refused" (with `why`, a sentence). After a reconnect
+// they are sent again with the same tag, by which the server recognizes them. One that is `sealed` (true, or the fields
+// of a sealed file) has `envelopes`, {text, tag} of each, once it has been sealed; these are sent instead.
 
 export const CLOSED = {SHUTDOWN: 1001, REFUSED: 1008, TOO_LONG: 1009, BUG: 1011, TOO_SLOW: 4000, REPLACED: 4001};
 
@@ -22,7 +22,7 @@ const ERROR_LIMIT = 3000; // between a socket's `error` and its `close`, which m
 const TOLD = "told "; // in front of the id of what has no answer
 const IN_FLIGHT = 32; // the server remembers 64 tags
 
-// A request that was refused, or that nobody answers any more (`why` is then "offline").
+// The request was refused, or the connection was lost before the answer (`why` is then "offline").
 export class Refusal extends Error {
   constructor({why, text}) {
     super(text || why);
@@ -36,7 +36,7 @@ export function randomTag() {
 }
 
 export class Net {
-  // open(): a new WebSocket. heard(frame), changed(): called for what the server says, and for a new phase or outbox.
+  // open(): a new WebSocket. heard(frame): called for each message of the server. changed(): of phase or outbox.
   constructor({open, heard, changed, saved = {}, clock = globalThis, now = Date.now, random = Math.random}) {
     Object.assign(this, {open, heard, changed, clock, now, random});
     this.phase = "ended";
@@ -67,7 +67,7 @@ export class Net {
     this._leaving = false;
   }
 
-  // What a reload has to find again.
+  // What is stored for a reload of the page.
   get state() {
     const {session, name, account, outbox, run, positions, _base: base} = this;
     return {session, name, account, outbox, run, positions, base};
@@ -93,8 +93,8 @@ export class Net {
     this._await();
   }
 
-  // The network may be back, or the page was asleep: try at once, or find out whether the line still holds. What has
-  // failed before says nothing of the next attempt, and an attempt that has begun before may be one to nowhere.
+  // The network may be back, or the page was asleep: connect at once, or check the connection. Earlier failures mean
+  // nothing for the next attempt, and one that is under way may lead nowhere.
   wake() {
     this._attempts = 0;
     if (this.phase === "waiting") this.connect();
@@ -102,7 +102,7 @@ export class Net {
     else if (this.phase === "in" || this.phase === "door") this._probe(WAKING_LIMIT);
   }
 
-  // Ask the server: the answer, or a Refusal.
+  // Send a request. Resolves to the answer, or rejects with a Refusal.
   request(frame, urgent = false) {
     return new Promise((resolve, reject) => {
       if (this.phase !== "in" && this.phase !== "door")
@@ -114,19 +114,19 @@ export class Net {
     });
   }
 
-  // What has no answer, such as `typing`; a server may not know it, and is not told again then.
+  // Send what has no answer, such as `typing`. If the server does not know it, it is not sent again.
   tell(frame) {
     if (this.phase === "in" && !this.unknown.has(frame.do)) this._send({...frame, id: TOLD + frame.do});
   }
 
-  // login or register.
+  // Log in, or make an account: `login` or `register`.
   async enter(frame) {
     const welcome = await this.request(frame);
     this.name = welcome.name;
     return welcome;
   }
 
-  // Say or whisper: now, or when there is a connection.
+  // Send a message, now or once there is a connection.
   post(frame) {
     const entry = {...frame, tag: randomTag(), at: Math.floor(this.now() / 1000), state: "waiting"};
     this.outbox.push(entry);
@@ -134,7 +134,7 @@ export class Net {
     return entry;
   }
 
-  // Let what waits go.
+  // Send the messages that wait.
   flush() {
     if (this.phase === "in") {
       let room = IN_FLIGHT - this.outbox.filter((entry) => entry.state === "sent").length;
@@ -181,7 +181,7 @@ export class Net {
     this.changed();
   }
 
-  // I am in a room, and hear what is said there from now on.
+  // The user is in a room, and receives its messages from now on.
   entered(room) {
     if (!(room in this.positions)) this.positions[room] = this._base;
   }
@@ -195,13 +195,13 @@ export class Net {
     this.left(room);
   }
 
-  // Message `n` of a room (or of whispers: "me") was heard, and with it everything before it.
+  // Message `n` of a room ("me": of direct messages) has been received, and so has everything before it.
   _reached(room, n) {
     this._top = Math.max(this._top, n);
     if (n > (this.positions[room] || 0)) this.positions[room] = n;
   }
 
-  // Leave for good: the server ends the session, and closes the connection. Then there is another one, at the door.
+  // Log out: the server ends the session and closes the connection; then connect again, without a name.
   logout() {
     const wasIn = this.phase === "in";
     if (wasIn) this._send({do: "logout", id: "logout"});
@@ -220,7 +220,7 @@ export class Net {
     this._base = this._top = 0;
   }
 
-  // The next step of the greeting has to come in time.
+  // Limit the time for the next step of the login.
   _await() {
     this._after(GREETING_LIMIT, () => this._lost(0));
   }
@@ -270,7 +270,7 @@ export class Net {
     this._pass(frame);
   }
 
-  // In the order in which it has come, also where something has to be opened first.
+  // Handle messages in the order in which they came, even if one has to be opened first.
   _pass(frame) {
     const settle = () => this._settle(frame, () => this.heard(frame));
     const isUrgent = frame.id !== undefined && this._urgent.delete(frame.id);
@@ -285,7 +285,7 @@ export class Net {
       }));
   }
 
-  // A request's answer is heard first, and then given to who asked.
+  // `heard` gets an answer first, then the request is resolved.
   _settle(frame, hear) {
     const request = frame.id === undefined ? undefined : this._requests.get(frame.id);
     hear();
@@ -355,8 +355,8 @@ export class Net {
     this._silence = this.clock.setTimeout(() => this._probe(PONG_LIMIT), SILENCE);
   }
 
-  // Is the server there? Its answer also proves that everything it had said before has come. (The answer to what I said
-  // does not: the number is given before others' messages are sent.)
+  // Ping the server. Its answer also shows that all earlier messages of the server have come. (The answer to an own
+  // message does not: its number is given before messages of others are sent.)
   _probe(limit) {
     const top = this._top;
     this.request({do: "ping"}).then(
@@ -403,7 +403,7 @@ export class Net {
     });
   }
 
-  // Nothing more is heard of this socket.
+  // Ignore this socket from now on.
   _drop() {
     const socket = this._socket;
     this._socket = null;

@@ -1,10 +1,10 @@
-// Nodes of the page, and how names, times and numbers are shown.
+// Makes nodes of the page, and formats names, times and numbers.
 
 import {isRoom} from "./model.js";
 
 export const $ = (id) => document.getElementById(id);
 
-// A node: properties, `on…` handlers, `data-`, `aria-` and other attributes, then what is in it.
+// A node with properties, `on…` handlers, `data-`, `aria-` and other attributes, and its children.
 export function el(tag, properties = {}, ...children) {
   const node = document.createElement(tag);
   for (const [key, value] of Object.entries(properties)) {
@@ -74,14 +74,14 @@ export const dateAndTime = (at) => {
   return dayName(date) + ", " + time(date);
 };
 
-// Browsers have this too, but take a tenth of a second for the first one.
+// Browsers can group digits too, but take a tenth of a second for the first number.
 export const grouped = (count) => String(count).replace(/\B(?=(\d{3})+$)/g, ",");
 export const plural = (count, one, many = one + "s") => `${grouped(count)} ${count === 1 ? one : many}`;
 
 export const hashOf = (name) =>
   isRoom(name) ? "#" + encodeURIComponent(name.slice(1)) : "#@" + encodeURIComponent(name);
 
-// The children of `parent` become `wanted`, and whatever stays is not touched, so that focus stays where it is.
+// Make `wanted` the children of `parent`, without touching those that stay, so that they keep the focus.
 export function arrange(parent, wanted) {
   const keep = new Set(wanted);
   for (const node of [...parent.children]) if (!keep.has(node)) node.remove();

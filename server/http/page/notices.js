@@ -1,4 +1,4 @@
-// Telling of what is new: to screen readers, by notifications, and to the server what was read.
+// Announcements to screen readers, notifications, and read markers for the server.
 
 import {$} from "./nodes.js";
 import {oneLine} from "./text.js";
@@ -9,7 +9,7 @@ const READ_EVERY = 10000; // between two notes to the server of what was read
 let toAnnounce = [];
 let announcing = null;
 
-// For screen readers: all of a moment at once, and no more than can be listened to.
+// For screen readers: collects what comes at about the same time, and shortens it.
 export function announce(text) {
   toAnnounce.push(text);
   $("announcer").textContent = ""; // the same again is news as well
@@ -26,7 +26,7 @@ export function announce(text) {
 export const canNotify = () => window.isSecureContext && "Notification" in window;
 
 export class Notices {
-  // wanted(): are notifications wanted? attentive(): is the page before somebody's eyes? open(name): show it.
+  // wanted(): are notifications wanted? attentive(): is the user looking at the page? open(name): show a conversation.
   constructor(model, net, {wanted, attentive, open}) {
     Object.assign(this, {model, net, wanted, attentive, open});
     this._toTell = new Map(); // up to where something was read, by conversation
@@ -34,7 +34,7 @@ export class Notices {
     this._timer = null;
   }
 
-  // A message has come. called: is it for me? seen: does somebody look at it?
+  // A message has come. called: is it direct, or a mention? seen: is the user looking at it?
   alert(one, {by, text}, called, seen) {
     if (seen || one.name === this.model.open) announce(`${by}: ${oneLine(text, 300)}`);
     else if (called) announce(`${by}${one.isRoom ? " in " + one.name : " to you"}: ${oneLine(text, 300)}`);
@@ -51,11 +51,11 @@ export class Notices {
         shown.close();
       };
     } catch {
-      // some phones allow them to service workers only
+      // some phones allow notifications to service workers only
     }
   }
 
-  // What is open was read: noted here at once, and after a while on the server, for this account's next device.
+  // The open conversation has been read: set the marker here, and a little later on the server, for other devices.
   noteRead() {
     const one = this.model.current;
     const top = Math.floor(one.top);
@@ -65,7 +65,7 @@ export class Notices {
     this._timer = this._timer || setTimeout(() => this.tellRead(), this._toldAt + READ_EVERY - Date.now());
   }
 
-  // Nobody may be here much longer, or to read on: what was read is told now.
+  // The page may be closed soon: send the read markers now.
   tellRead() {
     clearTimeout(this._timer);
     this._timer = null;

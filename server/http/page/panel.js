@@ -1,4 +1,4 @@
-// The panel: what there is to know of a conversation, its rules for whoever may change them, and the search.
+// The panel of a conversation: members, topic, settings for those who may change them, and the search.
 
 import {sentence} from "./dialogs.js";
 import {LOBBY, compare} from "./model.js";
@@ -11,7 +11,7 @@ const ROLE_NAMES = {voice: "has a voice", op: "moderator", owner: "owner", opera
 
 export const rank = (role) => Math.max(0, ROLES.indexOf(role));
 
-// A button for somebody in a list of members.
+// The button of a member in the list.
 function memberNode(name, role, model, person) {
   const state = model.away.has(name) ? "away" : model.online.has(name) || name === model.me ? "here" : "";
   return el(
@@ -28,7 +28,7 @@ function memberNode(name, role, model, person) {
   );
 }
 
-// An input with a button. `act` gives a promise of what is said of it; what is refused is told here, too.
+// An input with a button. act(value) returns a promise of a text that is shown here, as is the reason of a refusal.
 function field(input, button, act) {
   const told = el("p", {className: "aside", role: "status"});
   return el(
@@ -53,7 +53,7 @@ function field(input, button, act) {
 
 export class Panel {
   // actions: person(name), leave(room), drop(room), search(conversation, words, further), show(conversation, n); and
-  // topic(room, text), set(room, setting, value), invite(room, name), which give a promise
+  // topic(room, text), set(room, setting, value), invite(room, name), which return promises
   constructor(model, actions) {
     Object.assign(this, {model, actions});
     this.kind = ""; // "about", "search"
@@ -68,7 +68,7 @@ export class Panel {
     (field || this.node.querySelector("button")).focus();
   }
 
-  // Where somebody is invited to the open room.
+  // The form to invite somebody to the open room.
   invite() {
     if (this.kind !== "about") this.toggle("about");
     $("invite-field").focus();

@@ -1,4 +1,4 @@
-// What was said before: asked of the server in pages.
+// Loads earlier messages from the server, in pages.
 
 const PAGE = 100; // messages asked for at a time
 const MOST_PAGE = 200;
@@ -7,8 +7,8 @@ const FURTHER = 2000; // messages that one search looks through
 const whereOf = (one) => (one.isRoom ? {room: one.name} : {with: one.name});
 
 export class Past {
-  // actions: draw(), changed(conversation): there is more in it, unread(): and of the open one something is not read,
-  // trouble(refusal)
+  // actions: draw(), changed(conversation): messages were added, unread(): some of the open one are unread,
+  // trouble(refusal): show it
   constructor(model, net, actions) {
     Object.assign(this, {model, net, actions});
   }
@@ -31,19 +31,19 @@ export class Past {
     this.actions.draw();
   }
 
-  // What was said in a conversation since it was read, perhaps on another device.
+  // The messages of a conversation since its read marker, which another device may have set.
   async unseen(one) {
     try {
       const answer = await this.net.request({do: "history", ...whereOf(one), after: one.read, most: MOST_PAGE});
       if (answer.messages.some(({by}) => by !== this.model.me)) this.model.keep(one);
       this.model.unseen(one, answer);
     } catch {
-      // it shows when the conversation is opened
+      // the trouble shows when the conversation is opened
     }
     this.actions.draw();
   }
 
-  // More of what was said before.
+  // The page before the messages that are loaded.
   async older(one) {
     if (!one.more || one.asking) return;
     if (!one.loaded) return this.latest(one);
@@ -64,7 +64,7 @@ export class Past {
     this.actions.changed(one);
   }
 
-  // What was said in a gap, its end first.
+  // The messages of a gap, from its end.
   async fill(one, gap) {
     try {
       const {messages, more} = await this.net.request({
@@ -84,7 +84,7 @@ export class Past {
     this.actions.draw();
   }
 
-  // What is found in what was loaded; `further`: in what was said before, too.
+  // Search the loaded messages; with `further`, load and search earlier ones too.
   async *search(one, words, further, isOver) {
     const low = words.toLowerCase();
     let looked = 0;

@@ -1,5 +1,5 @@
-// Sealed messages, by WebCrypto alone: docs/sealing.md says what they promise; client/seal has the same in Python, with
-// the layout of every byte, and docs/sealing-vectors.json is what both have to agree with. No page and no socket in here.
+// Sealed messages, by WebCrypto alone. docs/sealing.md says what they promise; client/seal has the same in Python, with
+// the layout of every byte; docs/sealing-vectors.json has the test vectors of both. Uses neither the DOM nor a socket.
 
 const subtle = globalThis.crypto?.subtle;
 const SUITE = 1;
@@ -32,11 +32,11 @@ const EMPTY = new Uint8Array(32); // the salt of HKDF where there is none
 
 const MALFORMED = "A sealed message is malformed.";
 
-// What is not as it should be, with a sentence.
+// An envelope or a list is not valid; the message is a sentence.
 export class Unopened extends Error {}
 export class NotForMe extends Unopened {}
 export class Unsealable extends Error {}
-// The list of this name is needed first.
+// The list of devices of this name is needed first.
 export class Stranger extends Error {}
 
 const encode = (text) => new TextEncoder().encode(text);
@@ -113,13 +113,13 @@ async function exchange(key, publicBytes) {
   return bits;
 }
 
-// A pair of keys, whose private one never leaves the browser: {private, public: bytes}.
+// A pair of keys, {private, public: bytes}; the private one cannot be exported from the browser.
 async function newPair(algorithm, uses) {
   const pair = await subtle.generateKey(algorithm, false, uses);
   return {private: pair.privateKey, public: new Uint8Array(await subtle.exportKey("raw", pair.publicKey))};
 }
 
-// Can this browser seal here? Not on plain http, and not before it knows these keys.
+// Can this browser seal here? Not on plain http, and not without support for these kinds of keys.
 export async function canSeal() {
   try {
     await newPair("X25519", ["deriveBits"]);
@@ -200,7 +200,7 @@ async function signedList(keys, listNumber, name, entries) {
   return join(data, await sign(keys.identity.private, join(encode("parley devices 1\0"), data)));
 }
 
-// The bytes of the list with this device. old: the last list, or null.
+// The bytes of a list to which this device is added. old: the last list, or null.
 export async function withDevice(old, name, keys) {
   const entries = old ? [...old.entries] : [];
   if (entries.length >= MOST_DEVICES || (old && old.inUse.length >= MOST_IN_USE))
@@ -215,7 +215,7 @@ export async function withDevice(old, name, keys) {
   return signedList(keys, old ? old.number + 1 : 1, name, entries);
 }
 
-// The bytes of the list as this device, which is in it, wants it. vouch, remove: hexadecimal ids.
+// The bytes of the next list, signed by this device, which is in it. vouch, remove: hexadecimal ids.
 export async function changedList(old, keys, vouch = [], remove = []) {
   const me = old.entries.findIndex((one) => equal(one.identity, keys.identity.public));
   const entries = [];
@@ -275,7 +275,7 @@ export async function readList(data, name) {
   return {number: valueOf(data.slice(1, 5)), name, author, entries, data, root: entries[0].identity, vouched, inUse};
 }
 
-// What a list is to the one that was known before: "same", "follows", "older", or "another" one.
+// How a list relates to the one that was known before: "same", "follows", "older", or "another" one.
 export function judge(old, fresh) {
   if (equal(old.data, fresh.data)) return "same";
   const sameRoot = equal(old.root, fresh.root);
@@ -319,13 +319,13 @@ function bound(sender, place) {
   return join(encode("parley seal 1"), ...parts);
 }
 
-// What anybody can see of an envelope: {kind, device, at, data}.
+// The unencrypted parts of an envelope: {kind, device, at, data}.
 export function readEnvelope(text) {
   let data = new Uint8Array(0);
   try {
     if (text.startsWith(PREFIX)) data = unbase64(text.slice(PREFIX.length));
   } catch {
-    // it is none
+    // it is not valid
   }
   if (
     data.length < HEAD + 1 + 64 + 16 + 64 ||
@@ -356,7 +356,7 @@ async function signedEnvelope(keys, prefix, data) {
 
 const headOf = (kind, keys, at) => join([SUITE, kind], keys.id, number(at, 8));
 
-// An envelope for all who have one of the public sealing keys `receivers`. fixed: {key, ephemerals}, for test vectors.
+// An envelope for the devices with the public sealing keys `receivers`. fixed: {key, ephemerals}, for test vectors.
 export async function letter(keys, sender, place, at, receivers, what, content, fixed = {}) {
   const prefix = bound(sender, place);
   const head = headOf(LETTER, keys, at);
@@ -372,7 +372,7 @@ export async function letter(keys, sender, place, at, receivers, what, content, 
 
 const BROKEN = "A sealed message cannot be opened: it was changed, or is from elsewhere.";
 
-// {what, content} of a letter whose signature is right.
+// {what, content} of a letter whose signature has been checked.
 export async function openLetter(keys, sender, place, {data}) {
   const end = HEAD + 1 + data[HEAD] * BLOCK;
   for (let at = HEAD + 1; at < end; at += BLOCK) {
@@ -398,7 +398,7 @@ export const nextOf = async (chain) => ({
   key: await expand(chain.key, encode("parley chain 1"), 32)
 });
 
-// An envelope for all who have this sender key: {name, index, key}.
+// An envelope for all who have this sender key, {name, index, key}.
 export async function speech(keys, sender, place, at, chain, what, content) {
   const prefix = bound(sender, place);
   const data = join(headOf(SPEECH, keys, at), chain.name, [chain.index]);
@@ -408,7 +408,7 @@ export async function speech(keys, sender, place, at, chain, what, content) {
 
 export const chainOf = ({data}) => ({name: data.slice(HEAD, HEAD + 8), index: data[HEAD + 8]});
 
-// {what, content} that was said with a sender key. chain: at that index, or before.
+// {what, content} of an envelope with a sender key. chain: the key at the same index, or at an earlier one.
 export async function openSpeech(chain, sender, place, {data}) {
   const index = data[HEAD + 8];
   if (index < chain.index || index >= MOST_OF_CHAIN)
@@ -440,7 +440,7 @@ export function readChain(content) {
   return {name: content.slice(0, 8), index: content[8], key: content.slice(9)};
 }
 
-// What is told of a file, {file, key, hash, size, name}: see sealedfile.js.
+// The fields of a sealed file, {file, key, hash, size, name}: see sealedfile.js.
 export const fileContent = ({file, key, hash, size, name}) =>
   join(unhex(file), unhex(key), unhex(hash), number(size, 8), encode(name));
 
@@ -457,14 +457,14 @@ export function readFile(content) {
   return told;
 }
 
-// ---- what a device keeps
+// ---- what a device stores
 
 const notVouched = (name) =>
   `${name} has a device that none of the others vouches for. Until you have compared digits, nothing is sealed for ${name}, and nothing from that device is opened.`;
 const another = (name) =>
   `The server shows other devices for ${name} than before. Either ${name} has begun anew, or somebody else wants to read along: compare digits, by voice or otherwise.`;
 
-// An object by names of people, one of whom may be called "constructor".
+// An object whose keys are users' names, one of which may be "constructor".
 const named = (object) => Object.assign(Object.create(null), object);
 
 export class Ring {
@@ -494,7 +494,7 @@ export class Ring {
     return this.store.save(this.name, {keys: this.keys, kept: this.kept, mine: this.mine && this.mine.data});
   }
 
-  // What the server has as the own list, or null: {publish: bytes or null, told: sentences}.
+  // The server has told this account's list, or null. Returns {publish: bytes or null, told: sentences for the user}.
   async learnOwn(data) {
     const shown = data ? await readList(data, this.name) : null;
     const relation = this.mine && shown ? judge(this.mine, shown) : "";
@@ -533,7 +533,7 @@ export class Ring {
     this.mine = await readList(data, this.name);
   }
 
-  // Somebody's list, or null; gives sentences for the user, each of which comes once.
+  // The server has told somebody's list, or null. Returns sentences for the user, each of them once.
   async learn(name, data) {
     if (!data) return []; // what is pinned remains, so that a server cannot make anybody talk openly
     let shown;
@@ -623,8 +623,8 @@ export class Ring {
     this.kept.sealed = [...this.kept.sealed.filter((one) => one !== place), ...(sealed ? [place] : [])];
   }
 
-  // A room is called `name` from now on; the last message that was heard there has the number n. What was sealed for the
-  // room until then is bound to the name that it had, and is opened under the new one, too.
+  // A room has got another name. n: the number of the last message received there before. Messages up to that one are
+  // bound to the former name, and are opened under the new one, too.
   roomRenamed(room, name, n) {
     if (this.isSealed(room)) {
       this.setSealed(room, false);
@@ -636,7 +636,7 @@ export class Ring {
     earlier[name] = [...before, [room, n]].slice(-MOST_EARLIER);
   }
 
-  // For which place a device has sealed it: this, or a room as it was called then. Throws Unopened.
+  // The place for which it was sealed: this one, or a former name of the room. Throws Unopened.
   async _check(identity, by, place, n, parts) {
     for (const [earlier, last] of this.kept.earlier[place] || []) {
       if (n && n <= last && (await check(identity, by, earlier, parts).then(() => true, () => false))) return earlier;
@@ -650,7 +650,7 @@ export class Ring {
     return this.kept.last;
   }
 
-  // The public keys to which what is said at a place is sealed now. names: of those who are to open it. Throws Unsealable.
+  // The public keys for which a message to a place is sealed now. names: of the receivers. Throws Unsealable.
   receivers(place, names) {
     if (names.length > MOST_MEMBERS)
       throw new Unsealable(`There are more than ${MOST_MEMBERS} in ${place}: nothing can be sealed there`);
@@ -664,8 +664,8 @@ export class Ring {
     return found;
   }
 
-  // The envelopes for what is said at a place, the last of which has it. members: of a room, or null. said: a text, or
-  // what is told of a file.
+  // The envelopes of a message, the last of which contains it. members: of a room, or null. said: a text, or the fields
+  // of a sealed file.
   async seal(place, members, said) {
     const isText = typeof said === "string";
     const [what, raw] = isText ? [TEXT, encode(said)] : [FILE, fileContent(said)];
@@ -693,8 +693,8 @@ export class Ring {
     return found;
   }
 
-  // The text in an envelope that `by` has said at a place, or what is told of a file there; null if it is a sender key.
-  // Throws Unopened, or Stranger.
+  // The text, or the fields of a sealed file, in an envelope from `by`; null if it contains a sender key. Throws
+  // Unopened, or Stranger.
   async open(by, shownAt, n, text) {
     const parts = readEnvelope(text);
     const list = by === this.name ? this.mine : this.lists.get(by);

@@ -1,5 +1,6 @@
-// Sealed files: client/seal/files.py has the same in Python, with the layout of every byte. No page and no socket in here.
-// What is told of a file is {file, key, hash, size, name}: its id at the server, hexadecimal digits, bytes, and a text.
+// Sealed files: client/seal/files.py has the same in Python, with the layout of every byte. Uses neither the DOM nor a
+// socket. The fields of a file are {file, key, hash, size, name}: its id on the server, hexadecimal digits, hexadecimal
+// digits, the number of bytes, and its name.
 
 import {Unopened, hex, join, unhex} from "./seal.js";
 
@@ -14,7 +15,7 @@ const CHANGED = "the file is not the one that was sealed: somebody has changed i
 
 export const sealedSize = (size) => size + Math.ceil(size / CHUNK) * TAG;
 
-// So many bytes as people write it, in thousands.
+// A number of bytes for people, in powers of 1000.
 export function sizeOf(size) {
   let unit = 0;
   for (; size >= 999.5 && unit < UNITS.length - 1; unit++) size /= 1000;
@@ -23,7 +24,7 @@ export function sizeOf(size) {
 
 const isLong = (name) => [...name].length > MOST_NAME || new TextEncoder().encode(name).length > MOST_BYTES;
 
-// A name that is nothing but a name, whatever somebody calls a file: see server/files/shown.py.
+// The name of a file, with everything replaced that could make it more than a name: see server/files/shown.py.
 export function cleanName(name) {
   const last = name.split(/[/\\]/).pop().normalize("NFC");
   const seen = last.replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Cn}\p{Co}\p{Zl}\p{Zp}]/gu, "");
@@ -38,7 +39,7 @@ export function cleanName(name) {
   return plain || "file";
 }
 
-// As what a message tells of it is shown, and searched.
+// The text by which a message about the file is shown and found.
 export const textOf = ({name, size}) => `[file] ${name}, ${sizeOf(size)}`;
 
 const importKey = (key) => subtle.importKey("raw", key, "AES-GCM", false, ["encrypt", "decrypt"]);
@@ -51,8 +52,7 @@ function nonceOf(place, isLast) {
   return nonce;
 }
 
-// {blob, told}: what the server is to keep of a file or blob, and what is told of it, but for its id. key: for test
-// vectors only.
+// {blob, told}: the sealed bytes of a file for the server, and its fields without the id. key: for test vectors only.
 export async function sealFile(file, name, key = crypto.getRandomValues(new Uint8Array(32))) {
   const imported = await importKey(key);
   const digests = [];
@@ -72,7 +72,7 @@ export async function sealFile(file, name, key = crypto.getRandomValues(new Uint
   return {blob: new Blob(blobs), told: {key: hex(key), hash, size: file.size, name: cleanName(name)}};
 }
 
-// Opens a file as it comes, in order; at most one chunk is held. Throws Unopened at the first one that is not right.
+// Opens a file as it comes, holding at most one chunk. Throws Unopened at the first chunk that is not valid.
 export class Opening {
   constructor(told) {
     this.told = told;
@@ -83,7 +83,7 @@ export class Opening {
     this._digests = [];
   }
 
-  // The pieces of the file that the next bytes of the server give.
+  // The pieces of the file that the next bytes from the server complete.
   async take(bytes) {
     const opened = [];
     for (let at = 0; at < bytes.length; ) {
@@ -110,13 +110,13 @@ export class Opening {
     }
   }
 
-  // All has come; is it right?
+  // All has come: throws Unopened if the file is not complete, or not the one that was announced.
   async end() {
     if (this._left || hex(await sha(join(...this._digests))) !== this.told.hash) throw new Unopened(CHANGED);
   }
 }
 
-// What the first bytes of a file say that it is, if that is a picture which can do no more than be seen; or null.
+// The media type by the first bytes of a file, if it is a harmless kind of picture; or null.
 export function pictureKind(bytes) {
   const begins = (text, at = 0) => [...text].every((char, index) => bytes[at + index] === char.charCodeAt(0));
   if (begins("\x89PNG\r\n\x1a\n")) return "image/png";

@@ -1,4 +1,4 @@
-// Seals what is said on this page, and opens what is heard: whose lists that takes is asked for meanwhile.
+// Seals the page's messages, and opens those that are received; asks for the lists of devices that it needs.
 
 import {NOTE, Ring, Stranger, Unsealable, Unopened, base64, canSeal, changedList, hex, isEnvelope, newKeys, unbase64} from "./seal.js";
 import {cleanName, textOf} from "./sealedfile.js";
@@ -7,7 +7,7 @@ const MOST_MEMBERS = 100; // whose lists are asked for
 const LOBBY = "#lobby";
 const ROOM_CHANGES = ["joined", "left", "renamed", "managed"];
 
-// What a device keeps, in this browser: the private keys can be used here, and read nowhere.
+// What the device stores in this browser. The private keys can be used here, but cannot be exported.
 function stored(mode, act) {
   return new Promise((resolve, reject) => {
     const opening = indexedDB.open("parley-seal", 1);
@@ -32,7 +32,7 @@ const store = {
 };
 
 export class Seals {
-  // actions: tell(sentence), changed(): something is to be drawn.
+  // actions: tell(sentence): show it, changed(): draw again.
   constructor(net, actions) {
     Object.assign(this, {net, actions});
     this.ring = null; // of the account that I am logged in to
@@ -63,7 +63,7 @@ export class Seals {
     return this.isDevice && name !== this.net.name && this.ring.knows(name);
   }
 
-  // I am logged in: is this a device of the account?
+  // The user is logged in: find out whether this is a device of the account.
   welcomed(account) {
     this._begin();
     const {name} = this.net;
@@ -116,7 +116,7 @@ export class Seals {
     await this.ring.save().catch((error) => this._fail(error));
   }
 
-  // In a room that takes sealed messages only, they are sealed, until I say otherwise.
+  // Seal messages in a room that takes only sealed ones, until the user turns that off.
   async _noteSealed({on, room, sealed, act, name, text}) {
     if (on === "managed" && act === "rename") await this._roomRenamed(room, name);
     const at = on === "managed" && act === "set" ? name.split(",").indexOf("sealed") : -1;
@@ -137,7 +137,7 @@ export class Seals {
     this._save();
   }
 
-  // Somebody has another list, or it is a room in which others are now.
+  // The list of devices of a user has changed, or the members of a room have.
   heard(frame) {
     this._noteSealed(frame);
     if (ROOM_CHANGES.includes(frame.on)) this._members.delete(frame.room || LOBBY);
@@ -149,7 +149,7 @@ export class Seals {
       this._ready = this._ready.then(() => this._learnOwn()).catch((error) => this._fail(error));
   }
 
-  // ---- for the user; what cannot be is thrown
+  // ---- for the user; each throws a reason if it is not possible
 
   async turn(place, on) {
     await this._ready;
@@ -160,7 +160,7 @@ export class Seals {
     this.actions.changed();
   }
 
-  // Make this a device of the account, unless it is one, or cannot be; is it a new one now?
+  // Make this a device of the account, if it is none and can be. Returns whether it has become one.
   async becomeDevice() {
     await this._ready;
     if (!this.available || !this.ring || this.isDevice) return false;
@@ -170,7 +170,7 @@ export class Seals {
     return true;
   }
 
-  // [{id, mine, vouched}] of the own devices.
+  // [{id, mine, vouched}] of the account's devices; mine: is it this one?
   get devices() {
     const {mine, keys} = this.ring;
     const me = hex(keys.identity.public);
@@ -197,7 +197,7 @@ export class Seals {
 
   // ---- in
 
-  // Is there anything in it that is sealed? What the server says of that itself is worth nothing.
+  // Does a message contain sealed texts? The server's own word for it does not count.
   isFor(frame) {
     const messages = frame.on === "said" || frame.on === "whispered" ? [frame] : frame.messages || [];
     for (const message of messages) delete message.sealed;
@@ -221,7 +221,7 @@ export class Seals {
     frame.messages = texts;
   }
 
-  // The message gets its text, or null if there is nothing to be shown.
+  // Set the text of a message; null if there is nothing to show.
   async _open(message, place) {
     if (!isEnvelope(message.text)) return;
     const envelope = message.text;
@@ -256,13 +256,13 @@ export class Seals {
 
   // ---- out
 
-  // Throws why nothing can be sealed now for a room, or for somebody.
+  // Throws the reason if nothing can be sealed for this room or person now.
   async check({room, to}) {
     const members = await this._membersOf(room, to);
     this.ring.receivers(room || to, members || [to]);
   }
 
-  // The envelopes for something of the outbox, the last of which has the text.
+  // The envelopes of an own message of the outbox; the last one contains the text.
   async seal({room, to, text, sealed}) {
     const members = await this._membersOf(room, to);
     const found = await this.ring.seal(to === undefined ? room : to, members, sealed === true ? text : sealed);
@@ -270,7 +270,7 @@ export class Seals {
     return found;
   }
 
-  // Of a room, or null; whose lists are known then, as far as they are needed.
+  // The members of a room, or null for a person. Afterwards the lists of devices that are needed are known.
   async _membersOf(room, to) {
     await this._ready;
     if (!this.isDevice) throw new Unsealable("Sealing takes an account");

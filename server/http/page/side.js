@@ -39,7 +39,7 @@ export class Side {
     this._point();
   }
 
-  // Say so where something unread is out of sight, first of what is below.
+  // Show a hint if there are unread conversations out of sight, below or above.
   _point() {
     const lists = $("side-lists");
     const unread = [...lists.querySelectorAll(".entry.unread")];
