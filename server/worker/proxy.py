@@ -5,10 +5,10 @@ import selectors
 import struct
 
 READ = selectors.EVENT_READ
-SECONDS = 10.0  # for all of it
-_LEAST = 8  # bytes of either version; of a line there are more
-_MOST_V1 = 107  # bytes of a line
-_MOST_V2 = 4096  # bytes behind the head, which may say more than addresses
+SECONDS = 10.0  # for the whole header
+_LEAST = 8  # bytes that a header of either version has at least
+_MOST_V1 = 107  # bytes of the line of version 1
+_MOST_V2 = 4096  # bytes behind the fixed part of version 2: addresses and extensions
 _SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 _HEAD = struct.Struct("!12sBBH")
 _LOCAL, _PROXY = 0x20, 0x21
@@ -70,7 +70,7 @@ def _client_v2(head):
         raise Garbled("it is of an unknown version")
     length = {_TCP4: 4, _TCP6: 16}.get(family)
     if length is None:
-        return None  # it came by a way that has no addresses of ours
+        return None  # another family of addresses, such as Unix sockets
     if size < 2 * length + _PORTS.size:
         raise Garbled("it is too short")
     host = ipaddress.ip_address(head[_HEAD.size:_HEAD.size + length])
@@ -85,7 +85,7 @@ def _plain(host):
 class Introduction:
     """A connection from a proxy whose header is not complete. Reads no byte after the header."""
 
-    unfinished = True  # who is late at this is too slow, not idle
+    unfinished = True  # so a connection that is late counts as too slow, not as idle
     is_typed = False
 
     def __init__(self, transport, protocol, home, tls, admission, worker):
@@ -98,7 +98,7 @@ class Introduction:
         worker.deadlines.began(self, worker.now)
 
     def on_ready(self, mask):
-        """More of it has come."""
+        """More of the header has come."""
         try:
             more = wanted(self._head)
             while more:
@@ -122,7 +122,7 @@ class Introduction:
         self._admission.receive(transport, *self._whereto)
 
     def give_up(self, reason):
-        """It has taken too long."""
+        """The header has not come in time."""
         self._fail("it took too long")
 
     def _fail(self, why):

@@ -1,8 +1,8 @@
 """Files over HTTP: uploads are passed on to the keeper, downloads are read from the disk.
 
-    PUT /files/<id>           a part of a file, or all of it; Authorization: Bearer TOKEN, and Content-Range
-    HEAD /files/<id>          how much of it is here; likewise with the token
-    DELETE /files/<id>        away with it; likewise
+    PUT /files/<id>           upload a part of a file, or all of it; with Authorization: Bearer TOKEN, and Content-Range
+    HEAD /files/<id>          how much of it has come; with the token
+    DELETE /files/<id>        delete it; with the token
     GET /files/<id>/<name>    download it: for anyone who knows the id; the name is ignored
 """
 import base64
@@ -22,7 +22,7 @@ from parley.server.protocols.events import Reason
 from parley.server.protocols.reasons import SENTENCES
 from parley.server.worker.transports.plain import Plain
 
-PIECE = 256 << 10  # bytes that are moved at once; and at most in memory of what one sends
+PIECE = 256 << 10  # bytes that are moved at once; also the most that is buffered of an upload
 METHODS = b"GET, HEAD, PUT, DELETE"
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
@@ -30,7 +30,7 @@ _BEARER = re.compile(rb"(?i:bearer) +([0-9A-Za-z._~+/-]{1,64}=*)")
 _PART = re.compile(rb"bytes (?:([0-9]{1,15})-([0-9]{1,15})|\*)/([0-9]{1,15})")
 _RANGE = re.compile(rb"bytes=([0-9]{0,15})-([0-9]{0,15})")
 _ID = re.compile(rb"[0-9a-f]{32}")
-# Whoever opens it in a browser gets no page, whatever is in it.
+# A browser that opens a file shows no page, whatever is in it.
 _SAFE = [
     (b"Content-Security-Policy", b"sandbox; default-src 'none'"),
     (b"X-Content-Type-Options", b"nosniff"),
@@ -39,7 +39,7 @@ _SAFE = [
     (b"Accept-Ranges", b"bytes"),
     (b"Cache-Control", b"private, max-age=86400, immutable"),
 ]
-# Why something is not done -> the status, and in which words, where `Reason` has no others.
+# Reason of a refusal -> the status, and the words for those for which `reasons.SENTENCES` has none, or others.
 _STATUS = {
     Reason.BAD_FORM: 400, Reason.NOT_ALLOWED: 403, Reason.NO_FILE: 404, Reason.FILE_TOO_BIG: 413,
     WRONG_PLACE: 409, WRONG_HASH: 422, NOT_CLEAN: 422, Reason.BUG: 500, Reason.NOT_STORED: 503, Reason.TRY_LATER: 503,
@@ -51,10 +51,10 @@ _WORDS = {
 
 
 class Transfers:
-    """The uploads and downloads of one worker. site: `server.http.site.Site`, which formats refusals.
+    """The uploads and downloads of one worker.
 
-    turn: when the next piece may be moved, monotonic seconds. Those who wait for it are one to `Worker.turns`, which is
-    what this, pace, transport, take_turn and crash are for.
+    site: `server.http.site.Site`, which formats refusals. turn: when the next piece may be moved, in monotonic seconds.
+    All bodies together are one participant of `Worker.turns`, which needs turn, pace, transport, take_turn and crash.
     """
 
     transport = None
@@ -103,7 +103,7 @@ class Transfers:
         self._worker.admission.lose_one()
 
     def begin(self, visitor, request, path):
-        """Handle a visitor's request below /files/; `path`: the rest of its path, as a list."""
+        """Handle a visitor's request. path: the parts of its path below /files/."""
         if request.method not in (b"GET", b"HEAD", b"PUT", b"DELETE"):
             self._end(visitor, request, 405, "this is not done to files", [(b"Allow", METHODS)])
         elif not _ID.fullmatch(path[0]) or len(path) > 2:
@@ -145,7 +145,7 @@ class Transfers:
         self._end(visitor, request, _STATUS.get(reason, 500), _WORDS.get(reason) or SENTENCES[reason], headers, unread)
 
     def _tell(self, visitor, request, status, answer, unread=None):
-        """Answer with how much of the file has arrived, or with the error."""
+        """Answer with how much of the file has come, or with the error."""
         if answer.get("no") == ALREADY_WHOLE:
             answer, status = {"at": answer["at"], "size": answer["at"], "whole": True}, 200
         if "no" in answer:
@@ -161,7 +161,7 @@ class Transfers:
         else:
             self._end(visitor, request, 200, "the file is deleted")
 
-    # ---- what is sent
+    # ---- uploads
 
     def _take(self, visitor, request, file, token):
         first, total = 0, request.length
@@ -191,7 +191,7 @@ class Transfers:
         whole = answer.get("whole")
         self._tell(upload.visitor, upload.request, 201 if whole else 202, answer, upload.left)
 
-    # ---- what is wanted
+    # ---- downloads
 
     def _hand_out(self, visitor, request, told, file):
         if "no" in told:
@@ -238,9 +238,9 @@ class Bytes(Call):
 
 
 class Upload:
-    """The upload of one visitor. left: bytes that have not come yet. waits: for its turn?
+    """The upload of one visitor. left: bytes that have not come yet. waits: is it waiting for its turn?
 
-    It buffers at most PIECE bytes, and reads no more until these are passed on: TCP flow control slows the client down.
+    It buffers at most PIECE bytes, and reads on once these have been passed on: TCP flow control slows the client down.
     """
 
     waits = False
@@ -255,11 +255,11 @@ class Upload:
 
     @property
     def mask(self):
-        """What the visitor's transport is to be watched for."""
+        """For what the selector has to watch the visitor's transport."""
         return READ if self.left and not self._held and not self.waits else 0
 
     def hear(self, answer):
-        """A message of the keeper: the upload may begin, or its result."""
+        """An answer of the keeper: the upload may begin; or its result."""
         if "go" not in answer:
             self._held = b""
             self._transfers.taken(self, answer)
@@ -271,12 +271,12 @@ class Upload:
             self._take(rest)
 
     def go_on(self, transport):
-        """The transport has something."""
+        """The transport has input."""
         if self.left and not self._held and not self.waits:
             self._transfers.move(self, transport)
 
     def move(self, transport):
-        """Take a piece: of how many bytes?"""
+        """Read a piece, and pass it on. Returns the number of its bytes."""
         try:
             data = transport.recv(min(PIECE, self.left))
         except BlockingIOError:
@@ -304,7 +304,7 @@ class Upload:
         except BlockingIOError:
             sent = 0
         except OSError:
-            sent = len(self._held)  # the call hears of it
+            sent = len(self._held)  # the call notices that the keeper is gone
         self._held = self._held[sent:] if sent < len(self._held) else b""
         self.call.watch(READ | WRITE if self._held else READ)
         if sent:
@@ -312,13 +312,13 @@ class Upload:
         self.visitor.watch_body()
 
     def close(self):
-        """The visitor is gone."""
+        """The visitor's connection has ended."""
         self._transfers.forget(self)
         self.call.close()
 
 
 class Download:
-    """The download of one visitor: the bytes of a file from `begin` to `end`. waits: for its turn?"""
+    """The download of one visitor: the bytes of a file from `begin` up to `end`. waits: is it waiting for its turn?"""
 
     waits = False
 
@@ -331,16 +331,16 @@ class Download:
 
     @property
     def mask(self):
-        """What the visitor's transport is to be watched for."""
+        """For what the selector has to watch the visitor's transport."""
         return 0 if self.waits else WRITE
 
     def go_on(self, transport):
-        """The transport takes something."""
+        """The transport takes output."""
         if not self.waits:
             self._transfers.move(self, transport)
 
     def move(self, transport):
-        """Send a piece: of how many bytes?"""
+        """Send a piece. Returns the number of its bytes."""
         most = min(PIECE, self._end - self._at)
         try:
             if isinstance(transport, Plain):
@@ -355,7 +355,7 @@ class Download:
         except OSError:
             is_over, sent = True, 0
         if is_over:
-            self.visitor.close()  # it, or the file
+            self.visitor.close()  # the client is gone, or the file is shorter than it was
             return 0
         self._at += sent
         if sent:
@@ -366,7 +366,7 @@ class Download:
         return sent
 
     def close(self):
-        """No more of it."""
+        """End the download."""
         self._transfers.forget(self)
         if self._fd is not None:
             os.close(self._fd)

@@ -19,12 +19,12 @@ from parley.server.worker.watching import watch
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 HEAD_SECONDS = 10.0  # for the head of a request, from the beginning of the connection or of the head
 KEEP_ALIVE_SECONDS = 60.0  # between two requests
-TAKE_SECONDS = 60.0  # for a client to take an answer
-SETTLE_SECONDS = 180.0  # for those who keep files to flush and scan one
-HUB_SECONDS = 5.0  # for the hub to say how the server is
+TAKE_SECONDS = 60.0  # for the client to take more of an answer, or to send more of a body
+SETTLE_SECONDS = 180.0  # for the keeper to flush and scan a file
+HUB_SECONDS = 5.0  # for the hub's answer
 MOST_SCRAPERS = 16
-# Of one address, before it has to keep to the rate: a class that opens the page at once may share it, forty that want
-# the page, its three files and a WebSocket, and load it again.
+# Requests of one address beyond the rate. A class may share an address: forty browsers that open the page, its three
+# files and a WebSocket at the same time, and load it again.
 REQUESTS_AT_ONCE = 400
 MOST_ASKERS = 10000  # addresses whose requests are remembered; the oldest are forgotten first
 _CHUNK = 4096
@@ -35,31 +35,31 @@ log = logging.getLogger(__name__)
 class Visitors:
     """The visitors of one worker.
 
-    site: `server.http.site.Site`, which answers them. question: what it asks the hub for, where it has to.
-    most: of one address, 0 for no limit; what they become when they are clients is counted by the hub.
+    site: `server.http.site.Site`, which answers them. question: the request to the hub for a `Pending` answer.
+    most: visitors of one address, 0 for no limit; once they are clients, the hub counts them.
     """
 
     question = ToHub.AskHealth()
 
     def __init__(self, worker, admission):
         self.site = None
-        self.transfers = None  # of files, if there are any
+        self.transfers = None  # `Transfers`, if the server keeps files
         self.most = 0
         self.worker = worker
         self.admission = admission
-        self._until = {}  # visitor -> when it has had its time, monotonic seconds
-        self._asking = []  # (visitor, request, what makes its answer) of those that wait for the hub's answer
-        self._counted = set()  # those that have not heard their last answer
-        self._addresses = collections.Counter()  # origin -> how many of these there are
-        # Origin -> when all its requests would have come at the rate, monotonic seconds; the latest asker is the last.
+        self._until = {}  # visitor -> its deadline, in monotonic seconds
+        self._asking = []  # (visitor, request, function of the hub's answer) of those that wait for the hub
+        self._counted = set()  # visitors that have not been sent their last answer
+        self._addresses = collections.Counter()  # origin -> the number of these
+        # Origin -> when all its requests would have come at the rate, in monotonic seconds; the latest comes last.
         self._paid_until = collections.OrderedDict()
 
     def __len__(self):
-        """How many there are, without those that have been sent their last answer."""
+        """The number of visitors, without those that have been sent their last answer."""
         return len(self._counted)
 
     def visit(self, transport, protocol, home):
-        """Somebody has connected."""
+        """The `Visitor` for a new connection."""
         return Visitor(transport, protocol, home, self)
 
     def came(self, visitor):
@@ -75,7 +75,7 @@ class Visitors:
     def admit_request(self, request, host):
         """Charge a request to its address. Returns whether the address is within its rate.
 
-        What is said in chats is not charged to the same account: others behind the address may still come in.
+        Messages of clients are not charged to the same account, so they keep nobody at the address from coming in.
         """
         rate, now = self.worker.throttle.rate, self.worker.now
         if not rate:
@@ -103,12 +103,12 @@ class Visitors:
                 del self._addresses[visitor.origin]
 
     def left(self, visitor):
-        """The visitor is gone."""
+        """The visitor's connection has ended, or has become a client's."""
         self.finished(visitor)
         del self._until[visitor]
 
     def ask_hub(self, visitor, request, then):
-        """Ask the hub; `then` makes the visitor's answer of the hub's."""
+        """Ask the hub for a visitor; then(the hub's answer) is the visitor's answer."""
         if not self._asking:
             self.worker.uplink.ask(self.question)
         self._asking.append((visitor, request, then))
@@ -129,13 +129,13 @@ class Visitors:
             del self._paid_until[asker]
 
     def end(self):
-        """The server ends."""
+        """Close all visitors, as the server ends."""
         for visitor in list(self._until):
             self.guard(visitor, visitor.close)
 
     @staticmethod
     def guard(visitor, action, *arguments):
-        """A bug costs this visitor only."""
+        """Call action(*arguments); a bug in it costs only this visitor."""
         try:
             action(*arguments)
         except Exception:
@@ -169,10 +169,10 @@ class Visitor:
         self._home = home
         self._visitors = visitors
         self._reader = Reader()
-        self._outbox = None  # what the kernel has not taken
-        self._asks = False  # does it wait for the hub, or for those who keep files?
-        self._body = None  # what it sends or is sent of a file: see `server.worker.transfers`
-        self._closing = False  # is the last answer said?
+        self._outbox = None  # output that the kernel has not taken
+        self._asks = False  # does it wait for the hub, or for the keeper?
+        self._body = None  # the `Upload` or `Download` in progress: see `server.worker.transfers`
+        self._closing = False  # has it been sent its last answer?
         try:
             self._host = as_people_write_it(transport.getpeername()[0])
         except OSError:
@@ -209,7 +209,7 @@ class Visitor:
                 self.close()
                 return
         if self._closing:
-            return  # what still comes is dropped, until the client ends too
+            return  # further input is dropped, until the client closes too
         if not self._reader.has_begun:
             self._visitors.await_(self, HEAD_SECONDS)
         try:
@@ -276,7 +276,7 @@ class Visitor:
         return rest
 
     def give_back(self, data):
-        """This has come behind the body."""
+        """Take back bytes that have come behind the body."""
         self._reader.rest = data
 
     def await_more(self, is_last=False):
@@ -407,7 +407,7 @@ class Visitor:
             self.close()
 
     def close(self):
-        """Nothing more is said or heard."""
+        """Close the connection."""
         if self._transport is None:
             return
         transport = self._transport

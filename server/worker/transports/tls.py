@@ -13,7 +13,7 @@ from parley.server.worker.transports import Unopened
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _RECORD = 16384  # the most plain bytes in one record (RFC 8446, 5.1)
-_MOST_UNSENT = 65536  # bytes that TLS itself may have to say to a client that takes nothing
+_MOST_UNSENT = 65536  # bytes of TLS's own messages that wait for a client that takes nothing
 
 _CERTIFICATE = re.compile(rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----([^-]+)-----END")
 _ENCRYPTED = re.compile(rb"BEGIN ENCRYPTED PRIVATE KEY|Proc-Type: 4,ENCRYPTED")
@@ -35,7 +35,7 @@ class Unfit(ValueError):
 
 
 def context(certificate, key):
-    """What a server needs to speak TLS 1.2 or newer. The arguments are PEM texts (bytes); Unfit if they do not do."""
+    """The context of a server for TLS 1.2 or newer. The arguments are PEM texts (bytes); Unfit if unusable."""
     if not _CERTIFICATE.search(certificate):
         raise Unfit("no certificate in PEM form")
     if b"PRIVATE KEY-----" not in key:
@@ -159,7 +159,7 @@ class TLS:
     # ---- receiving
 
     def recv(self, most):
-        """What has come; b"" is the end in any form."""
+        """The next plain bytes; b"" at the end, in whatever way the client has ended."""
         if self._ended:
             return b""
         if not self._incoming.pending:  # as it is, but for what came along with the end of the handshake
@@ -192,14 +192,14 @@ class TLS:
     # ---- sending
 
     def send(self, piece):
-        """One piece: how many bytes the kernel has; BlockingIOError if none."""
+        """Send one piece. Returns how many bytes the kernel has taken; BlockingIOError if none."""
         sent = self.write([piece])
         if not sent:
             raise BlockingIOError
         return sent
 
     def write(self, pieces):
-        """Send; what one call is given goes out in as few records as possible."""
+        """Send these pieces, in as few records as possible. Returns how many bytes the kernel has taken."""
         data = memoryview(pieces[0] if len(pieces) == 1 else b"".join(pieces))
         sent = 0
         while sent < len(data):
@@ -214,7 +214,7 @@ class TLS:
 
     @property
     def unsaid(self):
-        """Are there alerts or the like that were not taken?"""
+        """Are there alerts or other messages of TLS itself that the kernel has not taken?"""
         return bool(self._unsent or self._outgoing.pending) and not self.begun
 
     def speak(self):
@@ -223,7 +223,7 @@ class TLS:
             self._push()
 
     def _push(self):
-        """Pass on all that is encrypted: was everything taken?"""
+        """Send all that is encrypted. Returns whether the kernel has taken everything."""
         while self._unsent or self._outgoing.pending:
             self._unsent = self._unsent or self._outgoing.read()
             taken = self._below.write([self._unsent])
@@ -235,12 +235,12 @@ class TLS:
     # ---- the end
 
     def shutdown(self, how):
-        """Say that nothing more comes from us, and what we have said is all of it."""
+        """Tell the client that the server sends nothing more (close_notify)."""
         self._close_notify()
         self._below.shutdown(how)
 
     def close(self):
-        """Close it; a client that has had everything hears that it has, and one with a bad handshake what was bad."""
+        """Close. The client gets close_notify if it has got everything, or the alert if the handshake has failed."""
         if not self.begun:
             try:
                 self._close_notify()
@@ -253,5 +253,5 @@ class TLS:
             self._tls.unwrap()
         except ssl.SSLError:
             pass  # it would wait for the client's, or there was no handshake to end, or it is said already
-        # A kernel that is full to the brim does not take it: the client then has all our words, but not this one.
+        # If the kernel's buffer is full it is lost: the client then has got everything but close_notify.
         self._push()
