@@ -582,6 +582,9 @@ def _reread(running, arguments, accounts):
     except config.ConfigError as error:
         log.error("configuration not reread, the old one stays in force: %(why)s", {"why": str(error)})
         return None
+    except Exception:
+        log.exception("a bug: configuration not reread, the old one stays in force")
+        return None
     for name in (
             "workers", "host", "listen", "room_ports", "users_file", "register", "guests", "failed_logins_per_minute",
             "accounts_per_address", "keep_box_days", "storage", "cluster", "metrics", "files"):

@@ -286,6 +286,8 @@ MISTAKES = [
     ('accounts: {users_file: "a\\0b"}', 1, ["'a\\x00b'"]),
     ('storage: {directory: "a\\0b"}', 1, ["'a\\x00b'"]),
     ('tls: {certificate: "a\\0b"}', 1, ["'a\\x00b'"]),
+    ('tls: {certificate: "a\\ud800b"}', 1, ["'a\\ud800b'"]),
+    ('motd: "\\udfff"', 1, ["'\\udfff'"]),
     ("[workers]: 1", 1, ["unknown key"]),
     ("? {a: b}\n: 1", 1, ["unknown key"]),
     ("host: 2020-13-45", 1, ["text"]),
@@ -1247,3 +1249,12 @@ def test_a_directory_that_others_can_read_ends_with_code_77(tmp_path):
     code, out, err = run_server(tmp_path, "0", "--host", "127.0.0.1", "--storage", "kept")
     assert (code, out) == (77, "")
     assert err == "parley: %s: open to other users (mode 755); `chmod 700` it\n" % (tmp_path / "kept")
+
+
+def test_a_bug_in_reading_the_configuration_again_leaves_the_old_one_in_force(monkeypatch, caplog):
+    def fail(arguments):
+        raise KeyError("a bug")
+
+    monkeypatch.setattr(cli, "_load_settings", fail)
+    assert cli._reread(None, None, None) is None
+    assert "the old one stays in force" in caplog.text

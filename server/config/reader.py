@@ -35,6 +35,7 @@ LONGEST_NODE = 32  # characters of a node's name, or a log's
 REPLICA = ("preferred", "required", "none")
 ENGINES = ("redis", "rediss", "unix")  # of a URL
 
+_UNFIT = re.compile("[\0\ud800-\udfff]")  # in a text, which may become a path or go over a wire
 _ORIGIN = re.compile(r"[a-z]+://[^/\s]+", re.ASCII)
 _PAGE = re.compile(r"https?://[^/\s?#]+(/[A-Za-z0-9._~-]+)*/?", re.ASCII)
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*/?")
@@ -75,7 +76,7 @@ class Reader:
             value = yaml.SafeLoader("").construct_object(node) if isinstance(node, yaml.ScalarNode) else ()
         except Exception:  # PyYAML raises all kinds of them, such as a KeyError for `!!bool maybe`
             value = ()
-        if type(value) not in kinds or "\0" in str(value):
+        if type(value) not in kinds or _UNFIT.search(str(value)):
             shown = node.value if isinstance(node, yaml.ScalarNode) else "a list or mapping"
             raise self.error(node, "expected %s, not %r" % (expected, shown))
         return value

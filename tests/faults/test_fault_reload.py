@@ -17,6 +17,7 @@ UNFIT = {
     "a date that is none": "host: 2020-13-45",
     "an integer that is none": "workers: !!int abc",
     "deeply nested": "[" * 5000,
+    "half a pair of surrogates": 'tls: {certificate: "\\ud800"}',
 }
 
 
