@@ -16,6 +16,8 @@ class Names:
     def __init__(self):
         self._lines = bytearray()
         self._removed = set()
+        self._spellings = None  # {what a name is folded to: the name}, once somebody has looked for one in any case
+        self._has_twins = False  # are two of them folded to the same?
 
     def __len__(self):
         return self._lines.count(b"\n") - len(self._removed)
@@ -30,6 +32,7 @@ class Names:
         if name in self._removed:
             self._keep(list(self))
         self._lines += name + b"\n"
+        self._note(name)
 
     def has(self, name):
         """Is `name` among them?"""
@@ -39,12 +42,33 @@ class Names:
     def replace(self, old, new):
         """Put `new` in the place of `old`."""
         self._keep([new if name == old else name for name in self])
+        self._unnote(old)
+        self._note(new)
 
     def remove(self, name):
         """Take `name` out."""
         self._removed.add(name)
+        self._unnote(name)
         if len(self._removed) > MOST_REMOVED + len(self._lines) // MOST_REMOVED:
             self._keep(list(self))
+
+    def in_any_case(self, name):
+        """One of them that differs from `name` in case only; None if there is none."""
+        if self._spellings is None:
+            self._spellings, self._has_twins = {}, False
+            for one in self:
+                self._note(one)
+        return self._spellings.get(folded(name))
+
+    def _note(self, name):
+        if self._spellings is not None and self._spellings.setdefault(folded(name), name) != name:
+            self._has_twins = True
+
+    def _unnote(self, name):
+        if self._has_twins:
+            self._spellings = None
+        elif self._spellings is not None:
+            self._spellings.pop(folded(name), None)
 
     def _all(self):
         return bytes(self._lines).split(b"\n")[:-1]
@@ -64,7 +88,6 @@ class Roll:
     def __init__(self):
         self.version = 0
         self.changed = False
-        self._spellings, self._spellings_of = {}, -1  # {folded: name} of who is here; the version of that
         self._texts = None  # {name: the same as str} of everybody known, as long as nothing changes
         self._away = None  # {account: False}, as long as there are no others
         self._present = Names()  # by login
@@ -74,12 +97,13 @@ class Roll:
         return len(self._present) + len(self._accounts)
 
     def meant(self, name):
-        """The name of somebody who is here that differs from this in case only; the same if there is nobody."""
-        if self._present.has(name):
+        """The name of somebody who is here, or else of an account, that differs from this in case only.
+
+        The same if it is one itself, or if there is none.
+        """
+        if self._present.has(name) or self._accounts.has(name):
             return name
-        if self._spellings_of != self.version:
-            self._spellings, self._spellings_of = {folded(one): one for one in self._present}, self.version
-        return self._spellings.get(folded(name), name)
+        return self._present.in_any_case(name) or self._accounts.in_any_case(name) or name
 
     def enter(self, name):
         """`name` is here."""

@@ -1,6 +1,6 @@
 """IRC's commands about people, and about the server. See `irc_rooms`."""
 import functools
-from typing import Any, List, NamedTuple, Optional, Sequence, Set
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set
 
 from parley import __version__
 from parley.server.protocols import events, irc_metadata
@@ -18,6 +18,7 @@ from parley.server.protocols.irc_words import (
     middle,
     name_of,
     nick,
+    nicks,
     plain_of,
     real_name_of,
     sentence,
@@ -207,11 +208,17 @@ def userhost(client: Any, params: List[bytes]) -> Commands:
     wanted = params[:_MOST_ASKED]
 
     def told(client: Any, answer: Any) -> None:
-        present = set(answer.names) if isinstance(answer, events.Present) else set()
+        present = _by_nick(answer)
         client.numeric(b"302", text=b" ".join(
-            _userhost(client, name_of(one)) for one in wanted if name_of(one) in present))
+            _userhost(client, present[one.lower()]) for one in wanted if one.lower() in present))
 
     return [Labelled(told, events.Who())]
+
+
+def _by_nick(answer: Any) -> Dict[bytes, bytes]:
+    """{the nick in small letters: the name} of who is here."""
+    names = answer.names if isinstance(answer, events.Present) else ()
+    return dict(zip([one.lower() for one in nicks(names)], names))
 
 
 def _userhost(client: Any, name: bytes) -> bytes:
@@ -226,9 +233,9 @@ def ison(client: Any, params: List[bytes]) -> Commands:
     wanted = [one for param in params for one in param.split(b" ") if one]
 
     def told(client: Any, answer: Any) -> None:
-        names = answer.names if isinstance(answer, events.Present) else ()
-        present = {nick(name).lower(): nick(name) for name in names}
-        client.numeric(b"303", text=b" ".join(present[one.lower()] for one in wanted if one.lower() in present))
+        present = _by_nick(answer)
+        client.numeric(b"303", text=b" ".join(
+            nick(present[one.lower()]) for one in wanted if one.lower() in present))
 
     return [Labelled(told, events.Who())]
 

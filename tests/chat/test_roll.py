@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parley.server.chat.roll import Roll
+from parley.server.protocols.text import folded
 
 # What a worker is told, and whether the list of users is another one then.
 CHANGES = [
@@ -102,3 +103,38 @@ def test_what_was_given_does_not_change_any_more(roll):
     present, users = roll.present(), roll.users()
     roll.leave(b"bob")
     assert b"bob" in present and (b"bob", True) in users
+
+
+NAMES_IN_CASES = [b"ann", b"Ann", b"ANN", "\u00e4".encode(), "\u00c4".encode(), "\uff41nn".encode(), b"bob"]
+
+
+@given(st.lists(st.tuples(
+    st.sampled_from(["enter", "leave", "rename", "open", "close"]), st.sampled_from(NAMES_IN_CASES),
+    st.sampled_from(NAMES_IN_CASES))))
+def test_a_name_means_who_is_here_or_else_an_account_in_whatever_case_it_is_written(actions):
+    roll, here, accounts = Roll(), [], []
+    for action, name, other in actions:
+        if action == "enter" and name not in here:
+            here.append(name)
+            roll.enter(name)
+        elif action == "leave" and name in here:
+            here.remove(name)
+            roll.leave(name)
+        elif action == "rename" and name in here and other not in here:
+            here[here.index(name)] = other
+            roll.rename(name, other)
+        elif action == "open" and name not in accounts:
+            accounts.append(name)
+            roll.open(name)
+        elif action == "close" and name in accounts:
+            accounts.remove(name)
+            roll.close(name)
+        for wanted in NAMES_IN_CASES:
+            meant = roll.meant(wanted)
+            alike = [[one for one in names if folded(one) == folded(wanted)] for names in (here, accounts)]
+            if wanted in (*here, *accounts):
+                assert meant == wanted
+            elif alike[0] or alike[1]:
+                assert meant in (alike[0] or alike[1])
+            else:
+                assert meant == wanted

@@ -570,6 +570,15 @@ def test_each_list_of_a_room_is_asked_for_once_in_a_line_and_so_is_each_key():
     assert client.asked == [events.ReadMetadata(events.HOME, b"bob", (b"url",))]
 
 
+def test_who_is_asked_for_may_be_written_in_any_case():
+    client = Client(b"ann")
+    client.answers = {events.Who: events.Present([b"ann", b"Bob", b"1x"])}
+    alias = irc_words.nick(b"1x")
+    assert client.send(b"USERHOST BOB eve " + alias)[0] == b":irc.test 302 ann :Bob=+Bob@parley %b=+%b@parley\r\n" % (
+        alias, alias)
+    assert client.send(b"ISON bob eve ANN")[0] == b":irc.test 303 ann :Bob ann\r\n"
+
+
 def test_who_is_watched_may_be_written_in_any_case():
     client = Client(b"ann")
     client.answers = {events.Count: events.Counted(3, 2, 0)}

@@ -86,7 +86,7 @@ class Questions(Base):
 
     @handles(events.ReadMark)
     def _read_mark(self, mark):
-        partner = spelled(mark.partner)
+        partner = mark.partner and self._whom(mark.partner)
         if mark.partner and not partner:
             self._refuse(Reason.INVALID_NAME, mark)
         else:
