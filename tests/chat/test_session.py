@@ -1059,6 +1059,7 @@ def test_what_all_are_told_or_asked_for_or_looked_through_for_costs_more_the_mor
     for number in range(5 * PEOPLE_A_MESSAGE):
         client.rooms.roll.enter(b"u%d" % number)
     for command, cost in ((TELL, 5), (READ_METADATA, 5), (ReadMetadata(HOME, b"bob", None), 0), (Who(), 5),
+                          (Rooms(b"*"), 13), (Rooms(None), 0),
                           (Manage(b"#dev", "bar", b"bob", b""), 5), (Manage(b"#dev", "unban", b"*" * 64, b""), 9)):
         client.charged = 0
         client.hear([command])

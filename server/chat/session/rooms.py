@@ -9,6 +9,7 @@ from parley.server.protocols.text import canonical, is_blank, one_line
 
 # Acts about masks, which each member of the room is held against.
 _ABOUT_MASKS = frozenset(["ban", "unban", "bar", "mute", "unmute", "except", "unexcept", "invex", "uninvex"])
+PATTERN_OF_ROOMS = 8  # messages: the hub holds all rooms against it, which may be a thousand
 BYTES_OF_MASK_A_MESSAGE = 16  # as it takes the hub longer to read a long one
 _ABOUT_SOMEBODY = ("invite", "kick", "voice", "devoice", "op", "deop")  # acts that are about one name
 
@@ -82,6 +83,10 @@ class Rooms(Base):
 
     @handles(events.Rooms)
     def _rooms(self, command):
+        if command.pattern is not None:
+            self.client.charge(PATTERN_OF_ROOMS)
+            if self._traits.converses:
+                self._charge_for_all()  # as it is told how many are in the lobby
         self._look_up(command, ToHub.ListRooms((), command.pattern, self._traits.converses, command.invited))
 
     @handles(events.Wallops)
