@@ -8,11 +8,11 @@ from collections import deque
 from parley.conformance import transcript
 from parley.conformance.message import as_text, hex_bytes, in_short
 from parley.conformance.profile import Reader
-from parley.conformance.unread import acknowledge_at_once, forget_what_came, wait_until_read
+from parley.conformance.unread import acknowledge_at_once, forget_what_came, is_unread, wait_until_read
 
 _READ_SIZE = 65536
 _SEND_SECONDS = 30.0
-_READ_SECONDS = 2.0  # in which a server reads what was written to it, if it reads that connection at all
+_READ_SECONDS = 1.5  # in which a server reads what was written to it, if it reads that connection at all
 
 
 class Selector:
@@ -83,6 +83,11 @@ class Actor:
     def name(self):
         """The name under which the actor is logged in, or None."""
         return self.state.name if self.connected else None
+
+    @property
+    def is_unread(self):
+        """Whether the server has not read all that was written to the connection."""
+        return self.connected and self.closed_by_peer is None and is_unread(self.socket)
 
     def connect(self, address, seconds, bare=False):
         """Open a new connection, after closing the current one; OSError if there is none within `seconds`.

@@ -34,6 +34,11 @@ def wait_until_read(sock, seconds, otherwise):
     return not left
 
 
+def is_unread(sock):
+    """Whether the server has not read all that was written to `sock`; False where the kernel does not know."""
+    return bool(_unread(sock))
+
+
 def acknowledge_at_once(sock):
     """Let a server that writes line by line, without TCP_NODELAY, not wait 40 ms for each acknowledgement."""
     if _QUICKACK is not None:

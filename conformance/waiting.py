@@ -7,7 +7,7 @@ import collections
 import contextlib
 import time
 
-from parley.conformance.barrier import ROUND_TRIPS, SELF, BarrierFailed
+from parley.conformance.barrier import DEAF_SECONDS, ROUND_TRIPS, SELF, BarrierFailed
 from parley.conformance.probes import PROBES
 from parley.conformance.profile import told
 
@@ -88,7 +88,7 @@ class Waiting:
             if self.is_provable(actor):
                 self._read(actor, time.monotonic() + seconds)  # the proof takes as long as the server does
             else:
-                self._read_for(actor, seconds)
+                self._read_unless_deaf(actor, seconds)
         if actor.inbox and PROBES[actor.codec.NAME].kind(str(actor.inbox[0])) == kind:
             self.fixture.patience.note(what, True)
         elif not actor.inbox and not actor.closed_by_peer:
@@ -107,6 +107,13 @@ class Waiting:
 
     def _read_for(self, actor, seconds):
         self._read(actor, min(self._deadline, time.monotonic() + seconds * self.fixture.time_scale))
+
+    def _read_unless_deaf(self, actor, seconds):
+        """Read for so long, or less if the server turns out not to read this connection."""
+        self._read_for(actor, min(seconds, DEAF_SECONDS))
+        is_waiting = not actor.inbox and not actor.closed_by_peer
+        if is_waiting and seconds > DEAF_SECONDS and not self.fixture.barrier.is_deaf_to([actor]):
+            self._read_for(actor, seconds - DEAF_SECONDS)
 
     def _read(self, actor, deadline):
         self.fixture.selector.read_until(lambda: actor.inbox or actor.closed_by_peer, deadline)

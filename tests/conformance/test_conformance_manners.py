@@ -146,6 +146,23 @@ def test_a_probe_in_vain_shrinks_the_patience_for_the_next(monkeypatch):
     assert waited[0] > waited[2] > waited[1] > 100.0
 
 
+@pytest.mark.parametrize("ann_is_unread, witness_is_unread, waits", [
+    (True, False, 1),  # nobody reads what she writes
+    (True, True, 2),   # the server reads nothing at all for the moment
+    (False, False, 2)])
+def test_a_marker_is_not_waited_for_long_on_a_connection_that_is_not_read(
+        monkeypatch, ann_is_unread, witness_is_unread, waits):
+    monkeypatch.setattr("parley.conformance.barrier.time.monotonic", lambda: 100.0)
+    barrier, _, waited = barrier_of([False, False])
+    ann, witness = (
+        types.SimpleNamespace(ident=ident, profile=Profile(), markers=[], closed_by_peer=None, is_unread=one)
+        for ident, one in (("ann", ann_is_unread), ("witness", witness_is_unread)))
+    barrier.fixture.witnesses = [witness]
+    with pytest.raises(BarrierFailed):
+        barrier._await_markers([(ann, witness, "~sync1")], 1000.0)
+    assert len(waited) == waits and waited[0] < 1000.0
+
+
 def test_what_was_waited_for_in_vain_is_known_to_the_next_fixture(monkeypatch):
     found = []
 

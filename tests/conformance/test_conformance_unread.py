@@ -60,9 +60,11 @@ def test_without_sock_diag_the_tables_are_read(monkeypatch):
 def test_a_connection_that_is_not_read_is_told_apart():
     with connected("127.0.0.1") as (client, server):
         assert unread.wait_until_read(client, 0, 0)
+        assert not unread.is_unread(client)
         client.sendall(b"hello")
         assert soon(unread._unread, client, 5)
         assert not unread.wait_until_read(client, 0, 0)
+        assert unread.is_unread(client)
 
 
 def test_what_a_server_does_not_read_is_waited_for_once(monkeypatch):
