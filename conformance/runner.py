@@ -38,6 +38,7 @@ class StepFailed(Exception):
         self.is_done_again = False  # in the same run, on another connection
         self.lacks_proof = False  # that nothing comes: a marker of the suite has not come back
         self.messages = [one for one in got if isinstance(one, Message)]
+        self.came = got[0] if got else ""  # the first of `got`, as a message where it is one
         self.what = what
         self.wanted = wanted
         self.got = [str(one) for one in got]

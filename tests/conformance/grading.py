@@ -34,6 +34,7 @@ def graded(port, folder, *options, protocol="line"):
                "--time-scale", "4"]  # the machine may be busy with other tests
     done = subprocess.run(command + list(options), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
                           universal_newlines=True, env=WITHOUT_PLUGINS)
+    assert "a bug of the suite" not in done.stdout, done.stdout
     return done.returncode, verdicts_in(path, protocol), done.stdout
 
 
