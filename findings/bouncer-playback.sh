@@ -2,9 +2,9 @@
 # Played back by two of three IRC bouncers, what was said to a room's ops is a private message to you.
 #
 # `PRIVMSG @#room :text` is for the ops of #room, and a message of that room (modern.ircdocs.horse, "STATUSMSG
-# parameter"). For who comes later, bip and dircproxy play it back as `PRIVMSG ann`, a private message to the reader from
-# somebody who has written none; ZNC keeps the target. And a NOTICE is what no program ever answers (RFC 1459, 4.4.2):
-# bip plays it back as a PRIVMSG, which bots do answer.
+# parameter"). For who comes later, bip and dircproxy play it back as `PRIVMSG ann`, a private message to the reader
+# from somebody who has written none; ZNC keeps the target. And a NOTICE is what no program ever answers (RFC 1459,
+# 4.4.2): bip plays it back as a PRIVMSG, which bots do answer.
 # Seen with bip 0.9.3, dircproxy 1.0.5 and ZNC 1.8.2 (Debian packages of these names).
 # Ops who read what they missed, and answer in private what was asked among ops; bots behind a bouncer.
 set -euo pipefail
