@@ -112,7 +112,7 @@ class Server:
     def __init__(self):
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
-        self.joined = threading.Event()
+        self.joined, self.settled = threading.Event(), threading.Event()
         threading.Thread(target=self.serve, daemon=True).start()
 
     def say(self, line):
@@ -132,6 +132,8 @@ class Server:
                 for number, text in (("001", ":Welcome"), ("004", "irc.example 1 o o"), ("005", SUPPORTED),
                                      ("376", ":No more")):
                     self.say(":irc.example %s ann %s" % (number, text))
+            if command == "PONG":
+                self.settled.set()
             if command == "JOIN":
                 self.say(":ann!ann@example JOIN #room")
                 self.say(":irc.example 353 ann = #room :ann @bob")
@@ -183,7 +185,9 @@ def played_back(name, configuration, command, password):
             sys.exit("DIFFERENT: %s does not come to its room" % name)
         for line in SAID:
             server.say(":bob!bob@example " + line)
-        time.sleep(1)
+        server.say("PING :irc.example")  # its answer says that the bouncer has got so far
+        if not server.settled.wait(20):
+            sys.exit("DIFFERENT: %s does not answer PING" % name)
         client, lines = attach(port, password)
         heard = []
         client.settimeout(3)

@@ -2,8 +2,8 @@
 # Converters between the markups of chats: `C:\new` is `C:new`, `2 * 3 * 4` is `2 _ 3 _ 4`, `my_name is ann` is `my`.
 #
 # XEP-0393 gives XMPP's messages four styles and no way to escape them, so a backslash is a backslash;
-# slidge-style-parser, which gateways use for Matrix and Telegram, drops it. In CommonMark a `*` with spaces around it is
-# no emphasis (6.2), and nothing in code is (6.1); markdown-to-mrkdwn makes Slack's `_` of both. Discord shows a mark
+# slidge-style-parser, which gateways use for Matrix and Telegram, drops it. In CommonMark a `*` with spaces around it
+# is no emphasis (6.2), and nothing in code is (6.1); markdown-to-mrkdwn makes Slack's `_` of both. Discord shows a mark
 # without its partner as it is; discord-markdown drops it with all that follows, and takes a `>` for such a mark.
 # Seen with the PyPI packages slidge-style-parser 0.3.0, markdown-to-mrkdwn 0.3.3 and discord-markdown 0.4.0.
 # Bridges: paths, figures and names are not what was said, and nobody on the other side can know.

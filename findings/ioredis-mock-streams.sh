@@ -3,8 +3,8 @@
 #
 # Reading takes nothing from a stream: each reader gets all that is above the id that it names, and null if there is
 # nothing (redis.io/commands/xread). ioredis-mock marks what it has given, so who reads from 0 once more, or as the
-# second one, finds nothing. XADD answers the id that it was given (redis.io/commands/xadd); the mock adds `-0`, takes the
-# same id twice, and compares ids as texts, for which `10-1` is below `9-2`: who has read that far never hears of it.
+# second one, finds nothing. XADD answers the id that it was given (redis.io/commands/xadd); the mock adds `-0`, takes
+# the same id twice, and compares ids as texts, for which `10-1` is below `9-2`: who has read up to that never hears it.
 # Seen with the npm packages ioredis-mock 8.13.1 and ioredis 5.8.2, and Redis 7.0.15 (Debian package redis-server).
 # Tests of logs and their readers: what the mock lets pass fails with Redis, and the other way round.
 set -euo pipefail

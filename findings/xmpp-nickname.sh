@@ -5,7 +5,7 @@
 # rules would leave them (RFC 7622, 3.4). A service that rewrites a nickname has to add status 210 (XEP-0045, 7.2);
 # Prosody tells 110 alone. slixmpp prepares its own address alike. @xmpp/jid does not, so that a client's own words come
 # from an address that is not equal to its own: a bot that passes over itself answers itself.
-# Nicknames with characters from after 2002, as ₿it or ꙮ, are refused as malformed by Prosody and by slixmpp.
+# A nickname with a character from after 2002, as ₿it, both Prosody and slixmpp refuse as malformed.
 # Seen with Prosody 0.12.3 (Debian package prosody), the PyPI package slixmpp 1.17.0 and the npm package
 # @xmpp/jid 0.14.0.
 # Clients of rooms: know yourself by status 110 and not by the name that you asked for.
