@@ -17,8 +17,12 @@ def candidates(name: bytes, longest: int) -> Iterator[bytes]:
     """Possible aliases of `name` for a field of `longest` bytes, without end, the preferred one first."""
     beginning = _beginning(name, longest - _DIGEST - 1)
     for number in itertools.count():
-        digest = hashlib.sha256(name + b"|%d" % number if number else name).digest()
-        yield b"%b|%b" % (beginning, base64.b32encode(digest[:5]).lower()[:_DIGEST])
+        yield b"%b|%b" % (beginning, digest(name + b"|%d" % number if number else name, _DIGEST))
+
+
+def digest(name: bytes, characters: int) -> bytes:
+    """So many characters, at most 16 and of five bits each, that tell names apart."""
+    return base64.b32encode(hashlib.sha256(name).digest()[:10]).lower()[:characters]
 
 
 def shortened(name: bytes, longest: int, aliases: Aliases) -> bytes:

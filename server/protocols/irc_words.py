@@ -4,7 +4,7 @@ import re
 import time
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
-from parley.server.protocols.aliases import candidates
+from parley.server.protocols.aliases import digest
 from parley.server.protocols.events import Reason
 from parley.server.protocols.person import unpacked
 from parley.server.protocols.reasons import SENTENCES
@@ -21,7 +21,8 @@ LONGEST_NICK = 32  # characters
 LONGEST_USER = 10
 _LONGEST_MASK = 512  # bytes; a longer mask matches nothing, as no name or room needs one
 
-_ALIAS_DIGITS = 4
+_SHORT_DIGEST, _LONG_DIGEST = 4, 12  # characters behind the "|" of an alias
+_LITTLE = 2  # characters of a name, of which a first one counts twice, as more cannot be first
 _MOST_ALIASES = 4096
 _MOST_SOURCES = 512  # in the cache; each takes a third of a KiB
 # The characters of a nick. No name has a "|", so a nick with one is an alias.
@@ -54,9 +55,13 @@ def nicks(names: Sequence[bytes]) -> Sequence[bytes]:
 @functools.lru_cache(maxsize=_MOST_ALIASES)
 def _alias(name: bytes) -> bytes:
     text = name.decode()
-    digest = next(candidates(name, LONGEST_NICK)).rpartition(b"|")[2]
-    beginning = _BAD_FIRST.sub("_", text[:1]) + _BAD.sub("_", text[1:LONGEST_NICK - _ALIAS_DIGITS - 1])
-    alias = b"%b|%b" % (beginning.encode(), digest)
+    shown_as = _BAD_FIRST.sub("_", text[:1]) + _BAD.sub("_", text[1:])
+    # Of names of which little is lost there are few that look alike; of the others somebody would find two in a second
+    # that have the same short digest, and speak by the nick of somebody else.
+    lost = sum(map(str.__ne__, text, shown_as)) + (text[0] != shown_as[0])
+    size = _SHORT_DIGEST if lost <= _LITTLE and len(text) < LONGEST_NICK - _SHORT_DIGEST else _LONG_DIGEST
+    beginning = shown_as[:LONGEST_NICK - size - 1]
+    alias = b"%b|%b" % (beginning.encode(), digest(name, size))
     if len(_aliases) >= _MOST_ALIASES:
         _aliases.clear()
         _alias.cache_clear()

@@ -251,19 +251,20 @@ _HEARD = {
 _NICK = re.compile("[^\x00-\x20!#$%&*+,\\-.:?@|~\x7f0-9][^\x00-\x20!*,.:?@|\x7f]*")
 # A short form: whole characters of the name's beginning, five bytes of them at most, then the mark of an alias.
 _ALIAS_END = re.compile(r"\|[a-z2-7]{4}\Z")
+_IRC_ALIAS_END = re.compile(r"\|[a-z2-7]{4}(?:[a-z2-7]{8})?\Z")
 
 
 def is_shown_as(receiver, name, shown, direct=False):
     """Is `shown` the form in which a client of `receiver` is promised to see `name`?
 
-    The four characters at the end of an alias are not promised, only that they tell names apart.
+    The four characters at the end of an alias, or twelve in IRC, are not promised, only that they tell names apart.
     """
     if receiver == IRC:
         if _NICK.fullmatch(name):
             return shown == name
         kept = re.sub(r"[ !*,.:?@]", "_", name)
-        beginning = shown[:-5]
-        return (bool(_ALIAS_END.search(shown)) and beginning[:1] in ("_", kept[:1])
+        beginning = shown.rpartition("|")[0]
+        return (bool(_IRC_ALIAS_END.search(shown)) and beginning[:1] in ("_", kept[:1])
                 and kept[1:].startswith(beginning[1:]))
     if receiver == PADDED and direct:
         return [shown + " "] == _padded(name + " ", direct)  # where a blank follows, "[ERROR]" is no beginning either

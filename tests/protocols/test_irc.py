@@ -680,6 +680,17 @@ def test_a_name_that_irc_cannot_carry_has_an_alias_by_which_it_is_meant():
     assert irc_words.nick("b\u00f6b".encode()) == "b\u00f6b".encode()
 
 
+@for_each("name, alias", [
+    (b"4you", b"_you|fdjs"), (b"john.doe", b"john_doe|gd3j"), (b"a.b.c.d", b"a_b_c_d|"), (b"4.5", b"__5|"),
+    (b"a" * 26 + b".", b"a" * 26 + b"_|"), (b"a" * 27 + b".", b"a" * 19 + b"|")])
+def test_an_alias_has_a_long_digest_where_somebody_could_choose_another_name_with_a_short_one(name, alias):
+    shown_as = irc_words.nick(name)
+    assert shown_as.startswith(alias) and len(shown_as.partition(b"|")[2]) == (
+        4 if name in (b"4you", b"john.doe", b"a" * 26 + b".") else 12)
+    pair = [irc_words.nick(b"4this-is-a-very-long-name-of" + end) for end in (b"-me!", b"enpa")]
+    assert pair[0] != pair[1], "their digests have the same beginning, as half a million names were tried for"
+
+
 def test_a_long_text_is_cut_between_characters_and_a_short_one_is_whole():
     start = b":ann!ann@parley PRIVMSG #dev :"
     fits = b"x" * (512 - len(b"PRIVMSG #dev :") - 2)
