@@ -165,6 +165,7 @@ class Visit:
         self.findings = {}
         self._names = set()
         self.gone = set()  # the names of guests of earlier experiments
+        self.one_at_a_time = False  # does the server listen to nobody else until somebody has said who he is?
         self.transcript = Transcript(time.monotonic)
 
     def note(self, guest, direction, text):

@@ -3,7 +3,7 @@ import selectors
 import socket
 import struct
 import time
-from collections import deque
+from collections import Counter, deque
 
 from parley.conformance import transcript
 from parley.conformance.message import as_text, hex_bytes, in_short
@@ -73,6 +73,7 @@ class Actor:
         self.has_caught_up = False  # with what was said before the login, where a foreign server tells that
         self.inbox = deque()
         self.latest = None  # the message that came into the inbox last
+        self.delivered = Counter()  # how often each message has come into the inbox, as text
         self.spoke = False  # since the last barrier
 
     @property
@@ -193,6 +194,7 @@ class Actor:
             self.record(self.ident, transcript.RECEIVED, self._shown(message))
             self.inbox.append(message)
             self.latest = message
+            self.delivered[str(message)] += 1
 
     def _shown(self, message):
         return in_short(message, self.codec)

@@ -116,14 +116,23 @@ class _Case:
         """The requirement that forbids the message that came."""
         for got in self.failed.got[:1]:
             if not self.failed.wanted or self.probes.kind(got) not in map(self.probes.kind, self.failed.wanted):
-                return self.probes.blame(got, self.actor)
+                return self._forbidding(got)
         return None
+
+    def _forbidding(self, got):
+        blamed = self.probes.blame(got, self.actor)
+        relative = next((one for one in self.probes.RELATIVES.get(blamed, ()) if one in self.broken), None)
+        if blamed in self.broken and (blamed not in self.probes.ONCE or self._came_before()):
+            return blamed
+        return relative or (None if blamed in self.broken else blamed)
 
     def _used(self):
         """The requirements that the scenario has relied on up to the failed step."""
         found = set(self.failed.step.req)
         if self.failed.lacks_proof:
             found.update(self.probes.CUT.values())  # markers follow closely on what was said
+        if self._is_silent_beside():
+            found.add(self.probes.SILENT_BESIDE)
         for step in self._steps():
             found.update(getattr(step, "req", ()))
             found.update(self.probes.relies_on(step, self.run.variant, self.run.renaming))
@@ -131,11 +140,15 @@ class _Case:
                 found.update(self.probes.asks(step))
         return found
 
+    def _is_silent_beside(self):
+        """Whether nothing came while somebody else was connected who is not logged in."""
+        return self.failed.is_beside_stranger and self.failed.got[:1] == ["(nothing came in time)"]
+
     def _blamed(self):
         """The requirements to charge."""
         asked = list(self.failed.step.req)
         unexpected = self._unexpected()
-        if unexpected in asked or unexpected and not asked:
+        if unexpected in asked or unexpected and not asked or unexpected in self.probes.ONCE and self._came_before():
             return [unexpected]
         cut = self._cut()
         if cut:
@@ -149,6 +162,10 @@ class _Case:
                 likely = [ident for ident in likely if ident not in met] or likely
             return [ident for ident in likely if self.probes.GROUNDS_FIRST and ident in grounds] or likely
         return [ident for ident in grounds if ident] or model.requirement_ids(self.run.scenario)[:1]
+
+    def _came_before(self):
+        """Whether the message that came has come to the same client before."""
+        return any(self.actor.delivered[got] > 1 for got in self.failed.got[:1])
 
     def _cut(self):
         """The requirement that segmentation does not matter, if the scenario has passed whole, without extensions."""

@@ -576,8 +576,8 @@ class ScenarioItem(pytest.Item):
                     transcripts[ident] = failure.evidence(one, run)
         for ident, wanted in run.passed_over.items():
             own = [one for one in sorted(wanted) if one in (known[ident].we_read or "")]
-            if own:
-                verdicts.setdefault(ident, (report.DIFFERS, "wanted %s, got (no answer)" % own[0]))
+            if own and verdicts.get(ident, (report.NOT_REACHED,))[0] == report.NOT_REACHED:
+                verdicts[ident] = report.DIFFERS, "wanted %s, got (no answer)" % own[0]
             else:
                 verdicts.setdefault(ident, (report.NOT_REACHED, "not reached: %s is never said" % min(wanted)))
         if failed or transcripts:

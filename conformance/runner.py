@@ -35,6 +35,7 @@ class StepFailed(Exception):
         self.played = None  # how many steps of the run came before, if it went on
         self.hides = set()  # requirements for which what comes later in the run is no evidence
         self.lacks = set()  # requirements of what the server says that it has not
+        self.is_beside_stranger = False  # somebody else is connected, and not logged in
         self.is_done_again = False  # in the same run, on another connection
         self.lacks_proof = False  # that nothing comes: a marker of the suite has not come back
         self.messages = [one for one in got if isinstance(one, Message)]
@@ -80,6 +81,7 @@ class Run:
         self.values = {"start": int(time.time()), "path": fixture.path}
         self.passed = []
         self.passed_over = {}  # requirement: {what would be evidence for it, and never comes from this server}
+        self._cut_off = set()  # the names of those whose connections the scenario has reset
         self._dropped = {}  # strangers whose connections a server has closed where it should not: were they bare?
         self._left_out = set()  # (the id of a step, a requirement for which it is no evidence)
         self.unproved = []  # the steps whose evidence has not come
@@ -149,6 +151,7 @@ class Run:
                 raise StepFailed(step, getattr(step, "actor", None), "connection: %s" % error, [], []) from error
             except StepFailed as failed:
                 failed.lines = len(self.transcript.lines)
+                failed.is_beside_stranger = self._is_beside_stranger(failed.actor)
                 if not self._can_go_on_without(step, failed):
                     raise
                 failed.played = len(self.played)
@@ -181,6 +184,10 @@ class Run:
         """Whether a step failed because its connection, which a scenario opens itself, had been closed already."""
         return bool(actor and actor.profile and actor.is_bare and actor.closed_by_peer and not step.connect
                     and not failed.messages and PROBES[actor.codec.NAME].CLOSED)
+
+    def _is_beside_stranger(self, ident):
+        return any(one.connected and one.name is None and not one.closed_by_peer
+                   for one in self.actors.values() if one.ident != ident)
 
     def _lacking(self, step, failed):
         """The requirements of a failed step for features that the server says it does not have."""
@@ -308,8 +315,10 @@ class Run:
             self._take_leave(actor)
         if how == "half":
             actor.half_close()
-        else:
-            actor.disconnect(how)
+            return
+        if how == "rst":
+            self._cut_off.add(actor.name)
+        actor.disconnect(how)
 
     # Sending
 
@@ -455,9 +464,11 @@ class Run:
 
     def _never_comes(self, actor, matcher):
         """Whether the acquaintance has found that a foreign server never says this."""
-        return bool(actor.profile and actor.profile.unanswered and
-                    isinstance(matcher, (matching.Literal, matching.Fields)) and
-                    PROBES[actor.codec.NAME].kind(matcher.describe({})) in actor.profile.unanswered)
+        unanswered = actor.profile.unanswered if actor.profile else ()
+        if not unanswered or not isinstance(matcher, (matching.Literal, matching.Fields)):
+            return False
+        probes, wanted = PROBES[actor.codec.NAME], matcher.describe({})
+        return probes.kind(wanted) in unanswered or probes.is_untold(wanted, self._cut_off, unanswered)
 
     def _pass_over(self, step, actor, matcher, later):
         """Continue without a message that never comes, or take it if it does come; another answer is a failure."""

@@ -14,6 +14,9 @@ and what else the reading of messages and the charging of failures have to know;
     kept_before(fixture, scenario)      what the server has kept from before the scenario, which is not counted
 
     CUT_OFF                 the requirement that is broken by a server that ends when a connection is reset
+    SILENT_BESIDE           the requirement that is broken by a server that lets nobody in while somebody else is silent
+    ONCE                    the requirements that something is told once
+    RELATIVES               {a requirement that `blame` gives: others that the same message may break}
     STAYS                   the requirement that is broken by a server on which who closes the connection without the
                             codec's `goodbyes` stays logged in; the scenarios about that are played last
     GOES_ON                 has each command an answer of its own, so that a scenario can go on behind a wrong one?
@@ -30,6 +33,8 @@ and what else the reading of messages and the charging of failures have to know;
     ground(text)            the requirement that says that such a message comes, or None
     absent(message, step)   the requirement that is broken as there is not what the step asks for, as the message says
     blame(text, actor)      the requirement that it breaks if nobody expects it, or None
+    is_untold(wanted, cut_off, unanswered)      is it a message about one of those whose connections were reset, by
+                            their names, that never comes? `unanswered` is that of the profile
     asks(step)              the requirements of the commands that a step sends, any of which may be refused
     relies_on(step, variant, renaming)      the requirements that a step relies on without naming them
 """
@@ -41,6 +46,9 @@ _DEFAULTS = {
     "Manner": None,
     "kept_before": lambda fixture, scenario: None,
     "CUT_OFF": None,
+    "SILENT_BESIDE": None,
+    "ONCE": (),
+    "RELATIVES": {},
     "STAYS": None,
     "GOES_ON": False,
     "GROUNDS_FIRST": False,
@@ -56,6 +64,7 @@ _DEFAULTS = {
     "ground": lambda text: None,
     "absent": lambda message, step: None,
     "blame": lambda text, actor: None,
+    "is_untold": lambda wanted, cut_off, unanswered: False,
     "asks": lambda step: set(),
     "relies_on": lambda step, variant, renaming: set(),
 }

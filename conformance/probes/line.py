@@ -8,12 +8,14 @@ from parley.conformance.profile import MARK, pattern_of, plain
 from parley.conformance.transcript import shortened
 
 _TEXT = "wtm some words"
+_CUT_TEXT, _CUT_LETTER = "wtm caf\u00e9", "\u00e9"
 _PEOPLE = 13  # the twelve of a scenario, and a witness
 _RACERS, _RACES = 4, 5
 _ORDERED = 20
 _STRIKES = 15  # errors, of which scenarios have as many
 _LONG = 8000  # bytes, of which scenarios have lines
 _SHOWN = 40
+_AFTER_RESET = "INFO disconnected, after a reset"  # in `Profile.unanswered`
 _PAUSE = PAUSE_SECONDS
 PULSE_SECONDS = 1.2
 # The likeliest first.
@@ -205,9 +207,32 @@ def segments(visit):
         visit.learn(pause=_PAUSE)
 
 
+def beside(visit):
+    """Who is connected and says nothing keeps nobody out."""
+    stranger = visit.newcomer("stranger")
+    ann = visit.newcomer("ann")
+    if _log_in(ann) or ann.closed:
+        return
+    stranger.leave()
+    if ann.hear() == "OK":
+        visit.find("LINE-NET-2", False, "OK, while somebody else says nothing", "(nothing, until he leaves)",
+                   hinders=True)
+        visit.not_reached("LINE-MSG-5", "LINE-NET-2")
+        visit.one_at_a_time = True
+
+
+def _bystander(visit):
+    """[a stranger who only listens], or nobody, where that keeps everybody else out."""
+    return [] if visit.one_at_a_time else [visit.newcomer("stranger")]
+
+
+def _overheard(bystander):
+    return [line for guest in bystander for line in guest.hear_all(_PAUSE)]
+
+
 def joins(visit):
     """Nobody is told who logs in, neither before a login of his own nor after it."""
-    stranger = visit.newcomer("stranger")
+    bystander = _bystander(visit)
     ann, = _enter(visit, "ann")
     bob, = _enter(visit, "bob")
     _settle(visit, ann)
@@ -215,7 +240,7 @@ def joins(visit):
     visit.find("LINE-LOGIN-5", not heard, "", heard)
     visit.learn(asides=[pattern_of(line, [bob.name]) for line in heard if bob.name in line],
                 to_members=[pattern_of(line) for line in heard if bob.name not in line])
-    told = stranger.hear_all(_PAUSE)
+    told = _overheard(bystander)
     visit.find("LINE-LOGIN-5", not told, "", told)
     visit.learn(to_strangers=[pattern_of(line, [name]) for line in told for name in (ann.name, bob.name)
                               if name in line])
@@ -223,9 +248,10 @@ def joins(visit):
 
 def talk(visit):
     """A message reaches the others, in the document's form; neither its sender nor strangers."""
-    stranger = visit.newcomer("stranger")
+    bystander = _bystander(visit)
     ann, bob = _enter(visit, "ann", "bob")
-    stranger.lines.clear()
+    for guest in bystander:
+        guest.lines.clear()
     ann.say("MSG " + _TEXT)
     first = bob.hear()
     own = _drained(visit, ann)
@@ -238,8 +264,9 @@ def talk(visit):
     same = [line for line in copies if line == form or line.startswith("MSG %s " % ann.name)]
     told = [pattern_of(line, [ann.name], [_TEXT]) for line in copies + words if line not in same]
     visit.learn(echoes=bool(same), acknowledgements=told, acknowledged=["MSG"] * bool(told))
-    heard = stranger.hear_all(_PAUSE)
-    visit.find("LINE-MSG-5", not [line for line in heard if _TEXT in line], "", heard)
+    heard = _overheard(bystander)
+    if bystander:
+        visit.find("LINE-MSG-5", not [line for line in heard if _TEXT in line], "", heard)
     visit.learn(to_strangers=[pattern_of(line, [ann.name], [_TEXT]) for line in heard])
 
 
@@ -405,12 +432,16 @@ def holders(visit):
     _answer(visit, stranger, "LOGIN " + bob.name)
     if stranger.state.name:
         return  # it was not refused
-    stranger.leave()
     heard = [line for line in _drained(visit, cat) if bob.name in line]
+    stranger.leave()
+    visit.listen(QUIET_SECONDS)
+    farewells = [line for line in _drained(visit, cat) if bob.name in line]
     lines = [] if "USER" in visit.profile.unanswered else _answer(visit, cat, "WHO")
     lost = bob.closed or lines and not any(bob.name in line for line in lines)
-    told = ["(%s: closed by the server)" % bob.ident] * bob.closed + heard + lines * (not bob.closed)
+    told = ["(%s: closed by the server)" % bob.ident] * bob.closed + heard + farewells + lines * (not bob.closed)
     visit.find("LINE-LOGIN-2", not (lost or heard), "(nothing happens to bob)", told, hinders=True)
+    if farewells and not (lost or heard):
+        visit.find("LINE-LEAVE-3", False, "", farewells)  # bob is still there: it was the stranger who has left
 
 
 def unknown_before_login(visit):
@@ -440,32 +471,56 @@ def strikes(visit):
     if visit.has_failed("LINE-ERR-2") or "ERR unknown-command" in visit.profile.unanswered:
         return
     guest, = _enter(visit, "ann")
+    last_words = _strike(visit, guest)
+    visit.learn(asides=map(pattern_of, last_words))
+    if guest.closed or visit.profile.closing:
+        return
+    visit.start_transcript()
+    guest = visit.newcomer("stranger")
+    guest.hear_all(QUIET_SECONDS)
+    last_words = _strike(visit, guest)
+    visit.learn(to_strangers=map(pattern_of, last_words))
+
+
+def _strike(visit, guest):
+    """Make errors until the server closes the connection; what it says behind the last answer, if it does."""
     lines, times = [], 0
     while not guest.closed and times < _STRIKES:
-        lines, times = _answer(visit, guest, "INVALID"), times + 1
+        guest.say("INVALID")
+        answer, times = guest.hear(ANSWER_SECONDS / 2), times + 1
+        if answer is None:
+            break
+        visit.read_until(lambda: guest.closed, _PAUSE)
+        lines = [answer] + guest.lines
+        guest.lines = []
     visit.find("LINE-ERR-2", not guest.closed, "(open)", lines + ["(closed by the server, after %d errors)" % times])
-    if guest.closed:
-        visit.learn(closing=["ERR .*"] + [pattern_of(line) for line in lines[:1]],
-                    asides=[pattern_of(line) for line in lines[1:]])
+    if not guest.closed:
+        return []
+    visit.learn(closing=["ERR .*"] + [pattern_of(line) for line in lines[:1]])
+    return lines[1:]
 
 
 def leaving(visit):
     """Who leaves is announced to the others, once, however he leaves; his name is free again, and not on the list."""
-    stranger = visit.newcomer("stranger")
+    bystander = _bystander(visit)
     _leave(visit)
-    heard = stranger.hear_all(_PAUSE)
+    heard = _overheard(bystander)
     visit.learn(to_strangers=[re.sub(r"wtn[a-z]{6}", r"\\S+", pattern_of(line)) for line in heard])
-    stranger.leave()
 
 
 def _leave(visit):
     visit.start_transcript()
     ann, bob, cat = _enter(visit, "ann", "bob", "cat")
     name = bob.name
+    if not _hinders(visit, "LINE-DM-1"):
+        bob.say("DM %s %s" % (ann.name, _TEXT))  # some tell the end of a private talk apart
+        _drained(visit, bob)
+        _drained(visit, ann)
     bob.leave()
     wanted = "INFO %s disconnected" % name
     first = ann.hear()
     lines = ([first] if first is not None else []) + ann.hear_all(2 * _PAUSE) + _drained(visit, ann)
+    told_others = [line for line in _drained(visit, cat) if name in line]
     told = [line for line in lines if name in line]
     mended = bool(told)
     visit.find("LINE-LEAVE-1", wanted in lines and set(told) == {wanted}, wanted, lines, hinders=False)
@@ -478,7 +533,7 @@ def _leave(visit):
     if mended:
         times = max(map(told.count, told))
         visit.find("LINE-LEAVE-2", times == 1, told[0], told)
-        if times > 1:
+        if times > 1 and max(map(told_others.count, told)) == times:
             visit.learn(repeats=((r"INFO (\S+) disconnected", times),))
     listed = [line for line in _answer(visit, ann, "WHO") if name in line]
     if "USER" not in visit.profile.unanswered:
@@ -488,6 +543,23 @@ def _leave(visit):
     visit.find("LINE-LOGIN-6", _log_in(again), "OK", again.raw[-1:], hinders=True)
     for guest in (ann, cat, again):
         guest.leave()
+
+
+def cut_off(visit):
+    """Whose connection is reset is announced in the same words."""
+    if "INFO disconnected" in visit.profile.unanswered:
+        return
+    ann, bob = _enter(visit, "ann", "bob")
+    name = bob.name
+    bob.leave("rst")
+    wanted = "INFO %s disconnected" % name
+    first = ann.hear()
+    told = [line for line in [first] + ann.hear_all(_PAUSE) + _drained(visit, ann) if line and name in line]
+    visit.find("LINE-LEAVE-1", wanted in told, wanted, told)
+    if not told:
+        visit.learn(unanswered=(_AFTER_RESET,))
+    elif wanted not in told:
+        visit.learn(rewrites=((pattern_of(told[0], [name]), r"INFO \g<name> disconnected"),))
 
 
 def _hinders(visit, ident):
@@ -509,10 +581,16 @@ def texts(visit):
         visit.start_transcript()
         ann.say("MSG " + sent)
         wanted = "MSG %s %s" % (ann.name, sent if text is None else text)
-        first = bob.hear()
-        lines = ([first] if first is not None else []) + _drained(visit, bob)
-        visit.find(ident, lines == [wanted], wanted, lines)
-        _drained(visit, ann)
+        lines = _heard_of(visit, ann, bob)
+        visit.find(ident, lines == [wanted], wanted, lines, hinders=ann.closed)
+        ann = _still_in(visit, ann)
+    if not (visit.has_failed("LINE-TEXT-1") or visit.has_failed("LINE-FRAME-1")):
+        visit.start_transcript()
+        _say_in_parts(visit, ann, "MSG " + _CUT_TEXT, _CUT_LETTER)
+        wanted = "MSG %s %s" % (ann.name, _CUT_TEXT)
+        lines = _heard_of(visit, ann, bob)
+        visit.find("LINE-FRAME-1", lines == [wanted], wanted, lines)
+        ann = _still_in(visit, ann)
     visit.start_transcript()
     for number in range(_ORDERED):
         ann.say("MSG number %d" % number)
@@ -520,6 +598,29 @@ def texts(visit):
     lines = [bob.hear() for _ in wanted]
     came = [line for line in wanted if line in lines]
     visit.find("LINE-MSG-4", [line for line in lines if line in wanted] == came, " / ".join(wanted), lines)
+
+
+def _heard_of(visit, speaker, listener):
+    """What the listener hears of what has been said; the speaker has been answered by then, or is closed."""
+    first = listener.hear()
+    lines = ([first] if first is not None else []) + _drained(visit, listener)
+    _drained(visit, speaker)
+    return lines + ["(%s: closed by the server)" % speaker.ident] * speaker.closed
+
+
+def _still_in(visit, guest):
+    """The guest, or another one where the server has closed the connection."""
+    return _enter(visit, guest.ident)[0] if guest.closed else guest
+
+
+def _say_in_parts(visit, guest, line, letter):
+    """Send a line in two segments, cut within this letter."""
+    data = (line + "\n").encode("utf-8")
+    middle = data.index(letter.encode("utf-8")) + 1
+    guest.write(data[:middle])
+    guest.let_read()
+    visit.listen(_PAUSE)
+    guest.write(data[middle:])
 
 
 def crowd(visit):
@@ -537,8 +638,7 @@ def crowd(visit):
         guests.append(guest)
     if len(guests) < _PEOPLE:
         visit.find("LINE-NET-2", False, "%d users" % _PEOPLE, "%d users" % len(guests), hinders=True)
-    else:
-        visit.find("LINE-NET-2", True)
+    elif visit.find("LINE-NET-2", not visit.one_at_a_time):
         visit.learn(shared=True)
 
 
@@ -583,6 +683,16 @@ def before_login(visit):
         visit.learn(unanswered=(STRANGERS,), closing=map(pattern_of, lines))
 
 
+def asked_again(visit):
+    """Whether a server greets a stranger again behind each answer."""
+    guest = visit.newcomer("stranger")
+    guest.hear_all(QUIET_SECONDS)
+    lines = _answer(visit, guest, "INVALID")
+    again = [one for one in visit.profile.greeting if any(re.fullmatch(one, line) for line in lines)]
+    if len(again) < len(lines):  # or a greeting is all that it ever says
+        visit.learn(to_strangers=again)
+
+
 def proof(visit):
     """How to prove that nothing comes."""
     if not _hinders(visit, "LINE-DM-1"):
@@ -617,15 +727,18 @@ def long_lines(visit):
                [shortened(line, _SHOWN) for line in came], hinders=True)
 
 
-EXPERIMENTS = (greeting, pulse, login, ping, strangers, segments, before_login, joins, talk, replays, small_names,
-               whispers, proof, who, refusals, holders, unknown_before_login, strikes,
-               leaving, texts, names, crowd, long_lines)
+EXPERIMENTS = (greeting, pulse, login, ping, strangers, segments, asked_again, before_login, beside, joins, talk,
+               replays, small_names, whispers, proof, who, refusals, holders, unknown_before_login, strikes, leaving,
+               cut_off, texts, names, crowd, long_lines)
 
 
 # How scenarios are read
 
 CUT = {"bytes": "LINE-FRAME-1", "joined": "LINE-FRAME-2"}
 CUT_OFF = "LINE-NET-3"
+SILENT_BESIDE = "LINE-NET-2"
+ONCE = ("LINE-LEAVE-2",)
+RELATIVES = {"LINE-LEAVE-2": ("LINE-LEAVE-3",)}
 CLOSED = ("LINE-ERR-2", "LINE-LOGIN-7")
 REPLAYED = ("MSG", "DM")
 
@@ -650,6 +763,10 @@ def ground(wanted):
     return _GROUNDS.get(kind(wanted))
 
 
+def is_untold(wanted, cut_off, unanswered):
+    return _AFTER_RESET in unanswered and any(wanted == "INFO %s disconnected" % name for name in cut_off)
+
+
 def blame(got, actor):
     """The requirement that such a message breaks where nobody expects it; None if that depends."""
     if got == "(closed by the server)":
@@ -670,6 +787,16 @@ def asks(step):
     return {_COMMANDS[word] for word in words if word in _COMMANDS}
 
 
+def _is_text(content):
+    """Whether what is sent (a text, bytes, or a tuple of these) is UTF-8, and more than ASCII."""
+    parts = content if isinstance(content, tuple) else (content,)
+    data = b"".join(one if isinstance(one, bytes) else str(one).encode("utf-8") for one in parts)
+    try:
+        return max(data.decode("utf-8"), default="") > "\x7f"
+    except UnicodeDecodeError:
+        return False
+
+
 def relies_on(step, variant, renaming):
     """The requirements that a step relies on without naming them."""
     found = set()
@@ -684,6 +811,8 @@ def relies_on(step, variant, renaming):
             found.add("LINE-LOGIN-1")
         if len(content) > _LONG / 2:
             found.add("LINE-FRAME-5")
+        if _is_text(content):
+            found.add("LINE-TEXT-1")
     if len(getattr(step, "sends", ())) > 1:
         found.add("LINE-FRAME-2")  # they may come together
     for matcher in getattr(step, "expects", ()):
