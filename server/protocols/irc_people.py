@@ -1,6 +1,6 @@
 """IRC's commands about people, and about the server. See `irc_rooms`."""
 import functools
-from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set
+from typing import Any, Dict, List, NamedTuple, Optional, Sequence, Set, Tuple
 
 from parley import __version__
 from parley.server.protocols import events, irc_metadata
@@ -28,6 +28,7 @@ from parley.server.protocols.irc_words import (
 from parley.server.protocols.text import folded
 
 Commands = Optional[Sequence[Any]]
+_USERS_AT_ONCE = 500  # of a WHO, which take some milliseconds
 _MOST_ASKED = 5  # nicks in a USERHOST
 _ROOMS_A_LINE = 10  # of 319
 _NOBODY = events.Person()
@@ -48,9 +49,7 @@ def who(client: Any, params: List[bytes]) -> Commands:
         token = given[:3] if comma and given.isdigit() else b"0"
         fields = bytes(field for field in _WHOX if field in fields)
     reply = _WhoReply(target, fields, token)
-    if is_room(target):
-        return [Labelled(functools.partial(_who_in_room, reply), events.Look(target))]
-    return _WhoByMask(reply).commands()
+    return (_WhoInRoom if is_room(target) else _WhoByMask)(reply).commands()
 
 
 class _WhoReply(NamedTuple):
@@ -85,19 +84,47 @@ class _WhoReply(NamedTuple):
         client.numeric(b"315", middle(self.target), text=b"End of WHO list")
 
 
-def _who_in_room(reply: _WhoReply, client: Any, answer: Any) -> None:
-    if isinstance(answer, events.Looked):
-        prefix = prefixes_of(client, answer)
-        for name, role in answer.members:
-            reply.tell(client, name, shown(answer.room), prefix(name, role))
-    reply.end(client)
-
-
-class _WhoByMask:
-    """A WHO for a mask. It finds a user with the mode `i` only in the client's own rooms; these are asked for last."""
+class _Who:
+    """A WHO under way. users: (name, room, prefix) of each who is to be told."""
 
     def __init__(self, reply: _WhoReply) -> None:
         self._reply = reply
+        self._users: List[Tuple[bytes, bytes, bytes]] = []
+
+    def _tell(self, client: Any, answer: Any = None) -> None:
+        """Tell of some, so that nobody else on the worker waits for all of thousands; then the end, if that is all."""
+        for user in self._users[:_USERS_AT_ONCE]:
+            self._reply.tell(client, *user)
+        del self._users[:_USERS_AT_ONCE]
+        if not self._users:
+            self._told_all(client)
+
+    def _told_all(self, client: Any) -> None:
+        self._reply.end(client)
+
+    def _go_on(self) -> Sequence[Any]:
+        """What is asked next. The answer to Count, which comes in another tick, means nothing."""
+        return [Labelled(self._tell, events.Count()), then(self._go_on)] if self._users else ()
+
+
+class _WhoInRoom(_Who):
+    """A WHO for a room."""
+
+    def commands(self) -> Sequence[Any]:
+        return [Labelled(self._looked, events.Look(self._reply.target)), then(self._go_on)]
+
+    def _looked(self, client: Any, answer: Any) -> None:
+        if isinstance(answer, events.Looked):
+            prefix, room = prefixes_of(client, answer), shown(answer.room)
+            self._users = [(name, room, prefix(name, role)) for name, role in answer.members]
+        self._tell(client)
+
+
+class _WhoByMask(_Who):
+    """A WHO for a mask. It finds a user with the mode `i` only in the client's own rooms; these are asked for last."""
+
+    def __init__(self, reply: _WhoReply) -> None:
+        super().__init__(reply)
         wanted = b"*" if reply.target in (b"", b"0") else reply.target
         self._name, self._fits = name_of(wanted), mask_matcher(wanted)
         self._is_exact = b"*" not in wanted and b"?" not in wanted
@@ -105,7 +132,7 @@ class _WhoByMask:
         self._rooms = [LOBBY]
 
     def commands(self) -> Sequence[Any]:
-        return [Labelled(self._present, events.Who()), then(self._look_for_hidden)]
+        return [Labelled(self._present, events.Who()), then(self._go_on)]
 
     def _present(self, client: Any, answer: Any) -> None:
         for name in answer.names if isinstance(answer, events.Present) else ():
@@ -114,13 +141,16 @@ class _WhoByMask:
                 if b"i" in flags and name != client.name and not self._is_exact:
                     self._hidden.add(name)
                 else:
-                    self._reply.tell(client, name)
+                    self._users.append((name, b"*", b""))
+        self._tell(client)
+
+    def _told_all(self, client: Any) -> None:
         if not self._hidden:
             self._reply.end(client)
 
-    def _look_for_hidden(self) -> Sequence[Any]:
-        if not self._hidden:
-            return ()
+    def _go_on(self) -> Sequence[Any]:
+        if self._users or not self._hidden:
+            return super()._go_on()
         return [Labelled(self._listed, events.Rooms(None)), then(self._look), Labelled(
             self._reply.end, events.TimingMark())]
 

@@ -570,6 +570,22 @@ def test_each_list_of_a_room_is_asked_for_once_in_a_line_and_so_is_each_key():
     assert client.asked == [events.ReadMetadata(events.HOME, b"bob", (b"url",))]
 
 
+@for_each("mask", [b"*", b"#dev"])
+def test_of_thousands_some_are_told_at_a_time(mask):
+    names, client = [b"u%d" % number for number in range(1100)], Client(b"ann", caps=b"labeled-response batch")
+    client.answers = {events.Who: events.Present(names), events.Count: events.Counted(1100, 2, 0),
+                      events.Look: events.Looked(b"#dev", True, [(name, b"") for name in names])}
+    told = client.send(b"WHO " + mask)
+    assert [line.split()[7] for line in told[:-1]] == names and codes(told[-1:]) == ["315"]
+    assert [type(asked) for asked in client.asked[1:]] == [events.Count, events.Count]
+    client.answers[events.Count] = lambda asked: told.append(len(client.told)) or events.Counted(1100, 2, 0)
+    told.clear()
+    start = len(client.told)
+    client.send(b"WHO " + mask)
+    assert [number - start for number in told] == [500, 1000]
+    assert len(client.send(b"@label=x WHO " + mask)) == 1103, "with a label they are one batch"
+
+
 def test_who_is_asked_for_may_be_written_in_any_case():
     client = Client(b"ann")
     client.answers = {events.Who: events.Present([b"ann", b"Bob", b"1x"])}
