@@ -11,8 +11,8 @@ from stress.faults import battery
 from stress.faults.rows import ALL, Row, covers, load
 
 PROTOCOLS = ("line", "binary", "padded", "delimited", "dollar")
-LAST = {"K": 43, "binary-": 18, "padded-": 14, "delimited-": 19, "line-": 16, "dollar-": 17, "web-": 12, "irc-": 9,
-        "P": 18, "D": 7, "T": 2, "R": 7, "F": 7}
+LAST = {"K": 43, "binary-": 18, "padded-": 14, "delimited-": 19, "line-": 16, "dollar-": 17, "web-": 12, "irc-": 12,
+        "P": 19, "D": 7, "T": 2, "R": 7, "F": 7}
 IDS = ["%s%d" % (kind, number) for kind, last in LAST.items() for number in range(1, last + 1)] + ["X"]
 
 ROWS = load()
