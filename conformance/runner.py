@@ -319,6 +319,8 @@ class Run:
         if how == "rst":
             self._cut_off.add(actor.name)
         actor.disconnect(how)
+        if actor.profile and PROBES[actor.codec.NAME].SILENT_ENDS:
+            self.waiting.notice()
 
     # Sending
 

@@ -15,6 +15,7 @@ _PATIENCE_SECONDS = 0.3  # with a foreign server, before it is asked for a proof
 _STRANGERS_SECONDS = 0.3  # before the login, where there is no such proof, for what only some servers say
 _SLOW_SECONDS = 5.0  # and for what all should say
 _DISAPPOINTED_SECONDS = 0.05  # and where the same did not come before
+_NOTICE_SECONDS = 0.02
 _NEWS_SECONDS = 2.0  # for news, of which there is no such proof either
 _PROOF_SECONDS = 3.0
 _BARRIER_SECONDS = (5.0, 2.0)  # for a barrier of a foreign server, and where the last one was in vain
@@ -50,6 +51,10 @@ class Waiting:
     def briefly(self, actor):
         """Read what comes to the actor in the time in which what is not expected may come."""
         self._read_for(actor, _DISAPPOINTED_SECONDS)
+
+    def notice(self):
+        """Give a foreign server the time to notice an end, of which nobody is told."""
+        self.fixture.selector.read_until(lambda: False, time.monotonic() + _NOTICE_SECONDS * self.fixture.time_scale)
 
     # ---- a message
 

@@ -17,6 +17,7 @@ and what else the reading of messages and the charging of failures have to know;
     SILENT_BESIDE           the requirement that is broken by a server that lets nobody in while somebody else is silent
     ONCE                    the requirements that something is told once
     RELATIVES               {a requirement that `blame` gives: others that the same message may break}
+    SILENT_ENDS             is nobody told that a connection has ended?
     STAYS                   the requirement that is broken by a server on which who closes the connection without the
                             codec's `goodbyes` stays logged in; the scenarios about that are played last
     GOES_ON                 has each command an answer of its own, so that a scenario can go on behind a wrong one?
@@ -49,6 +50,7 @@ _DEFAULTS = {
     "SILENT_BESIDE": None,
     "ONCE": (),
     "RELATIVES": {},
+    "SILENT_ENDS": False,
     "STAYS": None,
     "GOES_ON": False,
     "GROUNDS_FIRST": False,

@@ -17,6 +17,8 @@ _DONE = "done: "  # and the pattern of a text in a RESPONSE that is none about a
 
 CUT = {"bytes": "DELIMITED-FRAME-4", "joined": "DELIMITED-FRAME-4"}
 CUT_OFF = "DELIMITED-LEAVE-2"
+SILENT_ENDS = True
+RELATIVES = {"DELIMITED-DELIVER-4": ("DELIMITED-DELETE-3", "DELIMITED-SEND-2")}
 
 _GROUNDS = {"LISTRESPONSE": "DELIMITED-LIST-1", "SEND": "DELIMITED-SEND-1"}
 
@@ -178,6 +180,8 @@ def ground(wanted):
 
 def blame(got, actor):
     """The requirement that such a message breaks where nobody expects it; None if that depends."""
+    if got == "RESPONSE=[]":
+        return "DELIMITED-DELIVER-4"
     return "DELIMITED-LOGIN-5" if kind(got) == "SEND" else None
 
 

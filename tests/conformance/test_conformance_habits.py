@@ -17,7 +17,8 @@ SERVERS = ("greeter.py", "parrot.py", "one_read.py", "relaxed.py", "own_words.py
            "sharp.py", "looper.py", "bulletin.py", "sparse.py", "doorman.py", "usher.py",
            "lobby.js", "chunks.js", "terse.js", "palette.js", "pinger.js", "quoting.js", "shrug.js")
 # Of other protocols; what their tables do not list is kept, and rooms are not looked at.
-OTHERS = {"poller.py": "dollar", "courier.py": "padded", "ircette.py": "irc", "websy.js": "web"}
+OTHERS = {"poller.py": "dollar", "courier.py": "padded", "ledger.py": "delimited", "ircette.py": "irc",
+          "websy.js": "web"}
 IDLE_SECONDS = 3
 QUICK = ("greeter.py", "own_words.py", "lobby.js")  # the others take long together
 
