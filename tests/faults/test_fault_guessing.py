@@ -87,6 +87,8 @@ def test_a_stop_waits_for_nobody_who_waits_with_a_password(protected, join):
     server = protected(workers=2)
     waiting = [join(server.worker_address(number % 2), source="127.0.1.%d" % (number // 4)) for number in range(100)]
     for client in waiting:
+        client.expect("ERR must-login-first", after="PING")  # it has been accepted
+    for client in waiting:
         client.say("LOGIN Alice wrong")
     wait_until(lambda: "wrong-password" in server.stderr_text(), PATIENCE)
     began = time.monotonic()
