@@ -14,8 +14,7 @@ from parley.conformance.actor import Selector
 from parley.conformance.barrier import PROBES as PROBE
 from parley.conformance.fixture import ServerFixture
 from parley.conformance.message import Message
-from parley.conformance.probes import PROBES
-from parley.conformance.probes import line as probes_of_line
+from parley.conformance.probes import PROBES, line_experiments
 from parley.conformance.profile import Profile, Reader, pattern_of
 from parley.conformance.targets import Foreign
 from parley.conformance.variants import Renaming
@@ -34,7 +33,7 @@ BROKEN = [
 @pytest.fixture(autouse=True)
 def no_pulse(monkeypatch):
     """None of these servers has one that would be worth to wait for."""
-    monkeypatch.setattr("parley.conformance.probes.line.PULSE_SECONDS", 0)
+    monkeypatch.setattr("parley.conformance.probes.line_experiments.PULSE_SECONDS", 0)
 
 
 def learnt(*bugs, kind=WrongServer):
@@ -194,7 +193,7 @@ def test_the_best_proof_that_works_is_taken(dm, msg, unanswered, proof):
     visit.learn(unanswered=unanswered)
     for ident, verdict in ("LINE-DM-1", dm), ("LINE-MSG-1", msg):
         visit.find(ident, verdict == "pass", hinders=True)
-    probes_of_line.proof(visit)
+    line_experiments.proof(visit)
     assert visit.profile.proof == proof
 
 
