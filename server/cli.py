@@ -37,7 +37,8 @@ from parley.server.supervisor.control import Control
 from parley.server.supervisor.hashing import Unverifiable, parse_secret, secret_for
 from parley.server.supervisor.listening import format_address, open_private, open_shares, reachable_addresses
 from parley.server.supervisor.notify import ServiceManager
-from parley.server.supervisor.supervisor import STOP_SIGNALS, StopAtOnce, Supervisor, WorkersDie
+from parley.server.supervisor.signals import STOP_SIGNALS
+from parley.server.supervisor.supervisor import StopAtOnce, Supervisor, WorkersDie
 from parley.server.worker.transports import tls
 
 # sysexits.h

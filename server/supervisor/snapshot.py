@@ -19,6 +19,7 @@ from parley.server.protocols import events
 from parley.server.storage import memory
 from parley.server.storage.conversations import Conversation, Source
 from parley.server.storage.talk import Talk
+from parley.server.supervisor.signals import leave_to_parent
 
 VERSION = 4
 
@@ -146,9 +147,7 @@ def _write(parts, reader, writer):
     status = 1
     try:
         os.close(reader)
-        signal.set_wakeup_fd(-1)
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
-            signal.signal(number, signal.SIG_IGN)  # they are for the hub
+        leave_to_parent()
         with open(writer, "wb") as file:
             file.write(taken(parts))
         status = 0

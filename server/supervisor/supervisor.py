@@ -14,6 +14,7 @@ from parley.server.ipc.messages import ToWorker
 from parley.server.ipc.queues import Queue
 from parley.server.supervisor.figures import BEHIND, DIED, STUCK
 from parley.server.supervisor.hub import FILES, JOURNAL, Hub
+from parley.server.supervisor.signals import MEANINGLESS_SIGNALS, OF_THE_PARENT, STOP_SIGNALS, leave_to_parent
 from parley.server.worker.loop import Worker
 
 IDLE_INTERVAL = 1.0  # seconds: the longest wait for events
@@ -24,10 +25,6 @@ QUICK_DEATH = 1.0  # seconds: the replacement of a worker that lived for less is
 BACK_OFF, LONGEST_BACK_OFF = 0.1, 30.0  # seconds of that delay, which doubles with each quick death
 
 _REASONS = {"does not answer": STUCK, "is too far behind": BEHIND}  # as `Hub.failed` has it
-
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGQUIT)
-# By these other servers are told to open their logs again, and the like. Unheeded they would end a process at once.
-MEANINGLESS_SIGNALS = (signal.SIGUSR1, signal.SIGUSR2)
 
 log = logging.getLogger(__name__)
 
@@ -215,7 +212,7 @@ class Supervisor:
             os.set_blocking(end, False)
         self._hub.selector.register(self._wakeup, selectors.EVENT_READ)
         signal.set_wakeup_fd(self._wake)
-        for number in (*STOP_SIGNALS, signal.SIGHUP, *MEANINGLESS_SIGNALS, signal.SIGCHLD):
+        for number in (*OF_THE_PARENT, signal.SIGCHLD):
             signal.signal(number, lambda number, frame: self._signals.append(number))
 
     def _handle_signals(self):
@@ -295,9 +292,7 @@ class Supervisor:
 
         down, up: the `Queue`s from the hub and to it.
         """
-        signal.set_wakeup_fd(-1)
-        for ours in (*STOP_SIGNALS, signal.SIGHUP, *MEANINGLESS_SIGNALS):
-            signal.signal(ours, signal.SIG_IGN)  # a terminal sends them to all processes; only the parent acts on them
+        leave_to_parent()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         os.close(self._wakeup)
         os.close(self._wake)
