@@ -1,4 +1,4 @@
-"""The server as it is, but for the cost of passwords: `python -m parley.conformance.cheap_server ARGUMENTS`.
+"""Our server, which hashes passwords at almost no cost here: `python -m parley.conformance.cheap_server ARGUMENTS`.
 
 A good hash takes a tenth of a second and more, on Python 3.6 a whole one, and the scenarios log in thousands of times.
 """

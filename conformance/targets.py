@@ -14,7 +14,7 @@ import time
 from parley.conformance.requirements import INSTALLED, ROOT
 
 SERVER = [sys.executable, "-m", "parley.server"]  # ours; tests that do not ask for it may put another one here
-CHEAP_SERVER = [sys.executable, "-m", "parley.conformance.cheap_server"]  # likewise, and passwords cost next to nothing
+CHEAP_SERVER = [sys.executable, "-m", "parley.conformance.cheap_server"]  # ours, with cheap passwords
 
 # Somebody else's is started where the suite is, unless that is a checkout.
 START_IN = os.getcwd() if INSTALLED else ROOT
