@@ -126,7 +126,8 @@ class Hub(Post):
         self._answer_bytes = 0  # sent to single workers in this round
         self._stored = None  # ((worker, first number, time), words) that are stored, but not acknowledged yet
         self._next_look = self._next_arrivals = time.monotonic()
-        self._talked, self._talked_before = set(), set()  # workers, in this round and in the last in which any did
+        self._talked = set()  # workers, in this round
+        self._expected = set()  # workers that talked together in the last round in which any did
         self._messages = 0  # of talk, in this round
         self._usual = 0.0  # how many messages a full round has lately had
         self._talk_waits = 0.0  # for how many seconds the talk of this round may wait for more
@@ -183,7 +184,8 @@ class Hub(Post):
         if self._talked:
             self._gather()
             self._usual = max(self._messages, self._usual * FADES)
-            self._talked_before, self._talked, self._messages, self._talk_waits = self._talked, set(), 0, 0.0
+            self._expected = self._talked if len(self._talked) > 1 else set()
+            self._talked, self._messages, self._talk_waits = set(), 0, 0.0
         if self._arrivals and time.monotonic() >= self._next_arrivals:
             self._let_in()
         self.door.look_at_clock()
@@ -216,20 +218,20 @@ class Hub(Post):
 
     def _gather(self):
         """There is talk: wait for more, for as long as the workers allow (see `server.worker.beat`), and a moment for
-        workers that had some in the last round too. The wait ends as soon as there is as much as full rounds have had
-        lately, and with any request.
+        workers that had some together in the last round. The wait ends as soon as there is as much as full rounds have
+        had lately, and with any request. Where one worker alone had some, talk comes too seldom to be waited for.
         """
-        expected, now = self._talked_before, time.monotonic()
+        now = time.monotonic()
         soon, latest = now + self.pacing * GATHERING, now + self._talk_waits
         while self.pacing and not self._hurries:
-            have_all_talked = expected <= self._talked
+            have_all_talked = self._expected <= self._talked
             if have_all_talked and self._messages >= self._usual:
                 break
             left = (latest if have_all_talked else max(soon, latest)) - time.monotonic()
             if left <= 0:
                 break
-            wait_for(self.selector, left)
-            self._hear_all(0)
+            if wait_for(self.selector, left):
+                self._hear_all(0)
 
     def _let_in(self):
         """Let all in together who want to enter rooms: most of the cost is to tell the members who has come."""

@@ -77,9 +77,11 @@ def next_round(now, pacing, reading):
 
 
 def wait_for(selector, seconds):
-    """Wait for a ready file, at most so many seconds: with select if possible, as epoll waits whole milliseconds."""
+    """Wait for a ready file, at most so many seconds: with select if possible, as epoll waits whole milliseconds.
+
+    Returns whether there is one.
+    """
     descriptor = getattr(selector, "fileno", lambda: FD_SETSIZE)()
     if descriptor < FD_SETSIZE:
-        select.select([descriptor], [], [], seconds)
-    else:
-        selector.select(seconds)
+        return bool(select.select([descriptor], [], [], seconds)[0])
+    return bool(selector.select(seconds))

@@ -814,7 +814,8 @@ def house(make_hub, attach, clock, monkeypatch):
         clock.now += max(seconds / 2, 1e-6)
         for worker, frame in house.late:
             worker.say(frame)
-        house.late = []
+        heard, house.late = bool(house.late), []
+        return heard
 
     monkeypatch.setattr(hub_module, "wait_for", wait_for)
     house = types.SimpleNamespace(hub=make_hub(pacing=0.002), late=[], waits=[])
@@ -848,6 +849,17 @@ def test_if_that_has_nothing_to_say_it_is_passed_on_soon_and_not_waited_for_agai
         passed.append(clock.now - began)
         assert two.heard() == [one_talk(1)]
     assert passed == [pytest.approx(0.002 * GATHERING), 0]
+
+
+def test_workers_that_talk_one_at_a_time_are_not_waited_for(house):
+    waited = []
+    for worker in house.workers * 3:
+        worker.say(one_talk(1))
+        house.hub.turn(0)
+        waited.append(bool(house.waits))
+        house.waits.clear()
+    assert waited == [True, False, False, False, False, False]
+    assert [len(worker.heard()) for worker in house.workers] == [6, 6]
 
 
 def waiting_talk(messages=1):
