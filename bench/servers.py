@@ -21,6 +21,7 @@ _OURS = {
     "idle_timeout": {"line": 0},
     "limits": {"messages_per_second": 0, "first_command_seconds": 0},
     "accounts": {"accounts_per_address": 0},
+    "rooms": {"most": 0},
 }
 
 _NGIRCD = """
