@@ -337,8 +337,7 @@ class Hub(Post):
         except Torn:
             raise
         except Exception:
-            level = self.strangers.level("a bug", "", time.monotonic(), logging.ERROR)
-            log.log(level, "a bug: the session that asked is ended", exc_info=True)
+            self.strangers.log_bug(time.monotonic(), "a bug: the session that asked is ended")
             for asker in _each(askers):
                 self.worker(asker >> 32 or worker, ToWorker.Evict(asker & 0xFFFFFFFF, Reason.BUG))
 

@@ -9,13 +9,14 @@ from parley.server.http.site import Site, read_page
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import HOME, Reason
-from parley.server.worker.connection import READ, Connection
+from parley.server.worker.connection import Connection
 from parley.server.worker.handshake import Handshake
 from parley.server.worker.listener import Listener
 from parley.server.worker.proxy import Introduction
 from parley.server.worker.transfers import Transfers
 from parley.server.worker.transports.tls import TLS, Unfit, context
 from parley.server.worker.visitor import Scrapers, Visitors
+from parley.server.worker.watching import READ
 
 HANDSHAKES_AT_ONCE = 4  # in one tick: each may cost a millisecond of the others' time
 
@@ -96,8 +97,7 @@ class Admission:
 
     def lose_one(self):
         """Called in an exception handler: a bug has cost a connection that was being accepted."""
-        level = self._worker.strangers.level("a bug", "", self._worker.now, logging.ERROR)
-        log.log(level, "a bug while accepting", exc_info=True)
+        self._worker.strangers.log_bug(self._worker.now, "a bug while accepting")
 
     def close(self):
         """Close the listeners, so that a new server may have the ports."""

@@ -3,7 +3,6 @@ import binascii
 import logging
 import os
 import select
-import selectors
 import socket
 import struct
 import sys
@@ -15,9 +14,8 @@ from parley.server.protocols.events import Hangup, Nothing, Reason
 from parley.server.worker.outbox import MOST_SENT, Outbox
 from parley.server.worker.paced import Pace
 from parley.server.worker.throttle import KIB_SHIFT
-from parley.server.worker.watching import watch
+from parley.server.worker.watching import READ, WRITE, watch
 
-READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _CHUNK = 4096  # bytes of one read; what they ask for at the worst must not keep the others waiting
 _SLICE = 64  # commands handled in one turn
 _TOKEN = 16  # random bytes
@@ -259,8 +257,8 @@ class Connection:
     def crash(self):
         """Called in an exception handler: log what happened, and end this connection only."""
         described = self.described()
-        level = self._worker.strangers.level("a bug", described["host"], self._worker.now, logging.ERROR)
-        log.log(level, "a bug: the connection is closed", described, exc_info=True)
+        self._worker.strangers.log_bug(
+            self._worker.now, "a bug: the connection is closed", described, host=described["host"])
         if self.state is GONE:  # it was in its end
             self.close()
         else:

@@ -14,7 +14,6 @@ list, whichever rooms a session is in.
 `audiences.py` has all audiences of a worker.
 """
 import itertools
-import logging
 import time
 
 from parley.server.chat.room import EVERYWHERE, LOBBY
@@ -29,8 +28,6 @@ SHARED_SHIFT = 14  # each 16 KiB of an answer that was made already costs as muc
 NOWHERE = ()  # the rooms of who is no member
 MOST_SHARED = 3  # rooms in a tuple of which there is one for all who are in them; of more, few are in the same
 LONG = frozenset(events.LONG_ANSWERS.values())
-
-log = logging.getLogger(__name__)
 
 
 class Audience:
@@ -258,9 +255,8 @@ class Audience:
 
     def _skip(self, happening):
         """Called in an exception handler: a bug in an encoder costs the members only this one event."""
-        level = self._strangers.level("a bug", "", time.monotonic(), logging.ERROR)
-        log.log(level, "a bug: an event of type %s is not heard in %s", type(happening).__name__, self.protocol,
-                exc_info=True)
+        self._strangers.log_bug(time.monotonic(), "a bug: an event of type %s is not heard in %s",
+                                type(happening).__name__, self.protocol)
 
     def tell(self, session, happening):
         """Send one session the event, at its place among the frames. (A stranger gets nothing else.)"""

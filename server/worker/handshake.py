@@ -1,12 +1,9 @@
 """Handshakes, which precede the admission of a client on a TLS port."""
 import logging
-import selectors
 
-from parley.server.chat.origins import as_people_write_it
 from parley.server.protocols.events import Reason
-from parley.server.worker.transports import Unopened
-
-READ = selectors.EVENT_READ
+from parley.server.worker.transports import Unopened, client_host
+from parley.server.worker.watching import READ
 
 log = logging.getLogger(__name__)
 
@@ -65,22 +62,15 @@ class Handshake:
             self._fail(reason, "it took too long")
 
     def _fail(self, ending, why):
-        host = self._address()
+        host = client_host(self._transport) or "?"
         log.log(self._worker.strangers.level("TLS handshake", host, self._worker.now),
                 "TLS handshake with %(host)s for %(protocol)s failed: %(why)s",
                 {"host": host, "protocol": self._protocol, "why": str(why)})
         self._end(ending)
 
-    def _address(self):
-        try:
-            return as_people_write_it(self._transport.getpeername()[0])
-        except OSError:
-            return "?"  # it is gone
-
     def crash(self):
         """Called in an exception handler: this client is lost."""
-        level = self._worker.strangers.level("a bug", self._address(), self._worker.now, logging.ERROR)
-        log.log(level, "a bug in a TLS handshake", exc_info=True)
+        self._worker.strangers.log_bug(self._worker.now, "a bug in a TLS handshake", host=client_host(self._transport))
         self._end(Reason.BUG)
 
     def _end(self, ending):

@@ -17,7 +17,6 @@ from parley.server.protocols.events import Reason
 from parley.server.worker.admission import Admission
 from parley.server.worker.audiences import Audiences
 from parley.server.worker.beat import FD_SETSIZE, Beat
-from parley.server.worker.connection import READ, WRITE
 from parley.server.worker.deadlines import Deadlines
 from parley.server.worker.listener import Listener
 from parley.server.worker.paced import Turns
@@ -25,7 +24,7 @@ from parley.server.worker.stats import Stats
 from parley.server.worker.strangers import Strangers
 from parley.server.worker.throttle import Throttle
 from parley.server.worker.uplink import Uplink
-from parley.server.worker.watching import Selector
+from parley.server.worker.watching import READ, WRITE, Selector
 
 # The time in one tick for reading from the hub, and again for the clients: the minimum in seconds; a factor of the time
 # that it takes to send everybody what was said, as messages that are sent together share their sends; the maximum.

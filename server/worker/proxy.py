@@ -1,10 +1,11 @@
 """The PROXY protocol, versions 1 and 2: a header in which a proxy gives the address of its client."""
 import ipaddress
 import logging
-import selectors
 import struct
 
-READ = selectors.EVENT_READ
+from parley.server.worker.transports import client_host
+from parley.server.worker.watching import READ
+
 SECONDS = 10.0  # for the whole header
 _LEAST = 8  # bytes that a header of either version has at least
 _MOST_V1 = 107  # bytes of the line of version 1
@@ -126,18 +127,14 @@ class Introduction:
         self._fail("it took too long")
 
     def _fail(self, why):
-        try:
-            host = self._transport.getpeername()[0]
-        except OSError:
-            host = "?"  # it is gone
+        host = client_host(self._transport) or "?"
         level = self._worker.strangers.level("PROXY header", host, self._worker.now, logging.WARNING)
         log.log(level, "no PROXY header from the proxy %(host)s: %(why)s", {"host": host, "why": why})
         self._end()
 
     def crash(self):
         """Called in an exception handler: this connection is lost."""
-        level = self._worker.strangers.level("a bug", "", self._worker.now, logging.ERROR)
-        log.log(level, "a bug while a proxy introduced its client", exc_info=True)
+        self._worker.strangers.log_bug(self._worker.now, "a bug while a proxy introduced its client")
         self._end()
 
     def _unwatch(self):

@@ -1,4 +1,4 @@
-"""Limits the log lines that clients without a name can cause."""
+"""Limits the log lines that clients without a name can cause, or anybody by a bug."""
 import logging
 
 from parley.server.chat.origins import origin
@@ -41,6 +41,13 @@ class Strangers:
         if len(minute.origins) < MOST_ADDRESSES:
             minute.origins.add(origin(host))
         return logging.DEBUG
+
+    def log_bug(self, now, text, *arguments, host=""):
+        """Called in an exception handler: log a bug of ours with its traceback. Whoever finds one may repeat it.
+
+        text, arguments: as of `logging`. host: of whoever met it.
+        """
+        log.log(self.level("a bug", host, now, logging.ERROR), text, *arguments, exc_info=True)
 
     def look_at_clock(self, now):
         """Sum up the minutes that are over."""

@@ -9,7 +9,6 @@ import base64
 import collections
 import os
 import re
-import selectors
 import time
 import urllib.parse
 
@@ -21,10 +20,10 @@ from parley.server.http.head import Answer
 from parley.server.protocols.events import Reason
 from parley.server.protocols.reasons import SENTENCES
 from parley.server.worker.transports.plain import Plain
+from parley.server.worker.watching import READ, WRITE
 
 PIECE = 256 << 10  # bytes that are moved at once; also the most that is buffered of an upload
 METHODS = b"GET, HEAD, PUT, DELETE"
-READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 
 _BEARER = re.compile(rb"(?i:bearer) +([0-9A-Za-z._~+/-]{1,64}=*)")
 _PART = re.compile(rb"bytes (?:([0-9]{1,15})-([0-9]{1,15})|\*)/([0-9]{1,15})")

@@ -3,20 +3,19 @@ import collections
 import contextlib
 import email.utils
 import logging
-import selectors
 import socket
 import time
 
-from parley.server.chat.origins import as_people_write_it, origin
+from parley.server.chat.origins import origin
 from parley.server.http.head import Reader, Refused, rendered
 from parley.server.http.site import OTHER, Pending, Upgrade
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols.events import Reason
 from parley.server.worker.deadlines import LINGER
 from parley.server.worker.outbox import Outbox
-from parley.server.worker.watching import watch
+from parley.server.worker.transports import client_host
+from parley.server.worker.watching import READ, WRITE, watch
 
-READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 HEAD_SECONDS = 10.0  # for the head of a request, from the beginning of the connection or of the head
 KEEP_ALIVE_SECONDS = 60.0  # between two requests
 TAKE_SECONDS = 60.0  # for the client to take more of an answer, or to send more of a body
@@ -173,10 +172,7 @@ class Visitor:
         self._asks = False  # does it wait for the hub, or for the keeper?
         self._body = None  # the `Upload` or `Download` in progress: see `server.worker.transfers`
         self._closing = False  # has it been sent its last answer?
-        try:
-            self._host = as_people_write_it(transport.getpeername()[0])
-        except OSError:
-            self._host = ""  # it is gone already
+        self._host = client_host(transport)
         self.origin = origin(self._host)
         if visitors.came(self):
             self._watch()
@@ -429,8 +425,7 @@ class Visitor:
     def crash(self):
         """Called in an exception handler: this visitor is lost."""
         worker = self._visitors.worker
-        level = worker.strangers.level("a bug", self._host, worker.now, logging.ERROR)
-        log.log(level, "a bug while answering a request", exc_info=True)
+        worker.strangers.log_bug(worker.now, "a bug while answering a request", host=self._host)
         worker.stats.endings[self._protocol, Reason.BUG] += 1
         self.close()
 

@@ -24,8 +24,8 @@ from parley.server.protocols.events import HOME, Said, Users
 from parley.server.worker import admission, fanout, loop, stats
 from parley.server.worker.audience_kinds import MOST_ALONE
 from parley.server.worker.audiences import audience
-from parley.server.worker.connection import READ
 from parley.server.worker.strangers import Strangers
+from parley.server.worker.watching import READ
 
 FORMS = [(protocol, form) for protocol in PROTOCOLS.values() for form in protocol.FORMS]
 CROWDS = [(2, 1), (5, 1), (30, 1), (5, 2), (30, 4)]  # members, workers

@@ -122,13 +122,15 @@ def test_whoever_asks_for_the_metrics_is_not_introduced(house):
 
 
 @pytest.mark.parametrize("data", [b"LOGIN an", b"PROXY TCP4 no 1.2.3.4 1 2\r\n"])
-def test_a_proxy_that_says_nothing_of_the_kind_is_ended_and_the_log_says_so(house, data, caplog):
+def test_a_proxy_that_says_nothing_of_the_kind_is_ended_and_the_log_says_so(house, data, caplog, monkeypatch):
     peer = arrive(house)
+    monkeypatch.setattr(type(peer.counted), "getpeername", lambda self: ("::ffff:192.0.2.1", 4711))
     peer.send(data)
     house.settle()
     assert peer.heard() == b"" and peer.ended
     assert house.worker._report()["ended"] == {"proxy": 1}
-    assert [record.levelname for record in caplog.records if "PROXY header" in record.msg] == ["WARNING"]
+    told = [record for record in caplog.records if "PROXY header" in record.msg]
+    assert [(record.levelname, record.args["host"]) for record in told] == [("WARNING", "192.0.2.1")]
 
 
 def test_an_introduction_has_to_come_in_time(house):

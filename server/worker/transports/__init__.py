@@ -22,7 +22,16 @@ connection uses of it, and so does a transport that lies over it:
 
 Words of its own that answer what has come (a TLS alert, a pong) are sent when it is received, without the connection.
 """
+from parley.server.chat.origins import as_people_write_it
 
 
 class Unopened(Exception):
     """The client does not do what has to come before its first message; the text says why."""
+
+
+def client_host(transport):
+    """The address of the client, as people write it; empty if the client is gone."""
+    try:
+        return as_people_write_it(transport.getpeername()[0])
+    except OSError:
+        return ""

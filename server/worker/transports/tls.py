@@ -3,15 +3,14 @@ import base64
 import calendar
 import ipaddress
 import re
-import selectors
 import socket
 import ssl
 import tempfile
 import time
 
 from parley.server.worker.transports import Unopened
+from parley.server.worker.watching import READ, WRITE
 
-READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 _RECORD = 16384  # the most plain bytes in one record (RFC 8446, 5.1)
 _MOST_UNSENT = 65536  # bytes of TLS's own messages that wait for a client that takes nothing
 
