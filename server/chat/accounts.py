@@ -12,7 +12,7 @@ from typing import Any, Callable, Collection, Dict, List, Optional, Set, Tuple
 from parley.server.chat.aliases import Aliases
 from parley.server.chat.names import Occupied
 from parley.server.chat.sizes import BYTES, DICT, INT, LIST, OBJECT, SLOT, tuple_of
-from parley.server.ipc.asked import AskedStore
+from parley.server.ipc.asked import AskedStore, ignore
 from parley.server.ipc.messages import Message, ReadStore, Settled, ToStore, entry
 from parley.server.order.at_hand import Order
 from parley.server.protocols.sealed import read_list
@@ -187,7 +187,7 @@ class Accounts:
         account, today = self.accounts.get(name), self.seconds // DAY
         if account is not None and account.used_on != today:
             account.used_on = today
-            self._store.ask(_ignore, ToStore.Use(name))
+            self._store.ask(ignore, ToStore.Use(name))
 
     def close(self, name: bytes, asker: int = 0, token: int = 0) -> None:
         """Delete the account with all that was said to it or by it: the next owner of the name is somebody else.
@@ -333,7 +333,7 @@ class Accounts:
 
     def taken(self, name: bytes, last: int, sender: Optional[bytes] = None) -> None:
         """What was kept up to the id `last`, of one sender or (None) of all, has reached the account's owner."""
-        self._store.ask(_ignore, ToStore.Taken(name, last, sender))
+        self._store.ask(ignore, ToStore.Taken(name, last, sender))
         self._look_into(name)
 
     def empty(self, name: bytes, token: int) -> None:
@@ -361,7 +361,7 @@ class Accounts:
 
     def _expire(self, name: bytes, before: int) -> None:
         if self._is_old(name, before):
-            self._store.ask(_ignore, ToStore.Expire(name, before))
+            self._store.ask(ignore, ToStore.Expire(name, before))
             self._look_into(name)
 
     def _look_into(self, name: bytes) -> None:
@@ -389,7 +389,3 @@ class Accounts:
 
 
 _NOTHING = _Share()
-
-
-def _ignore(stored: Optional[bool]) -> None:
-    pass

@@ -9,7 +9,7 @@ from parley.server.chat.origins import network_of
 from parley.server.chat.room import LOBBY, LOBBY_NAME
 from parley.server.chat.room_questions import RoomQuestions
 from parley.server.chat.rooms import MEMBER, OP, OWNER, ROLES, Room, Rooms
-from parley.server.ipc.asked import AskedStore
+from parley.server.ipc.asked import AskedStore, ignore
 from parley.server.ipc.messages import Message, Settled, ToStore, ToWorker, entry
 from parley.server.order.numbers import Numbers
 from parley.server.protocols.events import Reason
@@ -385,7 +385,3 @@ class Entering:
     def _tell(self, room: Room, message: Message) -> None:
         """Tell the workers that have members in the room."""
         self._post.some(room.interest, message)
-
-
-def ignore(stored: Optional[bool]) -> None:
-    """Nobody waits for what the store answers."""

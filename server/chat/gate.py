@@ -333,7 +333,7 @@ class Gate:
             self, room: Room, holder: int, key: Optional[bytes], was_inside: bool = False) -> Optional[str]:
         """Why the holder may not enter the room, which it is not in. A wrong key is remembered.
 
-        was_inside: as in `Moderation.let_in`.
+        was_inside: as in `Entering.let_in`.
         """
         return self._why_kept_out(room, holder, self._members.names[holder], key, was_inside)
 

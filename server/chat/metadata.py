@@ -16,7 +16,7 @@ from parley.server.chat.members import Members, holder_of, split
 from parley.server.chat.origins import Origin
 from parley.server.chat.people import People
 from parley.server.chat.rooms import NOBODY, OP, Room, Rooms
-from parley.server.ipc.asked import AskedStore
+from parley.server.ipc.asked import AskedStore, ignore
 from parley.server.ipc.messages import ToStore
 from parley.server.protocols import events
 from parley.server.protocols.events import Reason
@@ -235,7 +235,7 @@ class Metadata:
         if holder in self._values and self._gate.is_protected(name):
             self._values[name] = self._values.pop(holder)
             self._count(holder)
-            self._keep(name, _ignore)
+            self._keep(name, ignore)
 
     def account_closed(self, name: bytes) -> None:
         """The account is gone."""
@@ -244,7 +244,3 @@ class Metadata:
 
 def _size(key: bytes, value: bytes) -> int:
     return 2 * sizes.BYTES + sizes.SLOT + len(key) + len(value)
-
-
-def _ignore(stored: Optional[bool]) -> None:
-    """Nobody waits for that."""

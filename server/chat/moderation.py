@@ -4,14 +4,14 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.contract import Post
-from parley.server.chat.entering import Entering, ignore
+from parley.server.chat.entering import Entering
 from parley.server.chat.gate import Gate, setting, settings_of
 from parley.server.chat.members import Members, holder_of, split
 from parley.server.chat.names import spelled
 from parley.server.chat.origins import network_of, written
 from parley.server.chat.room import LOBBY
 from parley.server.chat.rooms import INVITED_FOR, MEMBER, OP, OPERATOR, ROLES, VOICE, Room, Rooms
-from parley.server.ipc.asked import AskedStore
+from parley.server.ipc.asked import AskedStore, ignore
 from parley.server.ipc.messages import Settled, ToStore, ToWorker, entry
 from parley.server.ipc.queues import AWAITED, EXTRA, placed, record, said, speakers, talk, talk_of, words
 from parley.server.order.numbers import Numbers

@@ -20,7 +20,7 @@ from parley.server.chat.members import Members, holder_of, split
 from parley.server.chat.names import InvalidName, claims, room_and_claims
 from parley.server.chat.room import LOBBY
 from parley.server.chat.rooms import Rooms
-from parley.server.ipc.asked import AskedStore
+from parley.server.ipc.asked import AskedStore, ignore
 from parley.server.ipc.messages import Marker, Marks, ReadStore, Settled, ToHub, ToStore, ToWorker, entry
 from parley.server.ipc.queues import AWAITED, placed, record, talk
 from parley.server.order.numbers import Numbers
@@ -190,7 +190,7 @@ class Sessions:
             *self._go_on_in_rooms(session, holder, marks))
         session.rooms, session.since_in_rooms = _NO_ROOMS, None
         if is_new:
-            self._store.ask(_ignore, self._kept(session, account))
+            self._store.ask(ignore, self._kept(session, account))
         self._store.ask(lambda markers: self._accounts.order.submit(0, entry(began(markers))),
                         ReadStore.Markers(_owner(session)))
 
@@ -240,7 +240,7 @@ class Sessions:
         if mine is None or where is None:
             return
         if partner or holder in where.members or where is self._rooms.lobby and self._gate.is_in_lobby(holder):
-            self._store.ask(_ignore, ToStore.MarkRead(_owner(mine), room, partner, min(number, self._numbers.last)))
+            self._store.ask(ignore, ToStore.MarkRead(_owner(mine), room, partner, min(number, self._numbers.last)))
 
     def read_mark(self, worker: int, session: int, room_name: bytes, partner: bytes, time: Optional[int]) -> None:
         """A member has read up to this time, or asks for that; without an account that is forgotten when it leaves."""
@@ -266,7 +266,7 @@ class Sessions:
             return
         owner = account + BY_TIME
         if time is not None:
-            self._store.ask(_ignore, ToStore.MarkRead(owner, *where, time))
+            self._store.ask(ignore, ToStore.MarkRead(owner, *where, time))
         self._store.ask(self._post.guarded(worker, session, tell), ReadStore.Markers(owner))
 
     def _mark_of_guest(self, holder: int, where: Tuple[int, bytes], time: Optional[int]) -> List[Marker]:
@@ -290,7 +290,7 @@ class Sessions:
         if session is not None and name is not None:
             account = self._accounts.accounts.get(name)
             session.name, session.serial = name, account.serial if account else 0
-            self._store.ask(_ignore, self._kept(session, account))
+            self._store.ask(ignore, self._kept(session, account))
 
     def renamed(self, holder: int, old: bytes, new: bytes) -> None:
         """The session goes on under another name, of which the past is not its own."""
@@ -359,7 +359,7 @@ class Sessions:
             if session.holder is not None:
                 del self._of_holders[session.holder]
         if sessions or then:
-            self._store.ask(then or _ignore, ToStore.DropSessions([session.key for session in sessions]))
+            self._store.ask(then or ignore, ToStore.DropSessions([session.key for session in sessions]))
 
     def since(self, holder: int) -> int:
         """Up to which number nothing is the past of the holder, if its name has no account."""
@@ -465,7 +465,3 @@ class Sessions:
 def _owner(session: _Session) -> bytes:
     """Whose read markers the session's are: the account's, or else its own. No name is as long as a key."""
     return session.name if session.serial else binascii.hexlify(session.key)
-
-
-def _ignore(stored: Optional[bool]) -> None:
-    pass

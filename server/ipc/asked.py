@@ -6,6 +6,10 @@ from parley.server.ipc.messages import Message
 Then = Callable[[Any], object]  # what is called with the result of a request; None if it could not be stored, or read
 
 
+def ignore(result: Any) -> None:
+    """A `Then` for requests of whose result nobody has to hear."""
+
+
 class AskedStore:
     """The hub's end of a store: `parley.server.storage.journal` has two.
 
