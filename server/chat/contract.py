@@ -12,7 +12,10 @@ _Handler = TypeVar("_Handler", bound=Callable[..., Any])
 
 
 def changes_nothing(handler: _Handler) -> _Handler:
-    """The handler of a question, which needs no place in the order: the hub that is asked answers it as it comes."""
+    """Mark the handler of a question in a part that decides in the order: this is answered as it comes.
+
+    Parts that only answer questions, such as `RoomQuestions`, need no mark: see `Register.tables`.
+    """
     handler.changes_nothing = True  # type: ignore[attr-defined]
     return handler
 

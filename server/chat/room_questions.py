@@ -1,7 +1,7 @@
 """Questions about rooms, which change nothing: members, settings, and the list of rooms."""
 from typing import Callable, Iterable, List, Optional, Sequence, Tuple
 
-from parley.server.chat.contract import Post, changes_nothing
+from parley.server.chat.contract import Post
 from parley.server.chat.gate import Gate
 from parley.server.chat.members import Members, holder_of, split
 from parley.server.chat.patterns import matcher
@@ -24,7 +24,6 @@ class RoomQuestions:
         self._gate = gate
         self._now = now
 
-    @changes_nothing
     def within(self, worker: int, sessions: Sequence[int], room_name: bytes) -> None:
         """Who is in the room?"""
         room = self._rooms.by_name.get(room_name)
@@ -39,7 +38,6 @@ class RoomQuestions:
             names = [self._members.names[holder] for holder in room.members]
             self._post.answer(worker, inside, events.Present(names, room_name))
 
-    @changes_nothing
     def look(self, worker: int, sessions: Sequence[int], room_name: bytes) -> None:
         """Who is in the room, and how is it set? Who may not see that is told no more than its name."""
         room = self._rooms.by_name.get(room_name)
@@ -70,10 +68,8 @@ class RoomQuestions:
             if room is self._rooms.lobby else self._gate.roles(room)
         return [(names[holder], ROLES.get(role, b"")) for holder, role in inside]
 
-    @changes_nothing
     def tally(self, worker: int, session: int) -> None:
-        """How many are here? It has a place in the order, as PING of IRC is answered behind all that was done before.
-        """
+        """How many are here? IRC asks this for its PING, too: the answer follows those to all that was asked before."""
         operators = sum(self._members.called(name) is not None for name in self._gate.operators)
         self._post.answer(
             worker, [session], events.Counted(len(self._members.names), len(self._rooms.by_name), operators))
@@ -84,7 +80,6 @@ class RoomQuestions:
                  if getattr(room, setting)]
         return [*found, (b"key", 1)] if room.key is not None else found
 
-    @changes_nothing
     def list_rooms(self, worker: int, sessions: Sequence[int], pattern: Optional[bytes], with_lobby: bool = False,
                    invited: bool = False) -> None:
         """Which rooms are there that the sessions may know of, or to which they are invited?"""
@@ -113,7 +108,6 @@ class RoomQuestions:
         return [(room.name, 0, b"", False) for room in self._rooms.by_number.values()
                 if room.invited.get(name, 0) >= self._now() and holder not in room.members]
 
-    @changes_nothing
     def topic(self, worker: int, session: int, room_name: bytes) -> None:
         """What is the room's topic?"""
         holder, room = holder_of(worker, session), self._rooms.by_name.get(room_name)
@@ -122,7 +116,6 @@ class RoomQuestions:
         else:
             self._post.answer(worker, [session], events.TopicTold(room_name, *room.topic))
 
-    @changes_nothing
     def masks(self, worker: int, session: int, room_name: bytes, kind: str) -> None:
         """Who is on a list of the room? Whom it lets in is for its ops to see."""
         holder, room = holder_of(worker, session), self._rooms.by_name.get(room_name)
@@ -137,7 +130,6 @@ class RoomQuestions:
             self._post.answer(worker, [session], events.MasksTold(room_name, kind, [
                 (mask, by, when) for mask, (by, _, when) in getattr(room, LISTS[kind]).items()]))
 
-    @changes_nothing
     def roles(self, worker: int, session: int, room_name: bytes) -> None:
         """Who has which role in the room, and how is it set?"""
         holder, room = holder_of(worker, session), self._rooms.by_name.get(room_name)
