@@ -69,7 +69,7 @@ from parley.server.protocols.events import HOME, Reason
 from parley.server.protocols.framing import FramedDecoder
 from parley.server.protocols.happenings import indented, sentence
 from parley.server.protocols.reasons import with_full_stops
-from parley.server.protocols.text import canonical, name_and_password, one_line, pieces
+from parley.server.protocols.text import canonical, is_utf8, name_and_password, one_line, pieces
 from parley.server.protocols.traits import Traits
 
 NAME = "binary"
@@ -140,21 +140,13 @@ def _parse(code: int, name: bytes, name_size: int, content: bytes, claimed_time:
     command, parse = known
     # The name must be well formed or empty, but it is not used: the connection tells who speaks.
     name = name.partition(b"\0")[0]
-    if name_size not in (len(name), len(name) + 1, LONGEST_NAME) or not _is_utf8(name):
+    if name_size not in (len(name), len(name) + 1, LONGEST_NAME) or not is_utf8(name):
         return events.Malformed(Reason.BAD_FORM, command)
     if command in _NAMED:
         content = content.partition(b"\0")[0]
-    if not _is_utf8(content):
+    if not is_utf8(content):
         return events.Malformed(Reason.NOT_UTF8, command)
     return parse(content, claimed_time)
-
-
-def _is_utf8(raw: bytes) -> bool:
-    try:
-        raw.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _say(content: bytes, claimed_time: int) -> events.Command:

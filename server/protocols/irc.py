@@ -50,7 +50,7 @@ from parley.server.protocols.irc_words import (
     with_tag,
 )
 from parley.server.protocols.seldom import NONE, Seldom
-from parley.server.protocols.text import PLAIN, canonical
+from parley.server.protocols.text import PLAIN, canonical, is_utf8
 from parley.server.protocols.traits import Traits
 
 NAME = "irc"
@@ -91,14 +91,6 @@ def _wanted(caps: FrozenSet[bytes]) -> Wanted:
     """One object for all clients with the same capabilities."""
     name = form_of(caps)
     return Wanted(caps, name, form(name))
-
-
-def _is_utf8(line: bytes) -> bool:
-    try:
-        line.decode()
-    except UnicodeDecodeError:
-        return False
-    return True
 
 
 def _is_batch(lines: Sequence[bytes]) -> bool:
@@ -278,7 +270,7 @@ class Decoder:
         if len(raw) - 1 > LONGEST_CLIENT_TAGS:
             commands = self.numeric(b"417", text=b"The tags are too long")
         else:
-            commands = self._do(line, _is_utf8(raw) and _is_utf8(line))
+            commands = self._do(line, is_utf8(raw) and is_utf8(line))
         if not self._label:
             return self._told(), commands or ()
         self.collect(self._told())

@@ -43,7 +43,7 @@ from parley.server.protocols.contract import Encoders, Frames, Limits
 from parley.server.protocols.events import HOME, Reason
 from parley.server.protocols.framing import FramedDecoder
 from parley.server.protocols.reasons import with_full_stops
-from parley.server.protocols.text import canonical_within, name_and_password
+from parley.server.protocols.text import canonical_within, is_utf8, name_and_password
 from parley.server.protocols.traits import Traits
 
 NAME = "padded"
@@ -102,9 +102,7 @@ class Decoder(FramedDecoder):
         return self._parse(self._take(HEADER_BYTES, end, end))
 
     def _parse(self, body: bytes) -> events.Command:
-        try:
-            body.decode()
-        except UnicodeDecodeError:
+        if not is_utf8(body):
             return _NOT_UTF8
         nick, password, raw, claimed_time = _taken_apart(body)
         if self._goodbye and _GOODBYE.fullmatch(raw):

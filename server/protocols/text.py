@@ -59,6 +59,15 @@ def canonical(raw: bytes) -> bytes:
     return (text + _unclosed(text)).encode()
 
 
+def is_utf8(raw: bytes) -> bool:
+    """Is it UTF-8, without surrogates?"""
+    try:
+        raw.decode()
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
 def folded(name: bytes) -> str:
     """What names have in common that differ only in case or in NFKC form. It never changes, unlike what they occupy."""
     return unicodedata.normalize("NFKC", name.decode(errors="replace")).casefold()

@@ -7,6 +7,7 @@ from parley.server.chat.sessions import key_of
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols import events
 from parley.server.protocols.events import Reason
+from parley.server.protocols.text import is_utf8
 
 LONGEST_PASSWORD = 128  # bytes of a new one
 # Bytes of a given one that may be right, as operators may choose longer ones. Many may wait for a check, here and in
@@ -222,8 +223,4 @@ class Logins(Base):
 
 def _can_be_a_password(raw):
     """Every protocol in which one can be given must be able to give it, so it is text."""
-    try:
-        raw.decode()
-    except UnicodeDecodeError:
-        return False
-    return 1 <= len(raw) <= LONGEST_PASSWORD
+    return 1 <= len(raw) <= LONGEST_PASSWORD and is_utf8(raw)
