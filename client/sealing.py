@@ -37,10 +37,10 @@ def seal(chat, place, what=None, short=None):
     seals, place = seals_of(chat), place or LOBBY_ROOM
     if what is None:
         seals.turn_on(place)
-        says = "What is said in %s is sealed from now on." % place
+        says = "What you say %s is sealed from now on." % _there(place)
     elif what == "off":
         seals.turn_off(place)
-        says = "What is said in %s is open from now on." % place
+        says = "What you say %s is not sealed from now on." % _there(place)
     elif what == "devices":
         says = "Your devices: %s." % "; ".join(seals.own_devices())
     elif what in ("accept", "remove") and short:
@@ -50,6 +50,10 @@ def seal(chat, place, what=None, short=None):
         raise Impossible("This is written /seal, /seal off, /seal devices, /seal accept ID or /seal remove ID.")
     chat.flush()
     return says
+
+
+def _there(place):
+    return ("in %s" if place.startswith("#") else "to %s") % place
 
 
 def verify(chat, name, answer=None):

@@ -189,17 +189,17 @@ def _shortened(to, text):
 _DONE = {
     "join_room": "You are in %s.",
     "leave_room": "You have left %s.",
-    "create": "The account is made.",
-    "protect": "The account is made.",
-    "change_password": "Your password is changed.",
-    "delete": "Your account is deleted.",
+    "create": "The account was made.",
+    "protect": "The account was made.",
+    "change_password": "Your password was changed.",
+    "delete": "Your account was deleted.",
     "deliver": "That is all that was kept for you.",
 }
 
 
 def _done(event):
     if event.request.kind == "send_file":
-        return aside("%s is sent to %s." % (event.request.text, event.request.about or "the lobby"))
+        return aside("%s was sent to %s." % (event.request.text, event.request.about or "the lobby"))
     says = _DONE.get(event.request.kind)
     return aside(says.replace("%s", event.request.about or "")) if says else None
 
@@ -226,7 +226,7 @@ _LINES = {
     events.Described: lambda event: aside("%s is at %s, port %s." % event),
     events.Pong: lambda event: aside("Round-trip time: %.2f ms" % (1000 * event.seconds)),
     events.Refused: lambda event: error(event.why),
-    events.Saved: lambda event: aside("%s is saved as %s." % (event.name, event.path)),
+    events.Saved: lambda event: aside("%s was saved as %s." % (event.name, event.path)),
     events.Unsure: _unsure,
     events.Done: _done,
 }

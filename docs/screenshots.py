@@ -116,7 +116,7 @@ def take_sealed(server, directory):
     alice.say("Got it. I compared it with *ours* from last year.")
     alice.until(lambda: not alice.window.model.open.messages[-1].state)
     alice.window.model.send_file(paths[1])
-    alice.until(lambda: any("is sent to" in one.text for one in alice.window.model.open.messages))
+    alice.until(lambda: any("was sent to" in one.text for one in alice.window.model.open.messages))
     bob.whisper("Alice", "Opened. We should take it.")
     alice.until(lambda: any("take it" in one.text for one in alice.window.model.open.messages))
     alice.take("sealed")

@@ -246,11 +246,11 @@ def test_passwords_are_not_shown_and_not_kept(server, sit_down, home):
     typist.enter("456")
     typist.sees("Another password:")
     typist.enter("456")
-    typist.sees("Your password is changed.")
+    typist.sees("Your password was changed.")
     typist.enter("/passwd 456 ")
     typist.sees("Another password:")
     typist.enter("456")
-    typist.sees("Your password is changed.")
+    typist.sees("Your password was changed.")
     typist.enter("/quit")
     assert typist.ends() == 0
     place = server["line"].rpartition("/")[2]  # whose port may have the same digits

@@ -165,16 +165,16 @@ def test_files_are_sent_and_saved_and_who_cannot_is_told_why(keeping, tmp_path, 
         seen = set()
         until(ann, lambda: seen.add(ann.moving) or ann.open.messages)
         assert "Sending my plan.bin: 100 %" in seen and ann.moving == ""
-        assert ann.open.messages[-1].text == "my plan.bin is sent to the lobby."
+        assert ann.open.messages[-1].text == "my plan.bin was sent to the lobby."
         until(bea, lambda: told(bea, ROOM))
         until(dora, lambda: told(dora, ROOM))
         (sender, text), = told(bea, ROOM)
         assert (sender, told_in(text)[:2]) == ("ann", ("my plan.bin", "3.1 MB"))
 
         assert bea.say("/save") and bea.say("/save my plan.bin")
-        until(bea, lambda: sum("is saved as" in one.text for one in bea.open.messages) == 2)
+        until(bea, lambda: sum("was saved as" in one.text for one in bea.open.messages) == 2)
         assert bea.save_file(text, str(tmp_path / "mine.bin"))  # as the dialog does
-        until(bea, lambda: bea.open.messages[-1].text == "my plan.bin is saved as %s." % (tmp_path / "mine.bin"))
+        until(bea, lambda: bea.open.messages[-1].text == "my plan.bin was saved as %s." % (tmp_path / "mine.bin"))
         for path in (home / "my plan.bin", home / "my plan (1).bin", tmp_path / "mine.bin"):
             assert path.read_bytes() == data
 
@@ -248,7 +248,7 @@ def test_what_is_sealed_is_shown_opened_and_the_answer_is_sealed_too(server, acc
     assert last(uma, "vic") == ("uma", "openly", False) and not uma.is_sealed(uma.open)
     talk_to(uma, "vic", "/seal", "for you")
     assert last(uma, "vic") == ("uma", "for you", True) and uma.is_sealed(uma.open)
-    assert any(one.text == "What is said in vic is sealed from now on." for one in uma.open.messages)
+    assert any(one.text == "What you say to vic is sealed from now on." for one in uma.open.messages)
     until(vic, lambda: last(vic, "uma") == ("uma", "for you", True))
     assert vic.is_sealed(vic.conversation("uma"))
     talk_to(vic, "uma", "* vic nods")
@@ -290,7 +290,7 @@ def test_a_sealed_file_is_sent_and_saved_like_others_also_one_of_the_history(kee
         assert last(again, "Alice") == ("Bob", "[file] plan.bin, 200 kB", True)
         for one, name in ((alice, "of alice"), (again, "of bob")):
             assert one.save_file(one.open.messages[-1].text, str(tmp_path / name))
-            until(one, lambda one=one: "is saved as" in one.open.messages[-1].text or one.trouble)
+            until(one, lambda one=one: "was saved as" in one.open.messages[-1].text or one.trouble)
             assert (tmp_path / name).read_bytes() == data
     finally:
         for one in models:

@@ -347,10 +347,10 @@ def test_over_web_files_go_by_a_button_and_a_click_and_what_is_sealed_has_a_lock
     x, y, width, height = said.bbox(said.tag_ranges("file")[0])
     for event in ("<Motion>", "<ButtonPress-1>", "<ButtonRelease-1>"):
         said.event_generate(event, x=x + width // 2, y=y + height // 2)
-    alice.until(lambda: "is saved as %s" % (tmp_path / "my plan.txt") in alice.said)
+    alice.until(lambda: "was saved as %s" % (tmp_path / "my plan.txt") in alice.said)
     assert (tmp_path / "my plan.txt").read_bytes() == b"to do"
     alice.press(alice.chat_view.file, "<Return>")
-    alice.until(lambda: "plan.txt is sent to the lobby.\n" in alice.said)
+    alice.until(lambda: "plan.txt was sent to the lobby.\n" in alice.said)
     alice.chat_view.model._moved = {A_FILE: Moved(A_FILE, 1, 3)}
     alice.until(alice.chat_view.moving.winfo_ismapped)
     assert str(alice.chat_view.moving.cget("text")) == "Sending a.zip: 33 %"
@@ -370,7 +370,7 @@ def test_over_web_files_go_by_a_button_and_a_click_and_what_is_sealed_has_a_lock
                 and not alice.chat_view.model.open.messages[-1].state)
     assert lock_of(alice, ROOM)
     alice.press(alice.chat_view.file, "<Return>")
-    alice.until(lambda: alice.said.count("plan.txt is sent to the lobby.\n") == 2)
+    alice.until(lambda: alice.said.count("plan.txt was sent to the lobby.\n") == 2)
     alice.type("/seal off", "<Return>")
     alice.until(lambda: not alice.chat_view.lock.winfo_ismapped())
     assert not lock_of(alice, ROOM)

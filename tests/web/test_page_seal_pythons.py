@@ -50,7 +50,7 @@ class Terminal:
 
     def seal_here(self, place):
         self._type(*["/join " + ROOM] * (place == ROOM), "/go " + place, "/seal")
-        self._until("What is said in %s is sealed from now on" % place)
+        self._until("What you say %s %s is sealed from now on" % ("in" if place == ROOM else "to", place))
 
     def say(self, place, text):
         self._type("/go " + place, text)
@@ -61,13 +61,13 @@ class Terminal:
 
     def send(self, path):
         self._type("/go " + ROOM, "/send %s" % path)
-        self._until("%s is sent to %s" % (path.name, ROOM))
+        self._until("%s was sent to %s" % (path.name, ROOM))
 
     def opened(self, by, path):
         """The SHA-256 of a file that somebody has sent to the room, as it is saved here."""
         self._until("%s (%s) (sealed): [file] %s, 200 kB" % (by, ROOM, path.name))
         self._type("/go " + ROOM, "/save %s" % path.name)
-        self._until("%s is saved as ./%s" % (path.name, path.name))
+        self._until("%s was saved as ./%s" % (path.name, path.name))
         return hashlib.sha256((self._folder / path.name).read_bytes()).hexdigest()
 
     def close(self):
