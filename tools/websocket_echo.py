@@ -49,8 +49,8 @@ def answer(message):
     if isinstance(message, bytes):
         frame = websocket.text_frame(message)
         return b"\x82" + frame[1:], False
-    if isinstance(message, websocket.Text):
-        return websocket.text_frame(message.text.encode()), False
+    if isinstance(message, str):
+        return websocket.text_frame(message.encode()), False
     if isinstance(message, websocket.Pinged):
         return websocket.pong_frame(message.content), False
     if isinstance(message, websocket.Closed):

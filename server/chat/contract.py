@@ -63,9 +63,8 @@ class Post:
         """
         worker, session = split(holder)
         if serial:
-            said = [(session, serial)]
-            self.worker(worker, ToWorker.Stored(said, number, time, at) if stored
-                        else ToWorker.Unsaid(said, Reason.NOT_STORED))
+            self.worker(worker, ToWorker.Stored([(session, serial, 1)], number, time, at) if stored
+                        else ToWorker.Unsaid([(session, serial)], Reason.NOT_STORED))
         elif stored:
             self.worker(worker, ToWorker.Confirmed(session, number, time, at))
         else:

@@ -4,9 +4,6 @@ Answers and direct messages go only to the worker of their session, events in a 
 all else to every worker. Each method handles one kind of message, in the hub's order: see `ToWorker` in
 `parley.server.ipc.messages`.
 """
-import itertools
-import operator
-
 from parley.server.chat.origins import network_of
 from parley.server.chat.roll import Roll
 from parley.server.ipc.messages import ToHub
@@ -14,7 +11,6 @@ from parley.server.protocols import events
 from parley.server.protocols.events import Reason
 
 NAMES_A_MESSAGE = 128  # names that can be matched with a pattern in the time that a message takes
-_SESSION = operator.itemgetter(0)  # of (session number, which of its words)
 USERS_EVERY = 0.3  # seconds between two pushes of the list of users, in the long run
 USERS_A_SECOND = 5000  # entries of that list; a long one is pushed less often
 USERS_AT_ONCE = 1.0  # so many seconds' worth of pushes after a quiet time do not wait
@@ -66,15 +62,14 @@ class Replica:
     def stored(self, said, first=0, time=0, at=0):
         """What was said in the room is stored; those whose protocol has a word for that are told.
 
-        said: (session number, which of its words) each. first, time: the first's number, and when they were said;
-            at: in milliseconds.
+        said: (session number, which of its words the first is, number of messages) of what each said at once.
+        first, time: the first message's number, and when they were said; at: in milliseconds.
         """
-        for number, words in itertools.groupby(said, _SESSION):
-            serials = [serial for _, serial in words]
+        for number, serial, count in said:
             session = self._sessions.get(number)
             if session and session.audience.traits.acknowledges:
-                session.heed("confirm_said", serials, first, time, at)
-            first += len(serials)
+                session.heed("confirm_said", serial, count, first, time, at)
+            first += count
 
     def unsaid(self, said, reason):
         """What was said was not heard, or was not stored."""

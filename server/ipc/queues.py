@@ -122,14 +122,19 @@ def said(frame: bytes) -> List[Tuple[int, bytes, bytes, int]]:
             for number, sender, text, time, count in records(frame) for one in texts(text, count)]
 
 
-def words(frame: bytes) -> List[Tuple[int, int]]:
-    """(session number, which of its words) of each message of a talk frame, in order."""
+def runs(frame: bytes) -> List[Tuple[int, int, int]]:
+    """(session number, which of its words the first is, or 0, number of messages) of each record of a talk frame."""
     position, end, found = HEAD.size, len(frame), []
     while position < end:
         number, _, serial, _, size, count = RECORD.unpack_from(frame, position)
-        found += [(number, serial and serial + index) for index in range(count)]
+        found.append((number, serial, count))
         position += RECORD.size + size
     return found
+
+
+def words(frame: bytes) -> List[Tuple[int, int]]:
+    """(session number, which of its words) of each message of a talk frame, in order."""
+    return [(number, serial and serial + index) for number, serial, count in runs(frame) for index in range(count)]
 
 
 def without_extra(frame: bytes) -> Tuple[bytes, bytes]:

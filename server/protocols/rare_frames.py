@@ -18,7 +18,6 @@ from parley.server.protocols.websocket import (
     Failed,
     Message,
     Pinged,
-    Text,
 )
 
 _PLAIN = False, False, False  # no reserved bit is used
@@ -108,7 +107,8 @@ class RareFrames:
                     return FRAGMENT
                 content, self._parts = "".join(self._parts), None
             self._sizes.begun = self._sizes.message = 0
-            return Text(content)
+            text: str = content
+            return text
         if opcode is Opcode.BINARY:
             return Failed(UNSUPPORTED)
         if self._parts is None:

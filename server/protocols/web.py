@@ -152,7 +152,7 @@ class Decoder(websocket.Decoder):
 
     def feed(self, data: bytes) -> List[events.Command]:
         """The commands that `data` completes; none after a Broken or a Quit."""
-        return [self._parse(message.text) if isinstance(message, websocket.Text) else self._command(message)
+        return [self._parse(message) if type(message) is str else self._command(message)
                 for message in self.receive(data)]
 
     @staticmethod
@@ -170,15 +170,15 @@ class Decoder(websocket.Decoder):
             fields = _decoded(text)
         except (ValueError, RecursionError):
             return _BAD_FORM
-        if not isinstance(fields, dict):
+        if type(fields) is not dict:
             return _BAD_FORM
         label = fields.get("id")
-        if label is not None and not (isinstance(label, str) and len(label) <= LONGEST_LABEL):
+        if label is not None and not (type(label) is str and len(label) <= LONGEST_LABEL):
             return _BAD_FORM
         word = fields.get("do")
-        kind, read = _COMMANDS.get(word, _UNKNOWN_COMMAND) if isinstance(word, str) else _UNKNOWN_COMMAND
+        kind, read = _COMMANDS.get(word, _UNKNOWN_COMMAND) if type(word) is str else _UNKNOWN_COMMAND
         if read is None:
-            command: events.Command = _UNKNOWN if isinstance(word, str) else _BAD_FORM
+            command: events.Command = _UNKNOWN if type(word) is str else _BAD_FORM
         else:
             try:
                 command = read(fields, self._text_limit)

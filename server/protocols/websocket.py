@@ -5,7 +5,7 @@ takes. All others are read by wsproto (`parley.server.protocols.rare_frames`). F
 depend on their content alone, and are encoded here, once for all receivers. No extension is ever negotiated.
 """
 import struct
-from typing import TYPE_CHECKING, List, NamedTuple, Optional, Tuple, Union
+from typing import TYPE_CHECKING, List, NamedTuple, Optional, Union
 
 if TYPE_CHECKING:
     from parley.server.protocols.rare_frames import RareFrames
@@ -21,13 +21,7 @@ SHORT, MEDIUM = 125, 65535
 _MOST_OF_CONTROL = 125
 _MASKED = 0x80  # in the second byte
 _IN_TWO_BYTES = 0xFE  # that second byte, if the length follows it
-_TEXT, _PING, _PONG = _SIMPLE = 0x81, 0x89, 0x8A  # the first byte of a whole message
-
-
-class Text(NamedTuple):
-    """A whole text message."""
-
-    text: str
+_TEXT, _PING, _PONG = 0x81, 0x89, 0x8A  # the first byte of a whole message
 
 
 class Fragment(NamedTuple):
@@ -56,7 +50,8 @@ class Failed(NamedTuple):
     code: int
 
 
-Message = Union[Text, Fragment, Pinged, Ponged, Closed, Failed]
+Message = Union[str, Fragment, Pinged, Ponged, Closed, Failed]
+"""A str is a whole text message."""
 PONGED, FRAGMENT = Ponged(), Fragment()
 
 
@@ -79,36 +74,58 @@ class Decoder:
         """The messages that `data` completes; none after a Closed or a Failed."""
         found: List[Message] = []
         while data and not self._ended:
-            message, size = self._whole(data) if self._rare is None else (None, 0)
-            if message is None:
+            size = 0
+            if self._rare is None:
+                size = self._receive_texts(data, found) if data[0] == _TEXT else self._receive_control(data, found)
+            if not size:
                 return found + self._receive_rare(data)
-            found.append(message)
             data = data[size:]
         return found
 
-    def _whole(self, data: bytes) -> Tuple[Optional[Message], int]:
-        """(message, bytes of its frame) if `data` begins with a simple and complete frame; else (None, 0)."""
-        size, start = len(data), HEADER
-        if size < start or data[0] not in _SIMPLE or data[1] < _MASKED:
-            return None, 0
-        first, length = data[0], data[1] - _MASKED
-        if length > SHORT:
-            start += 2
-            length = int.from_bytes(data[2:4], "big")
-            if first != _TEXT or data[1] != _IN_TWO_BYTES or length <= SHORT:
-                return None, 0
-        end = start + length
-        if end > size or length > self._most:
-            return None, 0
-        mask = (data[start - 4:start] * (length // 4 + 1))[:length]
-        content = (int.from_bytes(data[start:end], "big") ^ int.from_bytes(mask, "big")).to_bytes(length, "big")
-        if first == _TEXT:
+    def _receive_texts(self, data: bytes, found: List[Message]) -> int:
+        """Find the texts whose simple and complete frames `data` begins with; returns how many bytes these frames are.
+
+        They are unmasked together, which takes half the time.
+        """
+        size, position = len(data), 0
+        contents, masks = [], []
+        while position + HEADER <= size and data[position] == _TEXT:
+            start, length = position + HEADER, data[position + 1] - _MASKED
+            if length > SHORT:
+                start += 2
+                length = data[position + 2] << 8 | data[position + 3]
+                if length <= SHORT or data[position + 1] != _IN_TWO_BYTES:
+                    break
+            end = start + length
+            if length < 0 or length > self._most or end > size:
+                break
+            contents.append(data[start:end])
+            masks.append((data[start - 4:start] * (length // 4 + 1))[:length])
+            position = end
+        plain, start = _unmasked(b"".join(contents), b"".join(masks)), 0
+        for content in contents:
+            end = start + len(content)
             try:
-                return tuple.__new__(Text, (content.decode(),)), end  # which takes half the time
+                found.append(plain[start:end].decode())
             except UnicodeDecodeError:
+                found.append(Failed(NOT_UTF8))
                 self._ended = True
-                return Failed(NOT_UTF8), end
-        return Pinged(content) if first == _PING else PONGED, end
+                break
+            start = end
+        return position
+
+    @staticmethod
+    def _receive_control(data: bytes, found: List[Message]) -> int:
+        """The same for one ping or pong."""
+        if data[0] not in (_PING, _PONG) or len(data) < HEADER or not _MASKED <= data[1] <= _MASKED + SHORT:
+            return 0
+        length = data[1] - _MASKED
+        end = HEADER + length
+        if end > len(data):
+            return 0
+        found.append(PONGED if data[0] == _PONG else Pinged(
+            _unmasked(data[HEADER:end], (data[2:HEADER] * (length // 4 + 1))[:length])))
+        return end
 
     def _receive_rare(self, data: bytes) -> List[Message]:
         if self._rare is None:
@@ -120,6 +137,11 @@ class Decoder:
         if self._ended or not self._rare.unfinished:
             self._rare = None
         return found
+
+
+def _unmasked(content: bytes, mask: bytes) -> bytes:
+    """The content of frames. mask: of as many bytes."""
+    return (int.from_bytes(content, "big") ^ int.from_bytes(mask, "big")).to_bytes(len(content), "big")
 
 
 def text_frame(text: bytes) -> bytes:

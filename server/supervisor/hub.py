@@ -18,7 +18,7 @@ from parley.server.chat.members import split
 from parley.server.chat.operators import Asked, Operators
 from parley.server.chat.register import Register
 from parley.server.ipc.messages import Noticed, ToHub, ToWorker, entry, messages, packed
-from parley.server.ipc.queues import CONTROL, HEAD, KIND_AT, NOT_AWAITED, called, place, placed, unplaced, words
+from parley.server.ipc.queues import CONTROL, HEAD, KIND_AT, NOT_AWAITED, called, placed, runs, unplaced, words
 from parley.server.order.at_hand import AtHand
 from parley.server.order.numbers import Numbers
 from parley.server.protocols.events import Reason
@@ -124,7 +124,8 @@ class Hub(Post):
         self._arrivals = []  # (worker, request) of those who want to enter rooms
         self._questions = collections.deque()  # (worker, name, arguments) of those that wait for another round
         self._answer_bytes = 0  # sent to single workers in this round
-        self._stored = None  # ((worker, first number, time), words) that are stored, but not acknowledged yet
+        self._stored = None  # (worker, first number, time, runs) of what is stored, but not acknowledged yet
+        self._stored_next = None  # (worker, number, time) of a message that would follow on these
         self._next_look = self._next_arrivals = time.monotonic()
         self._talked = set()  # workers, in this round
         self._expected = set()  # workers that talked together in the last round in which any did
@@ -368,17 +369,17 @@ class Hub(Post):
         if not stored:
             self.worker(worker, ToWorker.Unsaid(words(frame), Reason.NOT_STORED))
         elif kind not in NOT_AWAITED:
-            first, when = place(frame)
-            if self._stored is not None and self._stored[0] == (worker, first - len(self._stored[1]), when):
-                self._stored[1].extend(words(frame))
-            else:
+            _, _, _, _, count, first, when = HEAD.unpack_from(frame)
+            if (worker, first, when) != self._stored_next:
                 self._tell_stored()
-                self._stored = (worker, first, when), words(frame)
+                self._stored = worker, first, when, []
+            self._stored[3].extend(runs(frame))
+            self._stored_next = worker, first + count, when
 
     def _tell_stored(self):
         """Acknowledge stored talk: all of one worker's in one message, which saves most of the cost."""
         if self._stored is not None:
-            ((worker, first, when), said), self._stored = self._stored, None
+            (worker, first, when, said), self._stored, self._stored_next = self._stored, None, None
             self.worker(worker, ToWorker.Stored(said, first, when // 1000, when))
 
     def _hear_aide(self, number):

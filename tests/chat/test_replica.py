@@ -60,7 +60,7 @@ ANSWERS_TO_NOBODY = [
     ("unread", [99], [(b"bob", 2)]),
     ("answer", [99], "Recalled", (NUMBERED, 7, False)),
     ("kept", [99], b"ann", [], False),
-    ("stored", [(99, 0)]),
+    ("stored", [(99, 0, 1)]),
     ("unsaid", [(99, 0)], Reason.NOT_STORED),
     ("deleted", 99),
     ("joined", HERE, 99, b"bob"),
@@ -374,7 +374,7 @@ def test_who_is_told_that_it_is_stored_waits_for_that(make_member, sessions, rep
     client.hear([say])
     replica.said(LOBBY, HERE, 1, [(client.number, b"ann", b"hi", 1, 1)])
     assert client.state is WAITING
-    replica.stored([(client.number, 0), (99, 0)])
+    replica.stored([(client.number, 0, 1), (99, 0, 1)])
     assert client.audience.drain() == [Done(say)]
     assert client.state is MEMBER
 
@@ -390,7 +390,7 @@ def test_what_is_not_stored_is_refused_as_what_was_asked(make_member, sessions, 
 
 def test_who_does_not_wait_for_it_is_told_only_that_something_is_not_stored(ann, replica):
     ann.hear([Say(b"hi", None, 1), Who()])
-    replica.stored([(1, 0)])
+    replica.stored([(1, 0, 1)])
     assert ann.audience.drain() == []
     replica.unsaid([(1, 0)], Reason.NOT_STORED)
     assert ann.audience.drain() == [Refused(Reason.NOT_STORED, Say)]

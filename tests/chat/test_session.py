@@ -485,9 +485,9 @@ def under_way(make_member, hub):
 def test_several_of_ones_words_may_be_under_way_and_all_else_waits_for_them(under_way, hub):
     assert [(call[0], call[-1]) for call in hub.drain()] == [("say", 1), ("say", 2), ("say_once", 3), ("say", 4)]
     for number in range(1, 4):
-        under_way.confirm_said([number], 10 + number, 5)
+        under_way.confirm_said(number, 1, 10 + number, 5)
         assert under_way.state is WAITING
-    under_way.confirm_said([4], 14, 5)
+    under_way.confirm_said(4, 1, 14, 5)
     assert [call[0] for call in hub.drain()] == ["who"]
     assert [called for called in under_way.audience.drain() if called != "enter"] == [
         ("label", b"1"), Stored(SAY, 11, 5), Stored(Say(b"two", None, None), 12, 5),
@@ -498,7 +498,7 @@ def test_several_of_ones_words_may_be_under_way_and_all_else_waits_for_them(unde
 def test_what_is_stored_together_is_told_together(under_way, hub):
     hub.drain()
     under_way.audience.drain()
-    under_way.confirm_said([1, 2, 3, 4], 11, 5)
+    under_way.confirm_said(1, 4, 11, 5)
     assert under_way.audience.drain() == [  # the first label was known already
         Stored(SAY, 11, 5), Stored(Say(b"two", None, None), 12, 5),
         ("label", b"3"), Stored(Say(b"three", None, None, HOME, b"tag"), 13, 5),
@@ -510,9 +510,9 @@ def test_a_refusal_that_overtakes_is_told_in_its_turn(under_way, hub):
     hub.drain()
     under_way.audience.drain()
     under_way.refuse(Reason.MUTED, 3)
-    under_way.confirm_said([2], 12, 5)
+    under_way.confirm_said(2, 1, 12, 5)
     assert under_way.audience.drain() == []
-    under_way.confirm_said([1], 11, 5)
+    under_way.confirm_said(1, 1, 11, 5)
     assert under_way.audience.drain() == [
         Stored(SAY, 11, 5), Stored(Say(b"two", None, None), 12, 5),
         ("label", b"3"), Refused(Reason.MUTED, Say(b"three", None, None, HOME, b"tag"))]
@@ -525,7 +525,7 @@ def test_what_is_refused_at_once_waits_for_what_is_under_way(make_member, hub, r
     client.hear([SAY, refused, Say(b"more", None, None)])
     assert len(hub.drain()) == 1
     client.audience.drain()
-    client.confirm_said([1], 11, 5)
+    client.confirm_said(1, 1, 11, 5)
     assert [type(told) for told in client.audience.drain()] == [Stored, Refused]
     assert [call[-1] for call in hub.drain()] == [2]
 

@@ -330,9 +330,9 @@ def test_the_words_of_one_that_are_under_way_are_answered_each_by_itself(registe
     register.say_once(1, 5, LOBBY, b"hi", b"c", 4)
     store.answer()
     told = [call[2:] for call in post.drain() if call[2] in ("stored", "unsaid")]
-    assert told == [("unsaid", [(5, 4)], Reason.MUTED), ("stored", [(5, 1)], 1, SECOND, SECOND * 1000),
-                    ("stored", [(5, 3)], 1, SECOND, SECOND * 1000),
-                    ("stored", [(5, 2)], 2, SECOND, SECOND * 1000)]
+    assert told == [("unsaid", [(5, 4)], Reason.MUTED), ("stored", [(5, 1, 1)], 1, SECOND, SECOND * 1000),
+                    ("stored", [(5, 3, 1)], 1, SECOND, SECOND * 1000),
+                    ("stored", [(5, 2, 1)], 2, SECOND, SECOND * 1000)]
 
 
 def test_no_tag_is_forgotten_while_somebody_waits_to_be_told_of_it(register, post, store):
@@ -343,7 +343,7 @@ def test_no_tag_is_forgotten_while_somebody_waits_to_be_told_of_it(register, pos
         register.say_once(1, 5, LOBBY, b"hi", b"%d" % serial, serial)
     store.answer()
     answered = [call[3] for call in post.drain() if call[2] == "stored"]
-    assert answered == [[(5, serial)] for serial in range(1, 2 * MOST_TAGS + 1)]
+    assert answered == [[(5, serial, 1)] for serial in range(1, 2 * MOST_TAGS + 1)]
     register.say_once(1, 5, LOBBY, b"hi", b"more", 1)
     (session,) = register.whole.sessions._sessions.values()
     assert len(session.tags) <= MOST_TAGS + 1

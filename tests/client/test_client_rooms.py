@@ -163,7 +163,7 @@ def first_sent(protocol, chat):
     """What the first request is on the wire: a line, (code, content), or a dictionary; that without its id."""
     sent = chat.to_send()
     if protocol == "web":
-        fields = json.loads(Decoder(1 << 20).receive(sent)[0].text)
+        fields = json.loads(Decoder(1 << 20).receive(sent)[0])
         return {key: value for key, value in fields.items() if key not in ("id", "tag")}
     if protocol == "line":
         return sent.split(b"\n")[0]

@@ -51,8 +51,8 @@ class Wire:
 
     def asked(self):
         """What the client has sent since it was asked last, without the close frame."""
-        return [json.loads(message.text) for message in self._decoder.receive(self.client.to_send())
-                if hasattr(message, "text")]
+        return [json.loads(message) for message in self._decoder.receive(self.client.to_send())
+                if isinstance(message, str)]
 
     def tell(self, on, **fields):
         """The client's events for this message."""

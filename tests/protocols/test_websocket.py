@@ -8,7 +8,7 @@ from web_frames import BINARY, CLOSE, MORE, PING, PONG, TEXT, contents, frame
 from wsproto.frame_protocol import FrameProtocol
 
 from parley.server.protocols import websocket
-from parley.server.protocols.websocket import Closed, Decoder, Failed, Fragment, Pinged, Ponged, Text
+from parley.server.protocols.websocket import Closed, Decoder, Failed, Fragment, Pinged, Ponged
 
 MOST = 100
 
@@ -19,25 +19,25 @@ def closing(code, why=b""):
 
 # What comes in one go, and the messages in it.
 STREAMS = {
-    "text": (frame(b"hi"), [Text("hi")]),
-    "empty text": (frame(b""), [Text("")]),
-    "several": (frame(b"a") + frame(b"b") + frame("ü".encode()), [Text("a"), Text("b"), Text("ü")]),
-    "as long as may be": (frame(b"x" * MOST), [Text("x" * MOST)]),
+    "text": (frame(b"hi"), ["hi"]),
+    "empty text": (frame(b""), [""]),
+    "several": (frame(b"a") + frame(b"b") + frame("ü".encode()), ["a", "b", "ü"]),
+    "as long as may be": (frame(b"x" * MOST), ["x" * MOST]),
     "fragments": (frame(b"a", last=False) + frame(b"b", MORE, last=False) + frame(b"c", MORE),
-                  [Fragment(), Fragment(), Text("abc")]),
-    "empty fragments": (frame(b"", last=False) + frame(b"", MORE), [Fragment(), Text("")]),
-    "a character in two fragments": (frame(b"\xc3", last=False) + frame(b"\xbc", MORE), [Fragment(), Text("ü")]),
+                  [Fragment(), Fragment(), "abc"]),
+    "empty fragments": (frame(b"", last=False) + frame(b"", MORE), [Fragment(), ""]),
+    "a character in two fragments": (frame(b"\xc3", last=False) + frame(b"\xbc", MORE), [Fragment(), "ü"]),
     "control frames between fragments": (
         frame(b"a", last=False) + frame(b"p", PING) + frame(b"q", PONG) + frame(b"b", MORE),
-        [Fragment(), Pinged(b"p"), Ponged(), Text("ab")]),
+        [Fragment(), Pinged(b"p"), Ponged(), "ab"]),
     "ping": (frame(b"\0" * 125, PING), [Pinged(b"\0" * 125)]),
     "pong": (frame(b"", PONG), [Ponged()]),
-    "pong and text": (frame(b"", PONG) + frame(b"a") + frame(b"", PONG), [Ponged(), Text("a"), Ponged()]),
+    "pong and text": (frame(b"", PONG) + frame(b"a") + frame(b"", PONG), [Ponged(), "a", Ponged()]),
     "close": (closing(1000, b"bye") + frame(b"late"), [Closed(1000)]),
     "close without a code": (frame(b"", CLOSE), [Closed(1005)]),
     "close with a code of their own": (closing(4321), [Closed(4321)]),
     "binary": (frame(b"a", BINARY), [Failed(1003)]),
-    "binary after text": (frame(b"a") + frame(b"b", BINARY) + frame(b"c"), [Text("a"), Failed(1003)]),
+    "binary after text": (frame(b"a") + frame(b"b", BINARY) + frame(b"c"), ["a", Failed(1003)]),
     "not UTF-8": (frame(b"\xff"), [Failed(1007)]),
     "half a character": (frame(b"\xc3"), [Failed(1007)]),
     "half a character in fragments": (frame(b"\xc3", last=False) + frame(b"", MORE), [Fragment(), Failed(1007)]),
@@ -85,7 +85,7 @@ def test_texts_in_any_frames_cut_anywhere_come_as_they_are(texts, data):
             if data.draw(st.booleans()):
                 stream += frame(b"x", PING)
     found, decoder = parsed(*_split(stream, data.draw(st.integers(1, 6))), most=1000)
-    assert [message.text for message in found if isinstance(message, Text)] == texts
+    assert [message for message in found if isinstance(message, str)] == texts
     assert decoder.unfinished == 0
 
 
@@ -104,7 +104,7 @@ def test_a_frame_that_will_be_too_long_is_refused_at_its_header():
 def test_fragments_are_counted_from_the_first_to_the_last_of_a_message():
     half = frame(b"x" * 60, last=False) + frame(b"x" * 40, MORE)
     found, _ = parsed(half * 3)
-    assert found == [Fragment(), Text("x" * 100)] * 3
+    assert found == [Fragment(), "x" * 100] * 3
 
 
 @pytest.mark.parametrize("data", [frame(b"hello"), frame(b"h", last=False), frame(b"p", PING), frame(b"x" * 99)])
@@ -130,7 +130,7 @@ def test_a_message_is_unfinished_between_its_fragments():
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 4096, 65535, 65536])
 def test_a_text_of_any_size_is_read_alone_behind_another_and_in_pieces(size):
     content = bytes(97 + number % 26 for number in range(size))
-    message, data = Text(content.decode()), frame(content)
+    message, data = content.decode(), frame(content)
     for pieces, times in (([data], 1), ([data + data], 2), ([frame(b"", PONG) + data[:7], data[7:]], 1)):
         found, decoder = parsed(*pieces, most=65536)
         assert [one for one in found if one != Ponged()] == [message] * times
@@ -142,7 +142,7 @@ def test_a_text_of_any_size_is_read_alone_behind_another_and_in_pieces(size):
 def test_between_two_messages_nothing_is_held(pieces):
     _, decoder = parsed(*pieces)
     assert decoder._rare is None
-    assert decoder.receive(frame(b"ho")) == [Text("ho")]
+    assert decoder.receive(frame(b"ho")) == ["ho"]
 
 
 def test_nothing_is_read_after_the_end():

@@ -367,7 +367,7 @@ def test_talk_is_heard_at_once_and_who_wants_to_know_is_told_once_it_is_stored(h
     store.answer()
     hub.turn(0)
     now = int(clock.time())
-    assert (one.heard(), two.heard()) == ([("stored", [(5, 0), (6, 0)], 1, now, now * 1000)], [])
+    assert (one.heard(), two.heard()) == ([("stored", [(5, 0, 1), (6, 0, 1)], 1, now, now * 1000)], [])
 
 
 def test_where_nobody_wants_to_know_nobody_is_told(hub, workers, store):
@@ -386,7 +386,8 @@ def test_what_the_clients_of_a_worker_say_in_a_row_is_stored_for_them_in_one_mes
     hub.turn(0)
     now = int(clock.time())
     assert [[told for told in worker.heard() if isinstance(told, tuple)] for worker in (one, two)] == [
-        [("stored", [(5, 0), (6, 0), (5, 0)], 1, now, now * 1000)], [("stored", [(5, 0)], 4, now, now * 1000)]]
+        [("stored", [(5, 0, 1), (6, 0, 1), (5, 0, 1)], 1, now, now * 1000)],
+        [("stored", [(5, 0, 1)], 4, now, now * 1000)]]
 
 
 @pytest.mark.parametrize("frame, numbers", [(one_talk(1), [1]), (awaited(1, (5, b"hi"), (6, b"ho")), [5, 6])])
@@ -416,8 +417,8 @@ def test_talk_and_questions_are_asked_of_the_store_in_their_order(hub, workers, 
     hub.turn(0)
     now = int(clock.time())
     assert [entry for entry in one.heard() if type(entry) is tuple and entry[0] not in ("whispered", "mark")] == [
-        ("stored", [(5, 0)], 1, now, now * 1000), ("Recalled", [5], [(1, b"ann", b"one", now)], 1, False),
-        ("stored", [(5, 0)], 2, now, now * 1000),
+        ("stored", [(5, 0, 1)], 1, now, now * 1000), ("Recalled", [5], [(1, b"ann", b"one", now)], 1, False),
+        ("stored", [(5, 0, 1)], 2, now, now * 1000),
         ("confirmed", 5, 3, now, now * 1000), ("past", [5], b"ann", b"ann", [(b"ann", b"three", now)], 0),
         ("kept", [5], b"ann", [], False)]
 

@@ -36,7 +36,7 @@ CALLS_A_SPEAKER = 18  # the same for who has said something in the tick, and hea
 CALLS_A_TICK = 215  # of two workers and the hub in a round, whatever is said
 CALLS_IN_A_SMALL_ROOM = 210  # of all for one message, from the bytes that are read to those that nine others are sent
 # How many more in other protocols, for one message, and for each of ten at once; in web who talks is told that, too.
-CALLS_MORE = {"irc": (7, 2.5), "web": (80, 55)}
+CALLS_MORE = {"irc": (7, 2.5), "web": (65, 34)}
 CALLS_A_MESSAGE = 7  # from the bytes of one read to the hub, where there are several
 TALK = b"MSG hi\n"
 

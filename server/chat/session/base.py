@@ -152,21 +152,20 @@ class Base:
             self._go_on(events.Stored(question, number, time, at) if number and self._traits.numbered
                         else events.Done(question))
 
-    def confirm_said(self, serials, number, time, at=0):
-        """What it has said is stored: messages from this number on.
+    def confirm_said(self, serial, count, number, time, at=0):
+        """So many messages that it has said are stored, from this number on.
 
-        serials: which of the client's words each is; 0 where only one may be under way, and of what it said before it
-            wanted to know.
+        serial: which of the client's words the first is; 0 where only one may be under way, and of what it said before
+            it wanted to know.
         """
         if not self._traits.numbered:
             self.confirm(number, time, at)
-            return
-        words = self._question
-        for message, serial in enumerate(serials, number):
-            if serial:
-                word = words[serial]
-                word[1] = events.Stored(unlabelled(word[0]), message, time, at)
-        if any(serials):
+        elif serial:
+            words = self._question
+            for index in range(count):
+                word = words[serial + index]
+                command = word[0].command if type(word[0]) is events.Labelled else word[0]
+                word[1] = tuple.__new__(events.Stored, (command, number + index, time, at))  # in half the time
             self._tell_of_words()
 
     def answer(self, happening):
@@ -186,12 +185,14 @@ class Base:
             if answer is None:
                 break
             answers.append((command.label if type(command) is events.Labelled else None, answer))
-        for serial in [*itertools.islice(words, len(answers))]:
-            del words[serial]
+        if len(answers) < len(words):
+            for serial in [*itertools.islice(words, len(answers))]:
+                del words[serial]
+        else:
+            self._question = None
         if answers:
             self.client.audience.answer_all(self.client, answers)
-        if not words:
-            self._question = None
+        if self._question is None:
             self._go_on()
 
     # ---- which room or person a command means

@@ -314,12 +314,13 @@ class ToWorker:
         counts: List[Tuple[bytes, int]]
 
     class Stored(NamedTuple):
-        """What was said is stored: (session, which of its words) each; the number of the first, and the time of all.
+        """What was said is stored; the number of the first message, and the time of all.
 
+        said: (session, which of its words the first is, number of messages) of what each said at once.
         at: the same time in milliseconds.
         """
 
-        said: Sequence[Tuple[int, int]]
+        said: Sequence[Tuple[int, int, int]]
         first: int = 0
         time: int = 0
         at: int = 0
