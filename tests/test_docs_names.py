@@ -1,13 +1,16 @@
-"""What the documentation names is there: files, folders, links, and in `docs/architecture.md` classes and methods."""
+"""What documentation and docstrings name is there: files, folders, links, and members of classes (`Class.member`)."""
+import functools
 import os
 import re
 
+import pytest
 from cases import for_each
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 FOLDERS = ("bench", "client", "conformance", "docs", "examples", "findings", "loadtest", "parley", "scenarios",
            "server", "stress", "tests", "tools")
 EXAMPLES = {"scenarios/line/x.scenario.yaml"}
+EXAMPLES_OF_MEMBERS = {("ToHub", "AskTime"), ("People", "ask_time")}
 CODE = ("bench", "client", "conformance", "loadtest", "server", "stress", "tools")
 
 _PATH = re.compile(r"(?<![\w./:-])(?:%s)/[\w./-]*[\w/]" % "|".join(FOLDERS))
@@ -16,6 +19,7 @@ _LINK = re.compile(r"\]\(([^()#:]+)(?:#[^()]*)?\)")
 _CODE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
 _DEFINITION = re.compile(r"^ *(class|def) (\w+)", re.MULTILINE)
 _METHOD = re.compile(r"(?<![\w./])([A-Z][a-z]\w*)\.(_?[a-z]\w*)(?![\w.]*/)")
+_MEMBER = re.compile(r"`(?:[a-z_][\w.]*\.)?([A-Z][a-z]\w*)\.(\w+)`")
 
 
 def documents():
@@ -39,6 +43,32 @@ def modules():
             yield from (os.path.join(place, name) for name in names if name.endswith(".py"))
 
 
+@functools.lru_cache(maxsize=None)
+def sources():
+    """The text of each module of ours."""
+    found = []
+    for path in modules():
+        with open(path, encoding="utf-8") as source:
+            found.append(source.read())
+    return found
+
+
+@functools.lru_cache(maxsize=None)
+def classes(name):
+    """(the classes that it is derived from, its body) of each class of this name."""
+    begins = "class " + name
+    form = re.compile(r"^( *)%s\b(.*)\n((?:\1 .*\n|\n)*)" % begins, re.MULTILINE)
+    return [(re.findall(r"\w+", bases), body)
+            for source in sources() if begins in source for _, bases, body in form.findall(source)]
+
+
+def has(name, member):
+    """Has a class of this name, or one that it is derived from, such a member?"""
+    sign = re.compile(r"(?:def |class |self\.|^ +|, )%s\b" % member, re.MULTILINE)
+    return any(sign.search(body) or any(has(base, member) for base in bases if base != name)
+               for bases, body in classes(name))
+
+
 def is_there(path):
     return os.path.exists(os.path.join(ROOT, path))
 
@@ -60,12 +90,18 @@ def test_the_modules_that_are_named_without_a_folder_exist():
         assert set(_FILE.findall(DOCUMENTS[document])) - known == set(), document
 
 
+@pytest.mark.slow
+def test_the_members_that_are_named_with_their_class_exist():
+    named = {one for text in (*sources(), *DOCUMENTS.values()) for one in _MEMBER.findall(text)} - EXAMPLES_OF_MEMBERS
+    assert len(named) > 100
+    assert [one for one in sorted(named) if not has(*one)] == []
+
+
 def test_the_methods_that_the_architecture_names_exist():
     defined = {"class": set(), "def": set()}
-    for path in modules():
-        with open(path, encoding="utf-8") as source:
-            for word, name in _DEFINITION.findall(source.read()):
-                defined[word].add(name)
+    for source in sources():
+        for word, name in _DEFINITION.findall(source):
+            defined[word].add(name)
     named = _METHOD.findall(DOCUMENTS["docs/architecture.md"])
     assert len(named) > 20
     assert [(kind, name) for kind, name in named if kind not in defined["class"] or name not in defined["def"]] == []
