@@ -18,6 +18,7 @@ from parley.client.protocol import (
 )
 from parley.server.protocols.dollar import LENGTH_BYTES, LOBBY
 from parley.server.protocols.literal import NotALiteral, parse
+from parley.server.protocols.reasons import SENTENCES
 
 _WHY = {
     "join": "`dollar` takes only accounts: /login NAME PASSWORD.",
@@ -25,6 +26,7 @@ _WHY = {
     "whisper": "It cannot be said to them: there is no such account, or it is you.",
     "say": "The server did not take it.",
 }
+_REASONS = frozenset(SENTENCES.values())
 _SIGN = b"$"
 _LENGTH = re.compile(rb"(?=[ 0-9]{%d}) *([0-9]+) *\Z|([0-9]+)(?=[^ 0-9])" % LENGTH_BYTES)  # padded, or bare
 
@@ -217,7 +219,7 @@ class Dollar(ClientProtocol):
             return [events.Whispered(sender, text, None)]
         room = _place(sender)
         if text.startswith("* "):
-            return self._room_happening(room, text[2:]) if room else self._notice(text[2:])
+            return self._room_happening(room, text[2:]) if room else self._notice(_as_sentence(text[2:]))
         sender, text = _from_a_room(text)
         if sender == self.me:
             return []
@@ -340,6 +342,11 @@ class Dollar(ClientProtocol):
 def _packet(fields):
     data = repr(fields).encode()
     return b"$%-10d%b$" % (len(data), data)
+
+
+def _as_sentence(words):
+    """What the server tells of its own accord: a reason of its table as a sentence, all else as it is."""
+    return sentence_of(words) if words in _REASONS else words
 
 
 def _given(**fields):

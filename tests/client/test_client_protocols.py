@@ -101,9 +101,13 @@ TOLD = [
         "binary": [heard.Notice("The server is shutting down.")],
         "padded": [heard.Notice("The server is shutting down.")],
         "web": [heard.Notice("The server is shutting down.")],
-        "delimited": [heard.Notice("Server is shutting down.")]}),
-    (events.Farewell(Reason.REPLACED), dict.fromkeys(
-        ("line", "binary", "padded", "delimited", "web"), [heard.Disconnected("You have logged in elsewhere.", None)])),
+        "delimited": [heard.Notice("Server is shutting down.")],
+        "dollar": [heard.Notice("The server is shutting down.")]}),
+    *[(events.Farewell(reason), dict.fromkeys(
+        ("line", "binary", "padded", "delimited", "dollar", "web"), [heard.Disconnected(words, None)]))
+      for reason, words in (
+          (Reason.REPLACED, "You have logged in elsewhere."), (Reason.KICKED, "You were kicked."),
+          (Reason.BANNED, "You are banned here."))],
     (events.IsTyping(b"bob", b"#dev", False), {"web": [heard.Typing("#dev", "bob")]}),
     (events.IsTyping(b"bob", b"", True), {"web": [heard.Typing("bob", "bob")]}),
     (events.Presence(b"bob", "away"), {"web": [heard.Presence("bob", "away")]}),
@@ -141,7 +145,8 @@ def talking(protocol, position=None):
 def frames(protocol, happening, me=b"ann"):
     module = PROTOCOLS[protocol]
     form = "python" if protocol == "dollar" else next(iter(module.FORMS))
-    return b"".join(module.FORMS[form](happening, me if module.TRAITS.personal else None))
+    is_of_one = module.TRAITS.personal or type(happening) is events.Farewell  # not the same for all
+    return b"".join(module.FORMS[form](happening, me if is_of_one else None))
 
 
 def fed(make, stream):
