@@ -958,6 +958,13 @@ def test_who_shares_a_file_says_what_those_tell_who_keep_it_once_they_have(membe
     then({"no": Reason.QUOTA_FULL})
     assert member.audience.drain() == [Refused(Reason.QUOTA_FULL, OFFER)]
     assert hub.drain() == [SAY_HI]  # what came behind it had to wait
+    member.address = lambda: ("2001:db8::5", 4711)
+    member.hear([OFFER])
+    then, request = asked.pop()
+    assert request["owner"] == "guest 2001:db8::/64"
+    then({"no": Reason.QUOTA_FULL})
+    member.audience.drain()
+    del member.address
     member.rooms.accounts.add(b"ann")
     member.hear([OFFER])
     then, request = asked.pop()

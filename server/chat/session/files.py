@@ -1,5 +1,5 @@
 """Files that a client offers, and shares."""
-from parley.server.chat.origins import origin
+from parley.server.chat.origins import network
 from parley.server.chat.session.base import Base
 from parley.server.chat.session.states import GONE, WAITING, handles
 from parley.server.protocols import events
@@ -16,7 +16,7 @@ class Files(Base):
     def _offer(self, offer):
         client = self.client
         is_account = client.name in client.rooms.accounts
-        owner = "account " + client.name.decode() if is_account else "guest " + origin(client.address()[0])
+        owner = "account " + client.name.decode() if is_account else "guest " + network(client.address()[0])
         self._ask_keeper(offer, do="offer", owner=owner, is_account=is_account,
                          name=offer.name.decode("utf-8", "replace"), size=offer.size, sha256=offer.sha256)
 
