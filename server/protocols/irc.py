@@ -524,12 +524,16 @@ class Decoder:
 
     def take_quit(self, params: List[bytes]) -> Optional[Commands]:
         """QUIT."""
+        given = heard(params[0], b"").plain if params else None
+        return self.quit(b"Quit: " + given if given else b"")
+
+    def quit(self, why: bytes) -> Commands:  # noqa: A003 - the protocol's word
+        """The commands by which it leaves. why: in words, or empty."""
 
         def gone(client: "Decoder", answer: Any) -> None:
-            client._out.append(b"%bERROR :Closing link: %b\r\n" % (client._front(), why or b"Quit"))
+            label, line = client.take_label(), b"%bERROR :Closing link: %b\r\n" % (client._front(), why or b"Quit")
+            client._out += [*client._collected, with_tag(line, b"label=" + label) if label else line]
 
-        given = heard(params[0], b"").plain if params else None
-        why = b"Quit: " + given if given else b""
         return [events.Labelled(gone, events.Quit(why))]
 
     def nothing(self, params: List[bytes]) -> Optional[Commands]:

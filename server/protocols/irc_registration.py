@@ -88,13 +88,18 @@ def _log_in(client: Any, wanted: bytes, password: Optional[bytes]) -> Sequence[A
             _greet(client)
         elif isinstance(answer, events.Refused):
             refused.append(answer.reason)
-            if answer.reason != Reason.NO_PASSWORD:
+            if answer.reason == Reason.WRONG_PASSWORD:
+                client.numeric(b"464", text=sentence(answer.reason))
+            elif answer.reason != Reason.NO_PASSWORD:
                 client.wanted_nick = b""
                 _not_named(client, wanted, answer.reason)
 
     def go_on(name: Optional[bytes]) -> Tuple[Frames, Sequence[Any]]:
         if name is not None:
             return (), _after_greeting(client)
+        # With 433 many programs would take another nick, and their users would not notice that they are somebody else.
+        if refused == [Reason.WRONG_PASSWORD]:
+            return (), client.quit(sentence(Reason.WRONG_PASSWORD))
         # Many programs send a password to every server, whether or not the name has one.
         return (), _log_in(client, wanted, None) if refused == [Reason.NO_PASSWORD] else ()
 

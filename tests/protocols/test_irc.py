@@ -155,6 +155,22 @@ def test_a_password_may_be_sent_to_a_name_that_has_none():
     assert codes(client.send(b"PASS x", b"NICK ann", b"USER a b c d"))[0] == "001"
 
 
+def test_a_wrong_password_is_no_reason_to_take_another_nick():
+    client = coming()
+    client.answers[events.Login] = lambda login: events.Refused(Reason.WRONG_PASSWORD, login)
+    client.answers[events.Quit] = events.Done
+    assert client.send(b"PASS wrong", b"NICK ann", b"USER a b c d") == [
+        b":irc.test 464 ann :The password is wrong\r\n", b"ERROR :Closing link: The password is wrong\r\n"]
+    assert type(client.asked[-1]) is events.Quit
+
+
+def test_the_farewell_of_a_labelled_quit_is_told():
+    client = Client(b"ann", b"labeled-response batch")
+    client.answers[events.Quit] = events.Done
+    (line,) = client.send(b"@label=x QUIT :bye")[:1]
+    assert line == b"@label=x ERROR :Closing link: Quit: bye\r\n"
+
+
 @for_each("lines", [
     (b"NICK ann", b"USER a 0 * :A"), (b"USER a 0 * A", b"nick :ann"),
     (b"CAP LS :302", b"NICK ann", b"USER a b c d", b"CAP END"),
