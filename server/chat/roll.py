@@ -92,6 +92,10 @@ class Roll:
         self._away = None  # {account: False}, as long as there are no others
         self._present = Names()  # by login
         self._accounts = Names()  # by creation
+        # {alias: name} of those whose name one protocol cannot carry, and the function that gives the alias of a name,
+        # or the name itself: once somebody has asked for an alias.
+        self._names = None
+        self._shown = None
 
     def __len__(self):
         return len(self._present) + len(self._accounts)
@@ -105,29 +109,58 @@ class Roll:
             return name
         return self._present.in_any_case(name) or self._accounts.in_any_case(name) or name
 
+    def with_alias(self, alias, shown):
+        """The name of somebody who is here, or of an account, that is shown as this; None if there is none.
+
+        shown: the function that gives the alias of a name, or the name itself if it needs none; always the same one.
+        """
+        if self._names is None:
+            self._names, self._shown = {}, shown
+            for name in self._everybody():
+                self._note(name)
+        return self._names.get(alias)
+
+    def _note(self, name):
+        if self._names is not None:
+            alias = self._shown(name)
+            if alias != name:
+                self._names[alias] = name
+
+    def _unnote(self, name):
+        if self._names and not self._present.has(name) and not self._accounts.has(name):
+            alias = self._shown(name)
+            if self._names.get(alias) == name:
+                del self._names[alias]
+
     def enter(self, name):
         """`name` is here."""
         self._present.add(name)
+        self._note(name)
         self._change()
 
     def leave(self, name):
         """`name` is not here any more."""
         self._present.remove(name)
+        self._unnote(name)
         self._change()
 
     def rename(self, old, new):
         """`old` is called `new`, and keeps its place."""
         self._present.replace(old, new)
+        self._unnote(old)
+        self._note(new)
         self._change()
 
     def open(self, name):
         """There is an account `name` now."""
         self._accounts.add(name)
+        self._note(name)
         self._change_accounts()
 
     def close(self, name):
         """The account `name` is deleted."""
         self._accounts.remove(name)
+        self._unnote(name)
         self._change_accounts()
 
     def _change(self):

@@ -40,6 +40,7 @@ from parley.server.protocols.irc_words import (
     is_in_batch,
     lines_of,
     middle,
+    name_of,
     next_time,
     nick,
     sentence,
@@ -196,6 +197,10 @@ class Decoder:
     def known(self) -> Any:
         """What the worker knows of people: see `irc_words.source`."""
         return self._limits["known"]
+
+    def name_of(self, raw: bytes) -> bytes:
+        """The name that a nick stands for."""
+        return name_of(raw, self.known)
 
     # ---- lines in
 

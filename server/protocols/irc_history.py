@@ -6,7 +6,7 @@ from typing import Any, List, Optional, Sequence, Tuple
 from parley.server.protocols import events
 from parley.server.protocols.acts import is_room
 from parley.server.protocols.events import Labelled, Reason
-from parley.server.protocols.irc_words import middle, name_of, nick, plain_of, sentence, stamp
+from parley.server.protocols.irc_words import middle, nick, plain_of, sentence, stamp
 
 Commands = Optional[Sequence[Any]]
 
@@ -33,9 +33,9 @@ def _reference(raw: bytes) -> Optional[Reference]:
     return None, seconds * 1000 + int((fraction or b"0").ljust(3, b"0"))
 
 
-def _browse(target: bytes, most: int, before: Optional[Reference], after: Optional[Reference],
+def _browse(client: Any, target: bytes, most: int, before: Optional[Reference], after: Optional[Reference],
             latest: bool = False) -> events.Browse:
-    room, partner = (target, None) if is_room(target) else (None, name_of(target))
+    room, partner = (target, None) if is_room(target) else (None, client.name_of(target))
     before_number, before_time = before or (None, None)
     after_number, after_time = after or (None, None)
     return events.Browse(room, partner, before_number, after_number, most, True, before_time, after_time, latest)
@@ -61,7 +61,7 @@ def chathistory(client: Any, params: List[bytes]) -> Commands:
     if not most.isdigit() or None in found and not is_latest:
         client.fail(b"CHATHISTORY", b"INVALID_PARAMS", what, middle(target), text=b"A parameter is of a wrong form")
         return None
-    requests = _requests(what, target, min(int(most[:9]), MOST), found)
+    requests = _requests(client, what, target, min(int(most[:9]), MOST), found)
     lines: List[bytes] = []
     refused: List[str] = []
 
@@ -83,25 +83,27 @@ def chathistory(client: Any, params: List[bytes]) -> Commands:
     return [*[Labelled(told, request) for request in requests if request.most], events.Turn(all_told)]
 
 
-def _requests(what: bytes, target: bytes, most: int, found: Sequence[Optional[Reference]]) -> List[events.Browse]:
+def _requests(client: Any, what: bytes, target: bytes, most: int, found: Sequence[Optional[Reference]]
+              ) -> List[events.Browse]:
     first = found[0]
     if what == b"LATEST":
-        return [_browse(target, most, None, first, True)]
+        return [_browse(client, target, most, None, first, True)]
     if what == b"BEFORE":
-        return [_browse(target, most, first, None)]
+        return [_browse(client, target, most, first, None)]
     if what == b"AFTER":
-        return [_browse(target, most, None, first)]
+        return [_browse(client, target, most, None, first)]
     if what == b"BETWEEN":
         second = found[1]
         is_backwards = first is not None and second is not None and (first[0] or 0, first[1] or 0) > (
             second[0] or 0, second[1] or 0)
-        return [_browse(target, most, first, second, True) if is_backwards else _browse(target, most, second, first)]
+        return [_browse(client, target, most, first, second, True) if is_backwards else
+                _browse(client, target, most, second, first)]
     assert first is not None
     number, time = first
     behind = (number + 1 if number is not None else None, time + 1 if time is not None else None)
     half = (most + 1) // 2
-    return [_browse(target, half, behind, None),
-            _browse(target, most - half, None, (number, None) if number is not None else (None, time))]
+    return [_browse(client, target, half, behind, None),
+            _browse(client, target, most - half, None, (number, None) if number is not None else (None, time))]
 
 
 def _targets(client: Any, params: List[bytes]) -> Commands:
@@ -134,10 +136,10 @@ def markread(client: Any, params: List[bytes]) -> Commands:
             client.fail(b"MARKREAD", b"INVALID_PARAMS", middle(params[1]), text=b"That is not a timestamp")
             return None
         time = found[1]
-    return [read_mark(params[0], time)]
+    return [read_mark(client, params[0], time)]
 
 
-def read_mark(target: bytes, time: Optional[int]) -> Any:
+def read_mark(client: Any, target: bytes, time: Optional[int]) -> Any:
     """The command that sets the client's read marker for a target, or with None asks for it.
 
     time: milliseconds since the epoch.
@@ -153,7 +155,7 @@ def read_mark(target: bytes, time: Optional[int]) -> Any:
             client.fail(b"MARKREAD", b"INVALID_PARAMS", middle(target), text=sentence(answer.reason))
 
     return Labelled(told, events.ReadMark(target, b"", time) if is_room(target) else events.ReadMark(
-        events.HOME, name_of(target), time))
+        events.HOME, client.name_of(target), time))
 
 
 # ---- REDACT
@@ -176,8 +178,8 @@ def redact(client: Any, params: List[bytes]) -> Commands:
     def told_alone(client: Any, answer: Any) -> None:
         told(client, answer)
         if isinstance(answer, events.Done):
-            client.redacted(client.name, nick(name_of(target)), number, why)
+            client.redacted(client.name, nick(client.name_of(target)), number, why)
 
     if not is_room(target):
-        return [Labelled(told_alone, events.Redact(name_of(target), number, why))]
+        return [Labelled(told_alone, events.Redact(client.name_of(target), number, why))]
     return [Labelled(told, events.Manage(target, "redact", number, why))]

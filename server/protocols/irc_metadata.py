@@ -8,7 +8,7 @@ from typing import Any, List, Mapping, Optional, Sequence, Tuple
 from parley.server.protocols import events
 from parley.server.protocols.acts import is_room
 from parley.server.protocols.events import LONGEST_KEY, LONGEST_VALUE, MOST_FOLLOWED, MOST_KEYS, Labelled, Reason
-from parley.server.protocols.irc_words import middle, name_of, nick, sentence
+from parley.server.protocols.irc_words import middle, nick, sentence
 from parley.server.protocols.text import canonical
 
 Commands = Optional[Sequence[Any]]
@@ -67,7 +67,7 @@ def _about(target: bytes, client: Any) -> Tuple[bytes, bytes]:
     """(room, b"") or (HOME, name), as in `events.ReadMetadata`."""
     if is_room(target):
         return target, b""
-    return events.HOME, client.name if target == client.me else name_of(target)
+    return events.HOME, client.name if target == client.me else client.name_of(target)
 
 
 def _shown(target: bytes) -> bytes:

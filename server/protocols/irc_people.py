@@ -16,7 +16,6 @@ from parley.server.protocols.irc_words import (
     date,
     mask_matcher,
     middle,
-    name_of,
     nick,
     nicks,
     plain_of,
@@ -126,7 +125,7 @@ class _WhoByMask(_Who):
     def __init__(self, reply: _WhoReply) -> None:
         super().__init__(reply)
         wanted = b"*" if reply.target in (b"", b"0") else reply.target
-        self._name, self._fits = name_of(wanted), mask_matcher(wanted)
+        self._wanted, self._fits = wanted, mask_matcher(wanted)
         self._is_exact = b"*" not in wanted and b"?" not in wanted
         self._hidden: Set[bytes] = set()  # users with the mode `i` who have not been found in a room yet
         self._rooms = [LOBBY]
@@ -135,8 +134,9 @@ class _WhoByMask(_Who):
         return [Labelled(self._present, events.Who()), then(self._go_on)]
 
     def _present(self, client: Any, answer: Any) -> None:
+        wanted = client.name_of(self._wanted)
         for name in answer.names if isinstance(answer, events.Present) else ():
-            if name == self._name or self._fits(nick(name)):
+            if name == wanted or self._fits(nick(name)):
                 flags = client.known.people.get(name, _NOBODY).flags
                 if b"i" in flags and name != client.name and not self._is_exact:
                     self._hidden.add(name)
@@ -185,7 +185,7 @@ def whois(client: Any, params: List[bytes]) -> Commands:
     if not wanted:
         client.numeric(b"431", text=b"No nickname given")
         return None
-    name = name_of(wanted)
+    name = client.name_of(wanted)
     return [Labelled(told, events.Whois(name)), *irc_metadata.whois(client, name), events.Turn(end)]
 
 
@@ -230,7 +230,7 @@ def whowas(client: Any, params: List[bytes]) -> Commands:
     if not wanted:
         client.numeric(b"431", text=b"No nickname given")
         return None
-    return [Labelled(told, events.WhoWas(name_of(wanted), most))]
+    return [Labelled(told, events.WhoWas(client.name_of(wanted), most))]
 
 
 def userhost(client: Any, params: List[bytes]) -> Commands:
@@ -309,7 +309,7 @@ def oper(client: Any, params: List[bytes]) -> Commands:
         else:
             client.numeric(b"464", text=b"The password is wrong")
 
-    return [Labelled(told, events.Oper(name_of(params[0]), params[1]))]
+    return [Labelled(told, events.Oper(client.name_of(params[0]), params[1]))]
 
 
 def wallops(client: Any, params: List[bytes]) -> Commands:
@@ -320,7 +320,7 @@ def wallops(client: Any, params: List[bytes]) -> Commands:
 def kill(client: Any, params: List[bytes]) -> Commands:
     """KILL."""
     whom, why = params[0], plain_of(params, 1)
-    return [Labelled(functools.partial(_operator_told, whom), events.Manage(LOBBY, "kick", name_of(whom), why))]
+    return [Labelled(functools.partial(_operator_told, whom), events.Manage(LOBBY, "kick", client.name_of(whom), why))]
 
 
 def _operator_told(whom: bytes, client: Any, answer: Any) -> None:
@@ -343,7 +343,7 @@ def changed(client: Any, told: events.Changed) -> None:
 def monitor(client: Any, params: List[bytes]) -> Commands:
     """MONITOR."""
     what = params[0].upper()
-    names = [name_of(one) for one in params[1].split(b",") if one] if len(params) > 1 else []
+    names = [client.name_of(one) for one in params[1].split(b",") if one] if len(params) > 1 else []
     watched = client.watched if client.watched is not None else {}
     if what == b"C":
         client.watched = None

@@ -18,7 +18,6 @@ from parley.server.protocols.irc_words import (
     heard,
     mask_matcher,
     middle,
-    name_of,
     nick,
     nicks,
     plain_of,
@@ -95,7 +94,7 @@ def _look_around(client: Any) -> Sequence[Any]:
     """What is asked for a client that has entered a room: read marker, topic and members, metadata."""
     if not client.fresh:
         return ()
-    mark = [irc_history.read_mark(client.fresh, None)] if b"draft/read-marker" in client.caps else []
+    mark = [irc_history.read_mark(client, client.fresh, None)] if b"draft/read-marker" in client.caps else []
     return [*mark, Labelled(_looked_around, events.Look(client.fresh)), *irc_metadata.entered(client, client.fresh)]
 
 
@@ -244,13 +243,13 @@ def invite(client: Any, params: List[bytes]) -> Commands:
     there: List[bytes] = []
 
     def looked(client: Any, answer: Any) -> None:
-        wanted = name_of(whom).lower()
+        wanted = client.name_of(whom).lower()
         there.extend([name for name, _ in answer.members if name.lower() == wanted] if isinstance(
             answer, events.Looked) else [])
 
     def go_on() -> Sequence[Any]:
         if not there:
-            return [Labelled(told, events.Manage(room, "invite", name_of(whom), b""))]
+            return [Labelled(told, events.Manage(room, "invite", client.name_of(whom), b""))]
         return [events.Turn(lambda name: (client.alone(b"443", nick(there[0]), middle(room),
                                                        text=b"is in the room already"), ()))]
 
@@ -311,7 +310,7 @@ def kick(client: Any, params: List[bytes]) -> Commands:
         client.numeric(b"461", b"KICK", text=b"There have to be as many rooms as people, or one")
         return None
     pairs = list(zip(rooms if len(rooms) > 1 else rooms * len(people), people))
-    return [Labelled(functools.partial(_kicked, room, one), events.Manage(room, "kick", name_of(one), why))
+    return [Labelled(functools.partial(_kicked, room, one), events.Manage(room, "kick", client.name_of(one), why))
             for room, one in pairs[:MOST_TARGETS]]
 
 
@@ -368,19 +367,19 @@ def _change(client: Any, room: bytes, is_on: bool, letter: bytes, rest: List[byt
     if letter in _SETTINGS:
         return _setting(room, _SETTINGS[letter], canonical(rest[0])), rest[1:]
     if letter in _MASKS:
-        return _change_mask(room, is_on, letter, rest[0]), rest[1:]
+        return _change_mask(client, room, is_on, letter, rest[0]), rest[1:]
     told = functools.partial(_kicked, room, rest[0])
-    return Labelled(told, events.Manage(room, _ROLES[letter][not is_on], name_of(rest[0]), b"")), rest[1:]
+    return Labelled(told, events.Manage(room, _ROLES[letter][not is_on], client.name_of(rest[0]), b"")), rest[1:]
 
 
-def _change_mask(room: bytes, is_on: bool, letter: bytes, given: bytes) -> Any:
+def _change_mask(client: Any, room: bytes, is_on: bool, letter: bytes, given: bytes) -> Any:
     """The command that adds a mask to a list, or removes it. `m:` in front makes a ban a mute."""
     _, add, remove, _, _ = _MASKS[letter]
-    act, pattern = add if is_on else remove, pattern_of(given)
+    act, pattern = add if is_on else remove, _pattern_of(client, given)
     if given[:2] == b"m:" and letter == b"b":
-        act, pattern = "mute" if is_on else "unmute", pattern_of(given[2:])
+        act, pattern = "mute" if is_on else "unmute", _pattern_of(client, given[2:])
     elif given[:2] == b"m:" and letter == b"e":
-        pattern = b"mute:" + pattern_of(given[2:])
+        pattern = b"mute:" + _pattern_of(client, given[2:])
     return Labelled(functools.partial(_banned, room), events.Manage(room, act, pattern, b""))
 
 
@@ -408,12 +407,12 @@ def _banned(room: bytes, client: Any, answer: Any) -> None:
         client.refuse(answer.reason, middle(room))
 
 
-def pattern_of(given: bytes) -> bytes:
+def _pattern_of(client: Any, given: bytes) -> bytes:
     """The pattern of names that a mask means; for the extban `a:`, the pattern of accounts."""
     if given[:2] == b"a:":
         return b"account:" + given[2:]
     name, _, rest = given.partition(b"!")
-    return name_of(name) if rest in (b"", b"*@*", b"*") else given
+    return client.name_of(name) if rest in (b"", b"*@*", b"*") else given
 
 
 def _masks_told(room: bytes, letter: bytes, is_last: bool, client: Any, answer: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any, List, Optional, Sequence, Tuple
 
 from parley.server.protocols import events
 from parley.server.protocols.events import Labelled, Reason
-from parley.server.protocols.irc_words import HOST, middle, name_of, nick, sentence
+from parley.server.protocols.irc_words import HOST, middle, nick, sentence
 
 Commands = Optional[Sequence[Any]]
 
@@ -184,7 +184,7 @@ def nickserv(client: Any, words: Sequence[bytes]) -> Sequence[Any]:
     if asked == b"REGISTER" and rest:
         return [Labelled(_registered, events.SignUp(client.name, rest[0]))]
     if asked == b"IDENTIFY" and rest:
-        account = name_of(rest[0]) if len(rest) > 1 else client.name
+        account = client.name_of(rest[0]) if len(rest) > 1 else client.name
 
         def told(client: Any, answer: Any) -> None:
             if isinstance(answer, events.Done):
@@ -231,7 +231,7 @@ def register(client: Any, params: List[bytes]) -> Commands:
     if own == b"*":
         client.fail(b"REGISTER", b"NEED_NICK", middle(account), text=b"Send NICK first")
         return None
-    wanted = own if account == b"*" else name_of(account)
+    wanted = own if account == b"*" else client.name_of(account)
     if wanted != own:
         client.fail(b"REGISTER", b"ACCOUNT_NAME_MUST_BE_NICK", middle(account), text=b"It has to be your nickname")
         return None

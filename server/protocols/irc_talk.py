@@ -6,7 +6,7 @@ from parley.server.protocols import events, irc_multiline, irc_services
 from parley.server.protocols.acts import is_room
 from parley.server.protocols.events import Labelled, Reason
 from parley.server.protocols.irc_caps import OPS
-from parley.server.protocols.irc_words import heard, middle, name_of, packed_extra, shown
+from parley.server.protocols.irc_words import heard, middle, packed_extra, shown
 from parley.server.protocols.text import BLANK, COMMA
 
 Commands = Optional[Sequence[Any]]
@@ -69,7 +69,7 @@ def tagmsg(client: Any, params: List[bytes]) -> Commands:
         if typing and len(typing) == len(tags):
             if typing[0].endswith(b"=active"):
                 commands.append(events.Typing(target, b"") if is_room(target) else events.Typing(
-                    events.HOME, name_of(target)))
+                    events.HOME, client.name_of(target)))
         elif tags:
             commands.append(_to(client, target, b"TAGMSG", b"", packed_extra(b"TAGMSG", tags, b"")))
     return commands
@@ -88,7 +88,7 @@ def _to(client: Any, target: bytes, command: bytes, text: bytes, extra: bytes) -
     if is_room(target):
         client.said_to = target
         return Labelled(told, events.Say(text, None, None, target, extra=extra))
-    return Labelled(told, events.Whisper(name_of(target), text, None, None, extra=extra))
+    return Labelled(told, events.Whisper(client.name_of(target), text, None, None, extra=extra))
 
 
 def _say(client: Any, command: bytes, params: List[bytes]) -> Commands:
@@ -197,7 +197,7 @@ def _said(target: bytes, command: bytes, client: Any, answer: Any) -> None:
 
 def tell_away(client: Any, target: bytes) -> None:
     """301, if the receiver of a message or an invitation is away."""
-    person = client.known.people.get(name_of(target))
+    person = client.known.people.get(client.name_of(target))
     if person is not None and person.away is not None:
         client.numeric(b"301", middle(target), text=person.away)
 

@@ -39,7 +39,8 @@ _CTCP = b"\x01"
 
 # ---- names
 
-_aliases: Dict[bytes, bytes] = {}  # alias -> name, of the aliases that this worker has shown
+# Alias -> name, of the aliases that this worker has shown lately: also those of people who have left.
+_aliases: Dict[bytes, bytes] = {}
 
 
 def nick(name: bytes) -> bytes:
@@ -74,9 +75,12 @@ def is_nick(raw: bytes) -> bool:
     return _NICK.fullmatch(raw) is not None
 
 
-def name_of(raw: bytes) -> bytes:
-    """The name that a nick stands for."""
-    return _aliases.get(raw, raw) if b"|" in raw else raw
+def name_of(raw: bytes, known: Any) -> bytes:
+    """The name that a nick stands for. known: what the worker knows of people, see `source`."""
+    if b"|" not in raw:
+        return raw
+    name: bytes = _aliases.get(raw) or known.roll.with_alias(raw, nick) or raw
+    return name
 
 
 def shown(room: bytes) -> bytes:
@@ -101,7 +105,7 @@ def source_of(name: bytes, fields: Optional[bytes]) -> bytes:
 def source(known: Any, name: bytes) -> bytes:
     """nick!user@host, the source of what somebody does.
 
-    known: what the worker knows of people: `people` and `accounts` of `parley.server.chat.room.Rooms`.
+    known: what the worker knows of people: `people`, `accounts` and `roll` of `parley.server.chat.room.Rooms`.
     """
     return source_of(name, known.people.fields(name))
 

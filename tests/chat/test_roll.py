@@ -138,3 +138,17 @@ def test_a_name_means_who_is_here_or_else_an_account_in_whatever_case_it_is_writ
                 assert meant in (alike[0] or alike[1])
             else:
                 assert meant == wanted
+
+
+def test_somebody_is_found_by_an_alias_however_names_come_and_go():
+    roll, shown = Roll(), lambda name: name.replace(b".", b"|")
+    roll.enter(b"a.b")
+    assert roll.with_alias(b"a|b", shown) == b"a.b" and roll.with_alias(b"ann", shown) is None
+    roll.open(b"c.d")
+    roll.enter(b"c.d")
+    roll.rename(b"a.b", b"e.f")
+    roll.leave(b"c.d")
+    assert [roll.with_alias(alias, shown) for alias in (b"a|b", b"c|d", b"e|f")] == [None, b"c.d", b"e.f"]
+    roll.close(b"c.d")
+    roll.leave(b"e.f")
+    assert [roll.with_alias(alias, shown) for alias in (b"c|d", b"e|f")] == [None, None]

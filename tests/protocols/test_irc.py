@@ -7,6 +7,7 @@ from cases import for_each
 from hypothesis import given
 from hypothesis import strategies as st
 
+from parley.server.chat.roll import Roll
 from parley.server.chat.room import People
 from parley.server.protocols import events, irc, irc_caps, irc_words
 from parley.server.protocols.events import Reason
@@ -20,6 +21,7 @@ class Known:
 
     def __init__(self, accounts=(), **people):
         self.accounts = set(accounts)
+        self.roll = Roll()
         self.most_members = 0
         self.people = People()
         for name, person in people.items():
@@ -707,9 +709,24 @@ def test_a_line_whose_tags_are_no_utf8_is_refused_and_so_is_such_a_label():
 def test_a_name_that_irc_cannot_carry_has_an_alias_by_which_it_is_meant():
     for name in (b"4you", b"a.b", b"*", b"a b".replace(b" ", b"!"), "\u00e4@\u00f6".encode(), b"x" * 31 + b"@"):
         alias = irc_words.nick(name)
-        assert irc_words.name_of(alias) == name and b"|" in alias
+        assert decoder().name_of(alias) == name and b"|" in alias
         assert not re.search(rb"[ !*,.:?@]", alias) and len(alias.decode()) <= 32
     assert irc_words.nick("b\u00f6b".encode()) == "b\u00f6b".encode()
+
+
+def test_the_alias_of_somebody_who_is_here_is_known_whatever_has_been_shown():
+    client = Client(b"ann")
+    roll, name = client.decoder.known.roll, "\u00e4@\u00f6".encode()
+    roll.enter(name)
+    alias = irc_words.nick(name)
+    for number in range(4100):
+        irc_words.nick(b"%d." % number)
+    client.send(b"PRIVMSG %b :hi" % alias)
+    assert client.asked[-1] == events.Whisper(name, b"hi", None, None)
+    client.send(b"MARKREAD %b" % alias)
+    assert client.asked[-1] == events.ReadMark(events.HOME, name, None)
+    client.send(b"CHATHISTORY LATEST %b * 5" % alias)
+    assert (client.asked[-1].room, client.asked[-1].partner) == (None, name)
 
 
 @for_each("name, alias", [
