@@ -22,7 +22,7 @@ from parley.server.chat.accounts import Accounts
 from parley.server.chat.login_throttle import LoginThrottle
 from parley.server.chat.members import Members
 from parley.server.chat.names import InvalidName, claims, room_and_claims
-from parley.server.chat.origins import Origin, origin
+from parley.server.chat.origins import Origin, network, origin
 from parley.server.chat.room import LOBBY_NAME
 from parley.server.chat.rooms import (
     COUNTS,
@@ -38,6 +38,7 @@ from parley.server.chat.rooms import (
     Room,
     Rooms,
     is_mask,
+    size_of,
 )
 from parley.server.protocols.events import Reason
 from parley.server.protocols.sealed import MOST_MEMBERS, is_envelope
@@ -51,6 +52,7 @@ _FIRST_WITHOUT_NAME = b"#&"  # of a name, with which those of rooms begin
 _MOST_COUNT = 10 ** 6
 _LONGEST_KEY = 64  # bytes
 MOST_INVITED = 1000  # to one room, who have not come yet
+MOST_OF_LISTS = 12 << 20  # bytes of memory: bans, mutes, exceptions and invitations of all rooms
 _NO_NUMBER = (1 << 63) - 1  # of a message
 
 
@@ -320,14 +322,22 @@ class Gate:
         return None
 
     def origin_of(self, holder: int) -> Origin:
-        """Where a member comes from; empty where that is not known."""
-        return origin(self._members.host(holder))
+        """Where a member comes from, as text; empty where that is not known."""
+        return network(self._members.host(holder))
 
     def _has_no_room_left(self, source: Origin) -> bool:
         """Are there as many rooms as there may be, or has this address made as many as can still be made?"""
         most, rooms = self.limits["most"], self._rooms.by_name.values()
         left = most - (len(rooms) - 1)  # without the lobby
         return bool(most) and (left <= 0 or bool(source) and sum(room.source == source for room in rooms) >= left)
+
+    def _has_no_space_left(self, room: Room, size: int) -> bool:
+        """Do the lists of rooms take as much memory as they may, or do those of the rooms that were made from where
+        this one was take as much as is left for others? size: of what is to be added. The lobby may have any."""
+        rooms = self._rooms.by_number.values()
+        left = MOST_OF_LISTS - size - sum(other.size for other in rooms)
+        return room is not self._rooms.lobby and (left < 0 or bool(room.source) and left < size + sum(
+            other.size for other in rooms if other.source == room.source))
 
     def why_not_enter(
             self, room: Room, holder: int, key: Optional[bytes], was_inside: bool = False) -> Optional[str]:
@@ -495,12 +505,16 @@ class Gate:
             return self._why_no_such_name(room, about)
         if act == "redact" and not (about.isdigit() and len(about) < 19):
             return Reason.NO_SUCH_NUMBER
-        if act == "invite" and about not in room.invited and len(room.invited) >= MOST_INVITED:
-            return Reason.LIST_FULL if next(iter(room.invited.values())) >= self._now() else None
+        if act == "invite" and about not in room.invited:
+            if len(room.invited) >= MOST_INVITED and next(iter(room.invited.values())) >= self._now():
+                return Reason.LIST_FULL
+            return Reason.LIST_FULL if self._has_no_space_left(room, 0) else None
         if act in _PUTS:
             if not about:
                 return Reason.NOBODY
-            return Reason.LIST_FULL if self.is_full(getattr(room, _PUTS[act])) else None
+            size = size_of(about, b"", text)
+            is_full = self.is_full(getattr(room, _PUTS[act])) or self._has_no_space_left(room, size)
+            return Reason.LIST_FULL if is_full else None
         if act in _TAKES_OFF and about not in getattr(room, _TAKES_OFF[act]):
             return Reason.NOBODY
         return self._why_not_set(room, about, text) if act == "set" else None

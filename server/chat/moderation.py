@@ -235,7 +235,7 @@ class Moderation:
         return self._put_out(room, [whom])
 
     def _ban(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
-        room.banned[about] = by, text, self._accounts.seconds
+        room.put(room.banned, about, by, text, self._accounts.seconds)
         inside = self._members.names if room is self._rooms.lobby else room.members
         return self._put_out(room, [
             holder for holder in inside if self._gate.is_banned(room, holder)])
@@ -248,11 +248,11 @@ class Moderation:
         return out
 
     def _unban(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
-        room.unban(about)
+        room.strike(room.banned, about)
         return ()
 
     def _mute(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
-        room.muted[about] = by, text, self._accounts.seconds
+        room.put(room.muted, about, by, text, self._accounts.seconds)
         return ()
 
     def _unmute(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
@@ -260,11 +260,11 @@ class Moderation:
         return ()
 
     def _bar(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
-        room.banned[about] = by, text, self._accounts.seconds
+        room.put(room.banned, about, by, text, self._accounts.seconds)
         return ()
 
     def _put(self, entries: str, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
-        getattr(room, entries)[about] = by, text, self._accounts.seconds
+        room.put(getattr(room, entries), about, by, text, self._accounts.seconds)
         return ()
 
     def _take_off(self, entries: str, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:

@@ -10,6 +10,7 @@ from parley.server.chat.names import Occupied, claimed, claims
 from parley.server.chat.origins import Origin, address, network_of
 from parley.server.chat.patterns import matcher
 from parley.server.chat.room import LOBBY, LOBBY_NAME
+from parley.server.chat.sizes import BYTES, INT, SLOT, tuple_of
 from parley.server.protocols.text import folded
 
 NOBODY, MEMBER, VOICE, OP, OWNER, OPERATOR = range(6)  # the roles; whoever has one may do what the ones before it may
@@ -26,6 +27,12 @@ HOST = "parley"  # of everybody without an account, in masks
 _ACCOUNT_MASKS = b"$a:", b"account:"
 FROM_MUTES = b"mute:"  # in front of the mask of an exception: it is one from mutes, and not from bans
 
+# Memory of an entry of a list beside its texts, with what finds out whether it means somebody; as much again for each
+# wildcard; and of an invitation.
+_ENTRY_SIZE = 2 * SLOT + tuple_of(3) + 3 * BYTES + INT + 1280
+_WILDCARD_SIZE = 192
+_INVITATION_SIZE = SLOT + BYTES + 2 * INT
+
 # {what: (by whom, why, seconds since the epoch)}
 Entries = Dict[bytes, Tuple[bytes, bytes, int]]
 
@@ -41,7 +48,7 @@ class Room:
     interest: {worker: number of its members and listeners}, of the workers that have any.
     roles: {name: role} of accounts with passwords.
     banned, muted: {what: (by whom, why, seconds since the epoch)}; a name or a mask (see `events.MORE_ACTS`), or for
-        the lobby a network.
+        the lobby a network. Changed by `put` and `strike`, as the next two are.
     excepted, invex: likewise: those for whom no ban counts, or with "mute:" in front of the mask no mute; and those who
         need no invitation.
     barred: {holder: Reason} of members who may not speak because of a mask.
@@ -59,14 +66,15 @@ class Room:
     made_at: seconds since the epoch; 0 if that is not known.
     left_at: seconds since the epoch: when the last member left, or it was opened; with members, when it was stored.
     spoke: {holder: milliseconds since the epoch, when it spoke last}, while the room is slow.
-    source: from where it was made since the server started (see `origins.origin`); empty where that is not known.
+    source: from where it was made (see `origins.origin`); empty where that is not known.
+    listed: bytes of memory that its four lists take.
     """
 
     __slots__ = (
         "number", "name", "occupied", "lasts", "members", "voiced", "listeners", "interest", "roles", "banned",
         "muted", "excepted", "invex", "barred", "invited", "since", "private", "invite", "moderated", "open_topic",
         "open_talk", "noctcp", "sealed", "key", "limit", "slow", "topic", "metadata", "made_at", "left_at", "spoke",
-        "source", "_bans")
+        "source", "listed", "_bans")
 
     def __init__(self, number: int, name: bytes) -> None:
         self.number = number
@@ -94,6 +102,7 @@ class Room:
         self.made_at = self.left_at = 0
         self.spoke: Dict[int, int] = {}
         self.source: Origin = ""
+        self.listed = 0
         self._bans: Dict[bytes, Any] = {}  # ban -> its `_matcher`
 
     @property
@@ -130,15 +139,24 @@ class Room:
                 return True
         return False
 
-    def unban(self, ban: bytes) -> None:
-        """Take a ban back."""
-        self.strike(self.banned, ban)
+    def put(self, entries: Entries, mask: bytes, by: bytes, why: bytes, when: int) -> None:
+        """Put something on one of its lists."""
+        if mask in entries:
+            self.strike(entries, mask)
+        entries[mask] = by, why, when
+        self.listed += size_of(mask, by, why)
 
     def strike(self, entries: Entries, mask: bytes) -> None:
         """Take something off one of its lists."""
-        del entries[mask]
+        by, why, _ = entries.pop(mask)
+        self.listed -= size_of(mask, by, why)
         self._bans.pop(mask, None)
         self._bans.pop(mask[len(FROM_MUTES):], None)
+
+    @property
+    def size(self) -> int:
+        """Bytes of memory that its lists take, and those who are invited."""
+        return self.listed + _INVITATION_SIZE * len(self.invited)
 
     # ---- roles
 
@@ -175,13 +193,13 @@ class Room:
             kept[entries] = {name.decode(): [by.decode(), why.decode(), when]
                              for name, (by, why, when) in getattr(self, entries).items()}
         kept["metadata"] = {key.decode(): value.decode() for key, value in self.metadata.items()}
-        kept["left_at"], kept["made_at"] = self.left_at, self.made_at
+        kept["left_at"], kept["made_at"], kept["source"] = self.left_at, self.made_at, self.source
         return json.dumps(kept, sort_keys=True)
 
     def restore(self, state: str) -> None:
         """Be as `state` says, which an earlier version may have written: it knew less."""
         kept = json.loads(state)
-        for setting in (*SWITCHES, *COUNTS, "left_at", "made_at"):
+        for setting in (*SWITCHES, *COUNTS, "left_at", "made_at", "source"):
             setattr(self, setting, kept.get(setting, getattr(self, setting)))
         self.key = kept["key"] and kept["key"].encode()
         text, by, when = kept["topic"]
@@ -189,8 +207,8 @@ class Room:
         self.roles = {name.encode(): role for name, role in kept["roles"].items()}
         self.since = {name.encode(): number for name, number in kept["since"].items()}
         for entries in LISTS.values():
-            setattr(self, entries, {name.encode(): (by.encode(), why.encode(), *(when or [0]))
-                                    for name, (by, why, *when) in kept.get(entries, {}).items()})
+            for name, (by, why, *when) in kept.get(entries, {}).items():
+                self.put(getattr(self, entries), name.encode(), by.encode(), why.encode(), *(when or [0]))
         self.metadata = {key.encode(): value.encode() for key, value in kept.get("metadata", {}).items()}
         self.lasts = True
 
@@ -315,6 +333,12 @@ def _lose_interest(room: Room, worker: int) -> None:
     room.interest[worker] -= 1
     if not room.interest[worker]:
         del room.interest[worker]
+
+
+def size_of(mask: bytes, by: bytes, why: bytes) -> int:
+    """What an entry of a list takes in memory, in bytes."""
+    wildcards = sum(map(mask.count, (b"*", b"?", b"[")))
+    return _ENTRY_SIZE + _WILDCARD_SIZE * wildcards + len(mask) + len(by) + len(why)
 
 
 def is_mask(what: bytes) -> bool:

@@ -3,9 +3,10 @@ import pytest
 from cases import for_each
 from roomed import BEGIN, DONE, Roomed
 
+from parley.server.chat import gate
 from parley.server.chat.gate import INVALID, LIMITS, setting
 from parley.server.chat.members import holder_of
-from parley.server.chat.rooms import INVITED_FOR, MEMBER, OP, OWNER, VOICE
+from parley.server.chat.rooms import INVITED_FOR, MEMBER, OP, OWNER, VOICE, size_of
 from parley.server.ipc.queues import record, said, talk
 from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import ACTS, Reason
@@ -480,6 +481,24 @@ def test_one_address_leaves_as_many_rooms_to_others_as_it_has_made():
     assert roomed.enter(b"bob", b"#bob3") == Reason.TOO_MANY_ROOMS
     roomed.exit(b"ann", b"#ann1")
     assert roomed.enter(b"bob", b"#bob3") is None
+
+
+def test_one_address_leaves_as_much_memory_to_the_lists_of_others_as_those_of_its_rooms_take(monkeypatch):
+    monkeypatch.setattr(gate, "MOST_OF_LISTS", 8 * size_of(b"x0", b"ann", b"") + 100)
+    roomed = Roomed()
+    for name, host in ((b"ann", "192.0.2.1"), (b"bob", "192.0.2.1"), (b"cid", "2001:db8::1")):
+        roomed.come(name, host=host)
+        roomed.enter(name, b"#" + name)
+    acts = [("ban", b"ann"), ("mute", b"bob"), ("except", b"ann"), ("invex", b"bob"), ("bar", b"ann")]
+    put = [roomed.do(name, act, b"x%d" % number, room=b"#" + name) for number, (act, name) in enumerate(acts)]
+    assert put == [DONE] * 4 + [Reason.LIST_FULL]
+    assert [roomed.do(b"cid", "ban", b"x%d" % number, room=b"#cid") for number in range(3)] == [
+        DONE, DONE, Reason.LIST_FULL]
+    assert roomed.do(b"ann", "invite", b"cid", room=b"#ann") == Reason.LIST_FULL
+    assert roomed.do(b"ann", "unban", b"x0", room=b"#ann") == DONE
+    assert roomed.do(b"ann", "invite", b"cid", room=b"#ann") == DONE
+    roomed.exit(b"bob", b"#bob")
+    assert roomed.do(b"ann", "ban", b"x0", room=b"#ann") == DONE
 
 
 def test_somebody_owns_only_so_many_rooms():

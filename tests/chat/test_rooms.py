@@ -29,9 +29,10 @@ def set_all(room):
     room.key, room.limit, room.slow = "sch\u00fc".encode(), 20, 5
     room.topic = "gr\u00fcn\u2424".encode(), b"ann", 1600000000
     room.roles = {b"ann": OWNER, "b\u00f6b".encode(): OP, b"cid": VOICE}
-    room.banned = {b"eve": (b"ann", b"why", 7), b"bot*": (b"ann", b"", 8)}
-    room.muted = {b"mel": (b"ann", b"loud", 9), b"ned": (b"bob", b"", 0)}
-    room.excepted, room.invex = {b"$a:eva": (b"ann", b"", 9)}, {b"bob!*@*": (b"ann", b"", 10)}
+    for entries, *entry in ((room.banned, b"eve", b"ann", b"why", 7), (room.banned, b"bot*", b"ann", b"", 8),
+                            (room.muted, b"mel", b"ann", b"loud", 9), (room.muted, b"ned", b"bob", b"", 0),
+                            (room.excepted, b"$a:eva", b"ann", b"", 9), (room.invex, b"bob!*@*", b"ann", b"", 10)):
+        room.put(entries, *entry)
     room.since = {b"cid": 17}
     room.made_at, room.left_at = 1600000000, 1600000001
 
@@ -80,7 +81,7 @@ def test_what_ends_with_the_members_is_not_stored(rooms, dev):
 def test_nothing_of_a_room_is_forgotten_to_be_stored(dev):
     """Whatever a room has is either in its state or ends with its members."""
     kept = set(json.loads(dev.state()))
-    assert kept | {"number", "name", "occupied", "lasts", "source", "_bans", *OF_MEMBERS} == set(Room.__slots__)
+    assert kept | {"number", "name", "occupied", "lasts", "listed", "_bans", *OF_MEMBERS} == set(Room.__slots__)
     assert set(SETTINGS) <= kept
 
 
@@ -138,28 +139,43 @@ def test_a_number_is_given_once_even_if_the_last_room_is_restored_without_it(roo
     ("gr\u00fc*".encode(), ["gr\u00fcn".encode(), "GR\u00dcN".encode()], [b"gru"]),
 ])
 def test_a_ban_is_a_name_with_its_look_alikes_or_a_pattern(dev, ban, banned, free):
-    dev.banned[ban] = b"ann", b"", 0
+    dev.put(dev.banned, ban, b"ann", b"", 0)
     assert [name for name in banned + free if dev.bans(name)] == banned
-    dev.unban(ban)
+    dev.strike(dev.banned, ban)
     assert not any(map(dev.bans, banned))
 
 
 def test_of_several_bans_each_counts_and_ends_by_itself(dev):
     for ban in (b"bob", b"b*", b"eve"):
-        dev.banned[ban] = b"ann", b"", 0
+        dev.put(dev.banned, ban, b"ann", b"", 0)
     assert dev.bans(b"bob") and dev.bans(b"EVE") and not dev.bans(b"ann")
-    dev.unban(b"b*")
+    dev.strike(dev.banned, b"b*")
     assert dev.bans(b"bob") and not dev.bans(b"bea")
-    dev.unban(b"bob")
+    dev.strike(dev.banned, b"bob")
     assert not dev.bans(b"bob") and dev.bans(b"eve")
 
 
 def test_a_ban_that_is_set_again_counts_again(dev):
     for _ in range(3):
-        dev.banned[b"bob"] = b"ann", b"", 0
+        dev.put(dev.banned, b"bob", b"ann", b"", 0)
         assert dev.bans(b"bob")
-        dev.unban(b"bob")
+        dev.strike(dev.banned, b"bob")
         assert not dev.bans(b"bob")
+
+
+def test_a_room_knows_what_its_lists_take_and_where_it_was_made(dev):
+    dev.source = "192.0.2.1"
+    for entries in (dev.banned, dev.muted, dev.excepted, dev.invex):
+        dev.put(entries, b"b*!*@*", b"ann", b"", 0)
+        dev.put(entries, b"b*!*@*", b"ann", b"why", 0)
+    size = dev.listed
+    assert size > 4 * 1600, "about as much was measured"
+    again = Room(7, b"#dev")
+    again.restore(dev.state())
+    assert (again.listed, again.source) == (size, "192.0.2.1")
+    for entries in (dev.banned, dev.muted, dev.excepted, dev.invex):
+        dev.strike(entries, b"b*!*@*")
+    assert dev.listed == 0
 
 
 def test_no_pattern_takes_long_to_try(dev):
