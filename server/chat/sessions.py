@@ -9,7 +9,7 @@ import binascii
 import collections
 import functools
 import hashlib
-from typing import Callable, Dict, FrozenSet, Iterable, List, Optional, Tuple
+from typing import Callable, Counter, Dict, FrozenSet, Iterable, List, Optional, Tuple
 
 from parley.server.chat.accounts import Account, Accounts
 from parley.server.chat.claims import Claims
@@ -18,6 +18,7 @@ from parley.server.chat.entering import Entering
 from parley.server.chat.gate import Gate
 from parley.server.chat.members import Members, holder_of, split
 from parley.server.chat.names import InvalidName, claims, room_and_claims
+from parley.server.chat.origins import Origin
 from parley.server.chat.room import LOBBY
 from parley.server.chat.rooms import Rooms
 from parley.server.ipc.asked import AskedStore, ignore
@@ -28,7 +29,7 @@ from parley.server.protocols import events
 from parley.server.protocols.events import Reason
 
 RESUMED_FOR = 600  # seconds after the end of the connection
-MOST_ENDED = 16384  # sessions without a connection; with more, the one that ended first is over
+MOST_ENDED = 16384  # sessions without a connection; with more, some of the address that has most of them are over
 MOST_TAGS = 64  # of one session
 MOST_MARKS = 200  # up to when somebody without an account has read
 BY_TIME = b"|ms"  # behind the name of the owner of read markers that are times; no name has "|" in it
@@ -67,11 +68,12 @@ class _Session:
     serial: of the account that it is of, or 0.
     since: what was said up to this number is not the past of a session without an account.
     holder: who has it, or None.
+    source: the address of who had it last, see `Gate.origin_of`; empty if it is not known.
     rooms, since_in_rooms: the numbers of those that it was in when its connection ended; see `Rooms.since_of_guests`.
     tags: what was said in it, the latest last; None if nothing was, as there are many such sessions.
     """
 
-    __slots__ = ("key", "name", "serial", "since", "holder", "rooms", "since_in_rooms", "tags")
+    __slots__ = ("key", "name", "serial", "since", "holder", "source", "rooms", "since_in_rooms", "tags")
 
     def __init__(self, key: bytes, name: bytes, serial: int, since: int) -> None:
         self.key = key
@@ -79,6 +81,7 @@ class _Session:
         self.serial = serial
         self.since = since
         self.holder: Optional[int] = None
+        self.source: Origin = ""
         self.rooms: FrozenSet[int] = _NO_ROOMS
         self.since_in_rooms: Optional[Dict[int, int]] = None
         self.tags: Optional[Dict[bytes, _Said]] = None
@@ -180,7 +183,7 @@ class Sessions:
         is_new = session is None
         if session is None:
             session = self._sessions[key] = _Session(key, name, account.serial if account else 0, self._numbers.last)
-        session.holder = holder
+        session.holder, session.source = holder, self._gate.origin_of(holder)
         self._ended.pop(key, None)
         self._of_holders[holder] = session
         if session.since_in_rooms:
@@ -341,16 +344,32 @@ class Sessions:
             self._ended[session.key] = self._accounts.seconds
 
     def tidy(self) -> None:
-        """Sessions are over whose connections ended long ago, or too many of them."""
+        """Sessions are over whose connections ended long ago, and some if there are too many."""
         now, over = self._accounts.seconds, []
         if not next(iter(self._ended.values()), now):
             for key, ended in self._ended.items():
                 self._ended[key] = ended or now
         for key, ended in self._ended.items():
-            if ended + RESUMED_FOR > now and len(self._ended) - len(over) <= MOST_ENDED:
+            if ended + RESUMED_FOR > now:
                 break
             over.append(self._sessions[key])
         self._drop(over)
+        if len(self._ended) > MOST_ENDED:
+            self._drop(self._too_many())
+
+    def _too_many(self) -> List[_Session]:
+        """Those of the sessions without a connection that are over as there are too many.
+
+        At their addresses the most sessions have ended since: so nobody who comes and goes all the time ends others'.
+        """
+        later: Counter[Origin] = collections.Counter()
+        ranked = []
+        for key in [*self._ended][::-1]:
+            session = self._sessions[key]
+            later[session.source] += 1
+            ranked.append((later[session.source], session))
+        ranked.sort(key=lambda one: one[0])
+        return [session for _, session in ranked[MOST_ENDED:]]
 
     def _drop(self, sessions: List[_Session], then: Optional[Callable[[Optional[bool]], object]] = None) -> None:
         for session in sessions:

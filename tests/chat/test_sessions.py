@@ -2,6 +2,7 @@
 import pytest
 from registered import Door, Registered
 
+from parley.server.chat import sessions
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.login_throttle import LoginThrottle
 from parley.server.chat.names import claims
@@ -54,6 +55,23 @@ def told(post, message):
 
 def resume(register, session=6, worker=1, key=KEY, marks=(), host=HOST):
     register.resume(worker, session, key, marks, host)
+
+
+def test_whoever_comes_and_goes_all_the_time_ends_no_sessions_of_others(register, post, monkeypatch):
+    monkeypatch.setattr(sessions, "MOST_ENDED", 6)
+    keys = [key_of(b"%d" % number) for number in range(12)]
+    for number, key in enumerate(keys):
+        host = "192.0.2.1" if number in (0, 4) else "192.0.2.2"
+        register.bring(1, number, key, ())
+        name = b"name%d" % number
+        register.claim_unproven(1, number, name, tuple(claims(name)), "Login", False, host)
+        register.release(1, number)
+    register.tidied(0)
+    post.drain()
+    for number, key in enumerate(keys):
+        resume(register, 100 + number, key=key)
+    lost = [call[3] - 100 for call in post.drain() if call[0] == "worker" and call[2] == "refused"]
+    assert lost == [1, 2, 3, 5, 6, 7]
 
 
 def refusals(post):
