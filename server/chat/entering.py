@@ -73,13 +73,17 @@ class Entering:
             then(True)
 
     def tidy(self) -> None:
-        """Once a day, close rooms that nobody has visited for too long; one in which somebody is was visited today."""
+        """Once a day, close rooms that nobody has visited for too long; one in which somebody is was visited today.
+
+        If a room was left while the clock was ahead, that counts as now.
+        """
         days = self._gate.limits["empty_room_days"]
-        if not days or self._accounts.order.now - self._tidied_at < DAY * MILLISECONDS:
+        if not days or 0 <= self._accounts.order.now - self._tidied_at < DAY * MILLISECONDS:
             return
         self._tidied_at = self._accounts.order.now
         self._post.change()
         for room in [*self._rooms.by_number.values()]:
+            room.left_at = min(room.left_at, self._accounts.seconds)
             if room.members:
                 self.keep(room)
             elif not (room is self._rooms.lobby or room.name in self._rooms.with_ports

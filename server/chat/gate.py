@@ -225,7 +225,7 @@ class Gate:
     def kicked(self, name: bytes, host: str) -> None:
         """A user was kicked from the lobby: for a while the same address does not get the name again."""
         now = self._now()
-        self._kicked = [one for one in self._kicked if one[2] > now]
+        self._kicked = [one for one in self._kicked if now < one[2] <= now + _KICKED_FOR]  # the clock may be set back
         if host:
             self._kicked.append((claims(name), origin(host), now + _KICKED_FOR))
 
@@ -237,7 +237,7 @@ class Gate:
         if self._kicked and host:
             occupied, now = claims(name), self._now()
             for names, source, until in self._kicked:
-                if until > now and source == origin(host) and not occupied.isdisjoint(names):
+                if now < until <= now + _KICKED_FOR and source == origin(host) and not occupied.isdisjoint(names):
                     return Reason.TRY_LATER
         return None
 
@@ -397,6 +397,8 @@ class Gate:
         rate, now = self.limits["joins_per_second"], self._now()
         if rate:
             paid_until = max(self._paid_until.get(holder, 0), now)
+            if paid_until - now > _JOINS_AT_ONCE + 1000 / rate:  # the clock was set back
+                paid_until = now
             if paid_until - now >= _JOINS_AT_ONCE:
                 return Reason.JOINS_TOO_FAST
             self._paid_until[holder] = paid_until + 1000 / rate
@@ -443,7 +445,7 @@ class Gate:
     def _why_too_soon(self, room: Room, holder: int) -> Optional[str]:
         if room.slow:
             now = self._now()
-            if now - room.spoke.get(holder, 0) < room.slow * 1000:
+            if 0 <= now - room.spoke.get(holder, 0) < room.slow * 1000:  # the clock may be set back
                 return Reason.SLOW_MODE
             room.spoke[holder] = now
         return None

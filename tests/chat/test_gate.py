@@ -545,6 +545,24 @@ def test_somebody_enters_only_so_many_rooms_a_second():
     assert [roomed.enter(b"ann", b"#t%d" % number) for number in range(21)] == [None] * 20 + [Reason.JOINS_TOO_FAST]
 
 
+def test_a_clock_that_is_set_back_keeps_nobody_waiting():
+    roomed = Roomed(operators=[b"boss"], joins_per_second=1)
+    roomed.owner(b"boss")
+    roomed.come(b"ann")
+    roomed.come(b"bob", host="192.0.2.7")
+    assert [roomed.enter(b"ann", b"#r%d" % number) for number in range(11)] == [None] * 10 + [Reason.JOINS_TOO_FAST]
+    assert roomed.do(b"ann", "set", b"slow", b"5", room=b"#r0") == DONE
+    roomed.enter(b"bob", b"#r0")
+    assert roomed.say(b"bob", room=b"#r0")[0] == DONE
+    roomed.come(b"cid", host="192.0.2.8")
+    assert roomed.do(b"boss", "kick", b"cid", room=b"#lobby") == DONE
+    roomed.wait(-3600)
+    assert roomed.enter(b"ann", b"#s") is None
+    assert roomed.say(b"bob", room=b"#r0")[0] == DONE
+    assert roomed.say(b"bob", room=b"#r0")[0] == Reason.SLOW_MODE
+    assert roomed.gate.why_kept_away(b"cid", "192.0.2.8") is None
+
+
 def test_what_is_refused_is_not_counted_as_a_join():
     roomed = Roomed(joins_per_second=1)
     roomed.owner(b"owner")

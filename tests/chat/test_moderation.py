@@ -303,6 +303,22 @@ def test_whoever_comes_lets_the_days_begin_anew(spread):
     assert b"#dev" in spread.rooms.by_name
 
 
+def test_rooms_are_looked_at_again_after_the_clock_was_set_back(spread):
+    spread.wait(40 * 365 * DAY)
+    spread.tidy()
+    spread.owner(b"owner")
+    spread.make(b"owner", room=b"#ops")
+    spread.go(b"owner")
+    spread.wait(-40 * 365 * DAY)
+    for days in (0, 29):
+        spread.wait(days * DAY)
+        spread.tidy()
+    assert b"#ops" in spread.rooms.by_name
+    spread.wait(2 * DAY)
+    spread.tidy()
+    assert b"#ops" not in spread.rooms.by_name
+
+
 def test_with_no_days_rooms_are_kept_for_ever():
     roomed = Roomed(empty_room_days=0)
     roomed.owner(b"ann")
