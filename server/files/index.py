@@ -120,6 +120,11 @@ class Index:
         self._change("UPDATE files SET %s WHERE file = ?" % ",".join("%s = ?" % name for name in values),
                      *values.values(), file)
 
+    def begin_again(self, now):
+        """A state that began in the future, as the clock was ahead, begins now: in seconds since the epoch."""
+        if self._rows("SELECT 1 FROM files WHERE since > ? LIMIT 1", now):
+            self._change("UPDATE files SET since = ? WHERE since > ?", now, now)
+
     def remove(self, file):
         """Remove a file from the index."""
         self._change("DELETE FROM files WHERE file = ?", file)

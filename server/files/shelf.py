@@ -372,6 +372,7 @@ class Shelf:
     def sweep(self):
         """Find out which messages have been stored or deleted, and delete files that are not wanted any more."""
         now = self._now()
+        self.index.begin_again(int(now))
         for found in self.index.in_state(OFFERED, now - UNBEGUN):
             seconds = ABANDONED if self._at(found) else UNBEGUN
             if found.file not in self._parts and self._last_came(found) < now - seconds:
@@ -391,9 +392,10 @@ class Shelf:
     def _last_came(self, found):
         """The time of the last byte. It is not in the index, which cannot be written while the disk is full."""
         try:
-            return os.stat(self._path(found.file, ".part")).st_mtime
+            came = os.stat(self._path(found.file, ".part")).st_mtime
         except FileNotFoundError:
             return found.since
+        return came if came <= self._now() else found.since  # the clock was ahead
 
     def _look_for_shared(self, now):
         shared = self.index.in_state(SHARED, now + 1)

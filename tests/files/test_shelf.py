@@ -279,6 +279,18 @@ def test_after_a_death_at_any_point_a_file_and_its_message_are_there_or_neither_
     assert text.endswith("/files/%s/a.bin" % unsaid[0])
 
 
+def test_what_was_sent_while_the_clock_was_ahead_is_given_up_like_other_files(kept):
+    keys = [kept.offer(size=1000, owner="guest %d" % number) for number in range(2)]
+    kept.shelf.pause(kept.send(keys[1], total=1000).file)
+    whole = kept.offer(owner="guest 2")
+    kept.put(whole)
+    kept.now -= 500000
+    kept.shelf.sweep()
+    kept.now += ABANDONED + 1
+    kept.shelf.sweep()
+    assert [kept.state(key) for key in (*keys, whole)] == [None, None, None]
+
+
 def test_a_file_goes_with_its_message_or_when_its_days_are_over_and_is_kept_while_nobody_knows(kept, tmp_path):
     old, deleted, twice = (kept.offer(size=1000, owner="guest %d" % number) for number in range(3))
     for key in (old, deleted, twice):
