@@ -35,6 +35,17 @@ INTRODUCTIONS = [
     (v2(0x20, UNSPECIFIED, b""), None),
     (v2(0x20, TCP4, packed("203.0.113.5", "192.0.2.1", 4711)), None),
     (v2(0x21, UNIX, bytes(216)), None),
+    # As HAProxy 2.6.12 says it (send-proxy-v2 with proxy-v2-options ssl,cert-cn,ssl-cipher,crc32c,authority,unique-id):
+    # a health check, two plain connections, and one with TLS.
+    (v2(0x20, UNSPECIFIED, bytes.fromhex("030004889da1df 2000050000000000")), None),
+    (v2(0x21, TCP4, bytes.fromhex("7f000001 7f000001 caa4 b7fd"), bytes.fromhex(
+        "030004f57c9c1c 05000d37463030303030313a43414134 2000050000000000")), ("127.0.0.1", 51876)),
+    (v2(0x21, TCP6, bytes(15) + b"\1" + bytes(15) + b"\1" + bytes.fromhex("d4d4 b7fe"), bytes.fromhex(
+        "030004fbf5ac38 050025") + b"0" * 31 + b"1:D4D4" + bytes.fromhex("2000050000000000")), ("::1", 54484)),
+    (v2(0x21, TCP4, bytes.fromhex("7f000001 7f000001 a41c b7ff"), bytes.fromhex(
+        "03000409740e6b 010008687474702f312e31 02000c636861742e6578616d706c65 05000d37463030303030313a41343143"
+        "200028010000000021 0007544c5376312e33 230016544c535f4145535f3235365f47434d5f534841333834")),
+     ("127.0.0.1", 42012)),
 ]
 NONE = [
     b"LOGIN ann\n", b"\n", b"\r\n\r\nx", b"PROXY TCP4\r\n", b"PROXY TCP4 a b 1 2\r\n",
