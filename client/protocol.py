@@ -7,7 +7,7 @@ that are pending form a queue.
 import fnmatch
 import re
 from collections import Counter, deque
-from typing import Any, Deque, Dict, Iterable, List, Optional, Sequence, Tuple, Type
+from typing import Any, Deque, Dict, Iterable, Iterator, List, Optional, Sequence, Tuple, Type
 
 from parley.client import events
 from parley.client.address import Address
@@ -85,7 +85,7 @@ class ClientProtocol:
             message = self._next()
         if len(self._buffer) > MAX_FRAME_BYTES:
             raise ProtocolError()
-        return found
+        return checked(found)
 
     def settle(self) -> List[Event]:
         """The events in the buffered bytes, after `SETTLE_SECONDS` without new ones."""
@@ -251,6 +251,29 @@ class ClientProtocol:
     def catch_up(self) -> Optional[str]:
         """Request what was missed. Returns a sentence if that is not possible, else None."""
         return "What was said meanwhile cannot be asked for in `%s`." % self.NAME
+
+
+def checked(found: List[Event]) -> List[Event]:
+    """The events, if all texts in them are texts; raises `ProtocolError`: a server may send anything in their place."""
+    for event in found:
+        for text in _texts_of(event):
+            try:
+                text.encode()
+            except (AttributeError, UnicodeEncodeError):  # half a pair of surrogates could be sent to nobody
+                raise ProtocolError() from None
+    return found
+
+
+def _texts_of(event: Any) -> Iterator[Any]:
+    """What should be a text in an event."""
+    for value, kind in zip(event, type(event).__annotations__.values()):
+        if kind is str or kind == Optional[str] and value is not None:
+            yield value
+    for row in (*getattr(event, "users", ()), *getattr(event, "rooms", ())):
+        if isinstance(row, tuple):  # the first is a name, and the third of a room its topic
+            yield from row[::2]
+        else:
+            yield row
 
 
 def without_presence(name: str) -> Dict[str, str]:

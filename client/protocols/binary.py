@@ -176,7 +176,7 @@ class Binary(ClientProtocol):
 
     def _room_users(self, room, names, sender, seconds):
         request = self._first_pending("who")
-        users = tuple((name, True) for name in _literal(names))
+        users = tuple((name, True) for name in _names(names))
         return self._done(request, events.Users(users, room)) if request else []
 
     def _rooms(self, request, content):
@@ -186,7 +186,7 @@ class Binary(ClientProtocol):
         return self._done(request, events.Rooms(rooms))
 
     def _users(self, request, content):
-        return self._listed(request, [(name, True) for name in _literal(content)])
+        return self._listed(request, [(name, True) for name in _names(content)])
 
     def _user(self, request, content):
         if not content:
@@ -232,5 +232,13 @@ def _literal(text):
     except NotALiteral:
         raise ProtocolError() from None
     if not isinstance(found, list):
+        raise ProtocolError()
+    return found
+
+
+def _names(text):
+    """The list of names of a text in Python's notation; raises `ProtocolError`."""
+    found = _literal(text)
+    if not all(isinstance(name, str) for name in found):
         raise ProtocolError()
     return found

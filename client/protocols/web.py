@@ -20,6 +20,7 @@ from parley.client.protocol import (
     ClientProtocol,
     Impossible,
     ProtocolError,
+    checked,
     fitting,
     sentence_of,
 )
@@ -79,6 +80,7 @@ class Web(ClientProtocol):
                 found += self._events_in(json.loads(text))
             except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError):
                 raise ProtocolError() from None  # a field is missing, or has the wrong type
+        checked(found)
         return unopened(found) if self.position.seals is None else self.position.seals.received(found)
 
     def _events_in(self, fields):

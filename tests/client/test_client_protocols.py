@@ -124,13 +124,19 @@ NOT_THE_PROTOCOL = {
     "line": [b"UNREAD x bob t\n", b"HIST 1 %b bob t\n" % (b"9" * 5000), "HIST 1 \u00b2 bob t\n".encode(),
              b"\x16\x03\x01\n", b"NO SUCH WORD\n", b"HIST x y z t\n", b"x" * (2 << 20)],
     "binary": [b"\x02", b"\x01" + b"\xff" * 26,
-               _binary(Type.USERS_ARE, b"('a', 'b')"), _binary(Type.USER_IS, b"('a', 1)")],
+               _binary(Type.USERS_ARE, b"('a', 'b')"), _binary(Type.USERS_ARE, b"[1]"),
+               _binary(Type.USER_IS, b"('a', 1)"), _binary(Type.USER_IS, b"(1, 'h', 1)")],
     "delimited": [b"\x01", b"\x00\x02" + b"\xff" * 40, b"\x00\x00" + bytes(40)],
     "dollar": [b"x", b"$abcdefghij", b"$5         [1,2]$", b"$2         {}$", b"$2         {}x",
-               b"$24        {'purpose': 'login'     }$", b"$40        {'purpose': 'poll', 'result': True     }$"],
+               b"$24        {'purpose': 'login'     }$", b"$40        {'purpose': 'poll', 'result': True     }$",
+               b"$64        {'purpose':'receive_message','from_user':'bob','message':['x']  }$"],
     "web": [b"HTTP/1.1 200 OK\r\n", b"\x82\x01x", b"\xc1\x02{}", b"\x81\x01\xff", *map(text_frame, (
         b"[]", b"{", b"{}", b"[" * 9999, b'{"on":[]}', b'{"on":"who","id":"1"}', b'{"on":"who","id":"1","names":[{}]}',
-        b'{"on":"said","room":"#dev","by":"bob","at":1,"text":"x","n":-1}', b'{"on":"bye","id":[]}'))],
+        b'{"on":"said","room":"#dev","by":"bob","at":1,"text":"x","n":-1}', b'{"on":"bye","id":[]}',
+        b'{"on":"said","room":"#dev","by":["bob"],"at":1,"text":"x","n":1}', b'{"on":"notice","text":{}}',
+        b'{"on":"said","room":5,"by":"bob","at":1,"text":"x","n":1}',
+        b'{"on":"joined","room":"#a","name":7}', b'{"on":"renamed","room":"#a","old":"\\ud800","new":"a"}',
+        b'{"on":"who","id":"1","names":[5]}'))],
 }
 
 
