@@ -1,10 +1,11 @@
 """Places, settings, and lines that are wrapped: what the terminal client is made of."""
 import os
 import re
+import types
 
 import pytest
 
-from parley.client import events, showing
+from parley.client import commands, events, showing
 from parley.client.address import with_name
 from parley.client.places import Places
 from parley.client.protocol import Impossible
@@ -291,6 +292,15 @@ WRAPPED = [
 def test_lines_are_wrapped_between_words_and_hang_below_their_beginning(wrapped, line, width, rows):
     found = wrapped(line, width)
     assert ["".join(text for _, text in row).rstrip() for row in found] == [row.rstrip() for row in rows]
+
+
+def test_the_help_is_in_two_columns_on_a_narrow_terminal_too(wrapped):
+    lines = []
+    screen = types.SimpleNamespace(show=lines.append, echo=lines.append)
+    commands.run(types.SimpleNamespace(screen=screen, chat=None, places=None), "/help")
+    rows = ["".join(text for _, text in row) for line in lines[1:-1] for row in wrapped(line, 72)]
+    assert len(rows) > len(commands.COMMANDS)
+    assert {row[:1] for row in rows} == {"/", " "}
 
 
 def test_the_styles_of_a_wrapped_line_stay(wrapped):
