@@ -405,9 +405,9 @@ async function enterRoom(one, key) {
   } catch (refusal) {
     if (refusal.why === "wrong-key") {
       form(
-        "A word to enter",
-        `${one.name} can be entered with a word that its owner gives.`,
-        [{id: "key", label: "Word"}],
+        "This room has a key",
+        `${one.name} can be entered with the key that its owner gives.`,
+        [{id: "key", label: "Key"}],
         "Enter",
         ({key: word}) => join(one.name, word)
       );

@@ -55,10 +55,10 @@ export class Menus {
       {text: "Mention", act: () => actions.mention(name)},
       this.net.seals.knows(name) && {text: "Compare digits…", act: () => this._verify(name)},
       manages && "line",
-      manages && !isLobby && role === "voice" && deed("devoice", "Take the voice"),
+      manages && !isLobby && role === "voice" && deed("devoice", "Take the voice away"),
       manages && !isLobby && role === "" && deed("voice", "Give a voice"),
-      manages && !isLobby && (role === "op" ? deed("deop", "No more a moderator") : deed("op", "Make a moderator")),
-      manages && deed("unmute", "Let speak again"),
+      manages && !isLobby && (role === "op" ? deed("deop", "Remove as moderator") : deed("op", "Make a moderator")),
+      manages && deed("unmute", "Unmute"),
       manages && withWhy("mute", "Mute", "Mute"),
       manages && withWhy("kick", "Remove from the room", "Remove"),
       manages && withWhy("ban", "Ban", "Ban")
@@ -143,7 +143,7 @@ export class Menus {
           mine ||
           menu(id.slice(0, 8), [
             !vouched && {text: "It is mine", act: () => this._own(id, true)},
-            {text: "Take it out", danger: true, act: () => this._own(id, false)}
+            {text: "Remove it", danger: true, act: () => this._own(id, false)}
           ])
       }))
     );
@@ -159,10 +159,10 @@ export class Menus {
       "Change the password",
       "",
       [
-        {id: "old", label: "Password now", autocomplete: "current-password", ...password},
+        {id: "old", label: "Current password", autocomplete: "current-password", ...password},
         {id: "new", label: "New password", autocomplete: "new-password", ...password}
       ],
-      "Change it",
+      "Change",
       ({old, new: fresh}) => this.net.request({do: "password", old, new: fresh})
     );
   }
@@ -173,7 +173,7 @@ export class Menus {
       "Make an account",
       `The name ${model.me} will be yours, with a password.`,
       [{id: "password", label: "Password", type: "password", autocomplete: "new-password", required: true}],
-      "Make it",
+      "Make the account",
       async ({password}) => {
         await net.request({do: "register", name: model.me, password});
         model.account = net.account = true;

@@ -165,7 +165,7 @@ export class Panel {
       const name = el("input", {
         id: "invite-field",
         placeholder: "Name",
-        "aria-label": "Name of whom you invite",
+        "aria-label": "Whom to invite",
         autocapitalize: "off"
       });
       this._section(
@@ -187,7 +187,7 @@ export class Panel {
         type: "button",
         className: "plain",
         onclick: () => this.actions.leave(one),
-        textContent: one.inside ? "Leave the room" : "Take off my list"
+        textContent: one.inside ? "Leave the room" : "Remove from my list"
       });
       const drop = manages
         ? el("button", {
@@ -234,18 +234,18 @@ export class Panel {
       of === LOBBY
         ? []
         : [
-            check("private", "Hidden from who is not in it"),
-            check("invite", "Only for the invited"),
+            check("private", "Hidden from others"),
+            check("invite", "Only by invitation"),
             check("sealed", "Only sealed messages")
           ];
-    rules.push(check("moderated", "Only who has a voice may speak"));
+    rules.push(check("moderated", "Only members with a voice may speak"));
     if (of !== LOBBY) {
       rules.push(
-        value("key", "Word to enter with", {placeholder: "none", autocapitalize: "off"}),
-        value("limit", "Members at most", {type: "number", min: 1, placeholder: "any"})
+        value("key", "Key to enter", {placeholder: "none", autocapitalize: "off"}),
+        value("limit", "Member limit", {type: "number", min: 1, placeholder: "any"})
       );
     }
-    rules.push(value("slow", "Seconds between messages of one", {type: "number", min: 1, placeholder: "0"}));
+    rules.push(value("slow", "Seconds between two messages of a member", {type: "number", min: 1, placeholder: "0"}));
     this.settings = this._section(body, "Rules", ...rules, error);
     this._fillSettings(one);
   }
@@ -301,7 +301,7 @@ export class Panel {
           el("button", {
             type: "button",
             className: "plain",
-            textContent: "Take off my list",
+            textContent: "Remove from my list",
             onclick: () => this.actions.leave(one)
           })
         )
@@ -332,9 +332,9 @@ export class Panel {
         if (mine !== latest) return;
         results.replaceChildren(...found.slice(0, 100).map((item) => this._result(one, item, words)));
         state.textContent =
-          `${found.length ? plural(found.length, "message") : "Nothing"} found in the last ${plural(looked, "message")}` +
-          (since ? `, back to ${dateAndTime(since)}.` : ".") +
-          (more ? "" : " That is all there is.");
+          `Found in ${found.length || "none"} of ${plural(looked, "message")}` +
+          (since ? `, back to ${dateAndTime(since).replace(/^(Today|Yesterday)/, (day) => day.toLowerCase())}.` : ".") +
+          (more ? "" : " There are no older ones.");
         further.hidden = !more;
       }
     };
