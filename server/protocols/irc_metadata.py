@@ -18,6 +18,7 @@ VALUE = b"before-connect,max-subs=%d,max-keys=%d,max-value-bytes=%d" % (MOST_FOL
 
 _KEY = re.compile(rb"[a-z0-9_./-]{1,%d}" % LONGEST_KEY)
 _KEYS_A_LINE = 10
+_MOST_IN_A_LINE = 100  # of a client: each is answered, and a line may have thousands
 _NONE: Mapping[bytes, bytes] = {}
 # The codes of FAIL that are about the target, and those that are about the key.
 _OF_TARGETS = {Reason.NOBODY: b"INVALID_TARGET", Reason.NO_ROOM: b"INVALID_TARGET"}
@@ -56,6 +57,9 @@ def _fail(client: Any, code: bytes, *params: bytes, text: bytes) -> None:
 
 
 def _are_keys(client: Any, keys: Sequence[bytes]) -> bool:
+    if len(keys) > _MOST_IN_A_LINE:
+        _fail(client, b"LIMIT_REACHED", b"*", text=b"At most %d keys can be named in one line" % _MOST_IN_A_LINE)
+        return False
     for key in keys:
         if not _KEY.fullmatch(key):
             _fail(client, b"INVALID_KEY", middle(key), text=b"A key is of a-z, 0-9 and _./-")

@@ -34,6 +34,7 @@ _NOBODY = events.Person()
 _LIST_BYTES = 400  # of a list in one line
 _TOKENS_A_LINE = 13  # of 005
 MOST_WATCHED = 100  # nicks of a MONITOR list
+_MOST_OF_MONITOR = 2 * MOST_WATCHED  # in one line
 _WHOX = b"tcuihsnfdlaor"  # the fields of 354, in their order
 
 
@@ -343,7 +344,7 @@ def changed(client: Any, told: events.Changed) -> None:
 def monitor(client: Any, params: List[bytes]) -> Commands:
     """MONITOR."""
     what = params[0].upper()
-    names = [client.name_of(one) for one in params[1].split(b",") if one] if len(params) > 1 else []
+    names = [client.name_of(one) for one in params[1].split(b",")[:_MOST_OF_MONITOR] if one] if len(params) > 1 else []
     watched = client.watched if client.watched is not None else {}
     if what == b"C":
         client.watched = None

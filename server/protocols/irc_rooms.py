@@ -29,6 +29,9 @@ from parley.server.protocols.text import canonical, folded
 Commands = Optional[Sequence[Any]]
 
 _NAMES_BYTES = 400  # in a line
+# Of a line, which may have thousands: each is answered.
+_MOST_ROOMS = 500
+_MOST_MODES = 50
 _MOST_CONDITIONS = 8  # of a LIST; all rooms are compared with each
 # Letter of a room's mode -> setting. A letter of _OPEN means that the setting is off.
 _FLAGS, _OPEN = [{letter: setting for setting, letter in letters.items()} for letters in (FLAGS, OPEN)]
@@ -55,17 +58,25 @@ def join(client: Any, params: List[bytes]) -> Commands:
     """JOIN."""
     if params[0] == b"0":
         return leave_all(client)
-    keys = params[1].split(b",") if len(params) > 1 else []
+    keys = dict(zip(filter(None, params[0].split(b",")), params[1].split(b","))) if len(params) > 1 else {}
     commands: List[Any] = []
-    for position, room in enumerate(filter(None, params[0].split(b","))):
+    for room in _rooms_of(client, params[0]):
         if not is_room(room):
             client.numeric(b"403", middle(room), text=b"No such channel")
             continue
-        key = keys[position] if position < len(keys) and keys[position] else None
+        key = keys.get(room) or None
         commands += [
             Labelled(functools.partial(_joined, room), events.Enter(room, key)),
             then(functools.partial(_look_around, client))]
     return commands
+
+
+def _rooms_of(client: Any, param: bytes) -> Sequence[bytes]:
+    """The first rooms of a list, each once; the client is told if there are more than may be."""
+    rooms = listed(param)
+    if len(rooms) > _MOST_ROOMS:
+        client.numeric(b"407", middle(rooms[_MOST_ROOMS]), text=b"There are too many rooms from this one on")
+    return rooms[:_MOST_ROOMS]
 
 
 def leave_all(client: Any) -> Commands:
@@ -115,7 +126,8 @@ def _looked_around(client: Any, looked: Any) -> None:
 def part(client: Any, params: List[bytes]) -> Commands:
     """PART. Some bots put no colon before a reason of several words."""
     why = heard(b" ".join(params[1:]), b"").plain or b""
-    return [Labelled(functools.partial(_parted, room, why), events.Exit(room, why)) for room in listed(params[0])]
+    return [Labelled(functools.partial(_parted, room, why), events.Exit(room, why))
+            for room in _rooms_of(client, params[0])]
 
 
 def _parted(room: bytes, why: bytes, client: Any, answer: Any) -> None:
@@ -159,7 +171,7 @@ def names(client: Any, params: List[bytes]) -> Commands:
     def end(name: Optional[bytes]) -> Tuple[Tuple[bytes, ...], Sequence[Any]]:
         return client.alone(b"366", middle(params[0]), text=b"End of /NAMES list"), ()
 
-    return [*[Labelled(_names_told, events.Look(room)) for room in listed(params[0])], events.Turn(end)]
+    return [*[Labelled(_names_told, events.Look(room)) for room in _rooms_of(client, params[0])], events.Turn(end)]
 
 
 def _names_told(client: Any, answer: Any) -> None:
@@ -335,10 +347,15 @@ def mode(client: Any, params: List[bytes]) -> Commands:
     sign, rest = b"+", params[2:]
     switched: Dict[bytes, bytes] = {}  # settings that are changed by one command, and told in one line
     listed_already: Set[bytes] = set()
+    changes = 0
     for letter in map(str.encode, params[1].decode()):
         if letter in b"+-":
             sign = letter
-        elif letter in _MASKS and not rest:
+            continue
+        changes += letter not in _MASKS or bool(rest)
+        if changes > _MOST_MODES:
+            break
+        if letter in _MASKS and not rest:
             if letter not in listed_already:
                 commands += _lists(target, letter)
             listed_already.add(letter)
@@ -463,7 +480,7 @@ def _mode_of_oneself(client: Any, params: List[bytes]) -> Commands:
         return None
     commands: List[Any] = []
     sign = b"+"
-    for letter in map(str.encode, params[1].decode()):
+    for letter in map(str.encode, params[1].decode()[:_MOST_MODES]):
         if letter in b"+-":
             sign = letter
         elif letter in b"iwB":

@@ -1048,7 +1048,8 @@ SAY_IN_DEV = Say(b"hi", None, 7, b"#dev")
     (Say(b"hi", None, None), 0), (Watch(tuple(b"u%d" % number for number in range(160))), 10),
     (Turn(lambda name: ((), [Watch((b"bob",))] * 7)), 6),
     (Turn(lambda name: ((), [Turn(lambda name: ((), ()))] * 5)), 0),
-    (Turn(lambda name: ((), [Watch((b"bob",))])), 0)])
+    (Turn(lambda name: ((), [Watch((b"bob",))])), 0),
+    (Turn(lambda name: ((b"a",) * 160, ())), 10), (Turn(lambda name: ((b"a",) * 15, ())), 0)])
 def test_one_command_that_is_as_dear_as_many_costs_as_much(make_member, command, cost):
     client = make_member()
     client.hear([command])

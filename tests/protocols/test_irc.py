@@ -144,6 +144,23 @@ def test_what_is_no_command_is_told_so(line, code):
     assert client.asked == []
 
 
+MANY = [b"%x" % number for number in range(1500)]
+
+
+@for_each("line, most", [
+    (b"MODE #a +" + b"x" * 8000, 50), (b"MODE #a -" + b"l" * 8000, 50), (b"MODE ann +" + b"x" * 8000, 50),
+    (b"JOIN " + b"a," * 4000, 1), (b"JOIN " + b"#a," * 2600, 2), (b"JOIN " + b",".join(MANY), 501),
+    (b"PART #" + b",#".join(MANY), 501), (b"NAMES " + b",".join(MANY), 502),
+    (b"METADATA * GET " + b"k " * 3000, 1), (b"METADATA * SUB " + b"k " * 3000, 1),
+    (b"MONITOR + " + b".,".join(MANY), 3)])
+def test_no_line_has_thousands_of_answers(line, most):
+    client = Client(b"ann", caps=b"draft/metadata-3")
+    before = len(irc_words._aliases)
+    told = client.send(line)
+    assert len(told) + len(client.asked) <= most
+    assert len(irc_words._aliases) - before <= 200
+
+
 @for_each("line", [b"JOIN :", b"PRIVMSG #a :hi", b"WHO", b"LIST", b"TOPIC #a", b"MODE ann +i"])
 def test_before_the_registration_all_is_answered_at_once(line):
     assert codes(Client().send(line)) == ["451"]

@@ -17,6 +17,7 @@ another part that it uses, and knows nothing of the others. What concerns severa
     files       files
 """
 from parley.server.chat.names import spelled
+from parley.server.chat.session.base import LINES_A_MESSAGE
 from parley.server.chat.session.files import Files
 from parley.server.chat.session.logins import Logins
 from parley.server.chat.session.personal import Personal
@@ -67,6 +68,8 @@ class Session(Talk, Logins, Questions, Personal, Files):
     @handles(events.Turn, of=(STRANGER, MEMBER))
     def _take_turn(self, turn):
         frames, commands = turn.take(self.client.name)
+        if len(frames) >= LINES_A_MESSAGE:
+            self.client.charge(len(frames) // LINES_A_MESSAGE)
         if len(commands) > 1:  # each but one counts like a message, or a line that joins a hundred rooms would cost one
             self.client.charge(max(0, sum(type(one) is not events.Turn for one in commands) - 1))
         self.client.audience.tell_frames(self.client, frames)

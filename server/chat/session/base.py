@@ -9,7 +9,7 @@ from parley.server.protocols import events
 from parley.server.protocols.events import HOME
 from parley.server.protocols.seldom import NONE, Seldom
 
-LINES_A_MESSAGE = 16  # of one text: in IRC each is a line of its own, with its sender in front
+LINES_A_MESSAGE = 16  # of one text, in IRC each a line of its own with its sender in front; and of an answer there
 PEOPLE_A_MESSAGE = 128  # of whom each is told of metadata, or is asked for its own, in the time that a message takes
 # Messages, for what may be held against all bans of a room by all names that one has had: to enter it in vain, or to
 # speak there from outside.
