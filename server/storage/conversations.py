@@ -6,7 +6,7 @@ from parley.server.chat.sizes import BYTES, INT, ITEM, LIST, OBJECT, ORDERED_SLO
 from parley.server.ipc.messages import Listed
 from parley.server.protocols.events import REDACTED
 from parley.server.storage.pages import MOST_BYTES, MOST_MESSAGES, Pair
-from parley.server.storage.talk import EXTRA_SIZE, Extras, whole_of, without_text
+from parley.server.storage.talk import EXTRA_SIZE, Extras, whole_of
 
 MOST_OF_ONE = 2 * MOST_BYTES  # bytes of memory for one conversation
 SAID_SIZE = tuple_of(4) + 2 * INT + BYTES + ITEM  # beside the text; the sender's name is shared with `names`
@@ -105,4 +105,6 @@ class Conversation:
         extras = self.extras or {}
         with_text = [(number, sender, whole_of(text, extras[number][2] if number in extras else None), when)
                      for number, sender, text, when in self.messages if after < number < before]
-        return iter(sorted(with_text + without_text(extras, after, before), reverse=latest))
+        without_text = [(number, sender, b"\0" + extra, when) for number, (when, sender, extra) in extras.items()
+                        if sender and after < number < before]
+        return iter(sorted(with_text + without_text, reverse=latest))

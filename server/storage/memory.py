@@ -275,7 +275,7 @@ class Store(Pages):
         self._kept.pop(name, None)
         self._forget_markers(name)
         self._forget_markers(name + BY_TIME)
-        for pair in [pair for pair in self._conversations if name in pair]:
+        for pair in self._pairs_of(name):
             self._forget(self._conversations[pair])
         return True
 
@@ -465,19 +465,23 @@ class Store(Pages):
             talk = self._talk_of(room)
             if talk is not None and talk.frames:
                 found.append((room, b"", place(talk.frames[-1][2])[1]))
-        for (one, other), conversation in self._conversations.items():
-            latest = conversation.messages[-1:] if name and name in (one, other) else []
-            if latest and latest[0][0] > self._since(name):
+        since = self._since(name)
+        for one, other in self._pairs_of(name) if name else ():
+            latest = self._conversations[one, other].messages[-1:]
+            if latest and latest[0][0] > since:
                 found.append((0, other if name == one else one, latest[0][3]))
         return latest_between(found, after_time, before_time, most)
+
+    def _pairs_of(self, name: bytes) -> List[Pair]:
+        """With whom somebody has a conversation."""
+        return [pair for pair in self._conversations if name in pair]
 
     def _look_alone(self, name: bytes, after: int, before: int, latest: bool) -> Generator[Missed, None, None]:
         after = max(after, self._since(name))
         found: List[Missed] = []
-        for (one, other), conversation in self._conversations.items():
-            if name in (one, other):
-                found += [(number, sender, one if sender == other else other, text, when)
-                          for number, sender, text, when in conversation.between(after, before, False)]
+        for one, other in self._pairs_of(name):
+            found += [(number, sender, one if sender == other else other, text, when)
+                      for number, sender, text, when in self._conversations[one, other].between(after, before, False)]
         yield from sorted(found, reverse=latest)
 
     def past(self, name: bytes, partner: bytes) -> Tuple[List[Told], int]:

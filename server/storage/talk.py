@@ -134,9 +134,18 @@ class Talk:
     def exactly(self, after: int, before: int, latest: bool) -> Iterator[Listed]:
         """The same with extras behind NUL, with messages without a text, and with times in milliseconds."""
         extras = self.extras or {}
-        others = without_text(extras, after, before)
         return heapq.merge(self._with_text(after, before, latest, extras),
-                           reversed(others) if latest else iter(others), reverse=latest)
+                           self._without_text(after, before, latest, extras), reverse=latest)
+
+    @staticmethod
+    def _without_text(after: int, before: int, latest: bool, extras: Extras) -> Iterator[Listed]:
+        """Looks only at as many as are wanted: there may be ten thousand."""
+        numbers = list(extras)
+        numbers = numbers[bisect.bisect_right(numbers, after):bisect.bisect_left(numbers, before)]
+        for number in reversed(numbers) if latest else numbers:
+            when, sender, extra = extras[number]
+            if sender:
+                yield number, sender, b"\0" + extra, when
 
     def _with_text(self, after: int, before: int, latest: bool,
                    extras: Extras) -> Iterator[Listed]:
@@ -186,12 +195,6 @@ class Talk:
     def _backwards(self) -> Iterator[_Said]:
         for frame in reversed(self.frames):
             yield from reversed(_told(frame))
-
-
-def without_text(extras: Extras, after: int, before: int) -> List[Listed]:
-    """The messages without a text with numbers between two others, as `Talk.exactly` gives them."""
-    return [(number, sender, b"\0" + extra, when) for number, (when, sender, extra) in extras.items()
-            if sender and after < number < before]
 
 
 def whole_of(text: bytes, extra: Optional[bytes]) -> bytes:

@@ -1075,6 +1075,15 @@ def test_what_all_are_told_or_asked_for_or_looked_through_for_costs_more_the_mor
         client.answer(MetadataTold(b"ann", []))
 
 
+def test_what_is_looked_for_in_all_that_was_said_costs_more(make_member):
+    client = make_member(converses=True)
+    for command in (Partners(0, 5, 5), Redact(b"bob", b"5", b""), Manage(b"#dev", "redact", b"5", b"")):
+        client.charged = 0
+        client.hear([command])
+        assert client.charged == 8
+        client.refuse(Reason.NO_SUCH_NUMBER)
+
+
 def test_what_is_held_against_all_bans_of_a_room_costs_more(make_member):
     client = make_member(converses=True)
     for command, cost in ((ENTER, 8), (Say(b"hi", None, None, b"#dev"), 8), (EXIT, 0)):

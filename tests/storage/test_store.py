@@ -1,4 +1,6 @@
 """What every store promises: one set of claims, against all there are."""
+import itertools
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -8,6 +10,7 @@ from parley.server.ipc.queues import EXTRA, record, talk
 from parley.server.protocols.events import REDACTED, Reason
 from parley.server.storage import pages as pages_module
 from parley.server.storage.pages import MOST_MARKERS
+from parley.server.storage.talk import Talk
 
 SECOND = 1600000000
 NAMES = [b"ann", b"ANN", b"an", b"ann'", "\u00e4nn".encode(), "\U0001f600".encode()]
@@ -673,6 +676,24 @@ def test_the_past_is_told_exactly_with_extras_and_milliseconds(store, spoken, cl
     assert exactly(store, room=5, after_time=began + 99000) == ([], False)
     assert exactly(store, room=5, before_time=began + 99000, most=1) == (said[4:], True)
     assert exactly(store, room=6) == ([], False)
+
+
+def test_of_thousands_of_extras_only_those_that_are_told_are_looked_at():
+    looked_at = []
+
+    class Extras(dict):
+        def __getitem__(self, number):
+            looked_at.append(number)
+            return super().__getitem__(number)
+
+        def items(self):
+            raise AssertionError("all of them")
+
+    said = Talk()
+    said.extras = Extras({number: (number, b"ann", b"x") for number in range(1, 9000)})
+    assert [message[0] for message in itertools.islice(said.exactly(0, 1 << 62, True), 2)] == [8999, 8998]
+    assert [message[0] for message in said.exactly(5, 8, False)] == [6, 7]
+    assert len(looked_at) <= 6
 
 
 def test_what_two_have_said_is_told_exactly_too(store, clock, monkeypatch):

@@ -14,6 +14,8 @@ PEOPLE_A_MESSAGE = 128  # of whom each is told of metadata, or is asked for its 
 # Messages, for what may be held against all bans of a room by all names that one has had: to enter it in vain, or to
 # speak there from outside.
 HELD_AGAINST_BANS = 8
+# Messages, for what is looked for in all that somebody has said alone, or in a room: it may take milliseconds.
+LOOKED_THROUGH = 8
 _NEVER = float("-inf")
 
 

@@ -1,7 +1,7 @@
 """What a client asks to be told: of people, of the past, of the server."""
 from parley.server.chat.names import spelled
 from parley.server.chat.room import LOBBY_NAME
-from parley.server.chat.session.base import Base
+from parley.server.chat.session.base import LOOKED_THROUGH, Base
 from parley.server.chat.session.states import handles
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols import events
@@ -70,6 +70,7 @@ class Questions(Base):
 
     @handles(events.Partners)
     def _partners(self, partners):
+        self.client.charge(LOOKED_THROUGH)
         self._look_up(partners, ToHub.Partners((), *partners))
 
     @handles(events.Deliver)

@@ -1,6 +1,6 @@
 """Rooms: entering, leaving, keeping order."""
 from parley.server.chat.names import InvalidName, room_and_claims, spelled
-from parley.server.chat.session.base import Base
+from parley.server.chat.session.base import LOOKED_THROUGH, Base
 from parley.server.chat.session.states import handles
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols import events
@@ -61,6 +61,8 @@ class Rooms(Base):
         if command.act in _ABOUT_MASKS:
             self.client.charge(len(about) // BYTES_OF_MASK_A_MESSAGE)
             self._charge_for_all()
+        elif command.act == "redact":
+            self.client.charge(LOOKED_THROUGH)
         self._ask(command, ToHub.Manage(
             self.client.number, self._named(command.room), command.act,
             one_line(canonical(about)), one_line(command.text)))

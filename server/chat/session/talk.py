@@ -1,7 +1,7 @@
 """Sending messages, and their acknowledgements."""
 from parley.server.chat.names import spelled
 from parley.server.chat.room import LOBBY
-from parley.server.chat.session.base import HELD_AGAINST_BANS, unlabelled
+from parley.server.chat.session.base import HELD_AGAINST_BANS, LOOKED_THROUGH, unlabelled
 from parley.server.chat.session.rooms import Rooms
 from parley.server.chat.session.states import MEMBER, WAITING, handles
 from parley.server.ipc.messages import ToHub
@@ -134,6 +134,7 @@ class Talk(Rooms):
 
     @handles(events.Redact)
     def _redact(self, command):
+        self.client.charge(LOOKED_THROUGH)
         self._ask(command, ToHub.Redact(
             self.client.number, self._whom(command.to), command.number, one_line(command.text)))
 
