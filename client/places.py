@@ -5,6 +5,7 @@ from parley.client.protocol import LOBBY_ROOM, Impossible
 
 MOST_LINES = 5000  # kept of a place
 MOST_FILES = 50  # of a place that can be saved
+MOST_CONVERSATIONS = 200  # with users: anybody may begin them under ever other names
 LOBBY_NAME = "lobby"
 
 
@@ -49,7 +50,17 @@ class Places:
         """The place of this name, which is made if there is none."""
         if name in (None, LOBBY_ROOM, LOBBY_NAME):
             return self.lobby
-        return self._others.setdefault(name, Place(name))
+        if name not in self._others:
+            self._others[name] = Place(name)
+            self._forget_some()
+        return self._others[name]
+
+    def _forget_some(self):
+        """If there are too many conversations, forget the one in which the least was said."""
+        *talks, latest = self._others.values()
+        talks = [place for place in talks if not (place.is_room or place is self.open)]
+        if len(talks) >= MOST_CONVERSATIONS and not latest.is_room:
+            del self._others[min(talks, key=lambda place: len(place.talk)).name]
 
     def __contains__(self, name):
         return name in self._others

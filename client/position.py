@@ -5,6 +5,7 @@ from typing import Any, Deque, Dict, Iterable, List, Optional, Sequence, Tuple
 from parley.client.events import Request
 
 _MAX_WHISPERS = 20  # that are kept for each partner, to find the position in a conversation
+_MAX_PARTNERS = 200  # the latest, as anybody may be one under ever other names
 _MARK_INTERVAL = 500  # messages after which a new mark is requested
 
 Message = Tuple[Any, ...]  # (sender, text, ...)
@@ -78,7 +79,13 @@ class ResumePosition:
 
     def add_whisper(self, partner: str, sender: Optional[str], text: str) -> None:
         """Add a message from or to `partner`."""
-        self._whispers.setdefault(partner, collections.deque(maxlen=_MAX_WHISPERS)).append((sender, text))
+        known = self._whispers.pop(partner, None)
+        if known is None:
+            known = collections.deque(maxlen=_MAX_WHISPERS)
+        self._whispers[partner] = known  # the last
+        known.append((sender, text))
+        if len(self._whispers) > _MAX_PARTNERS:
+            del self._whispers[next(iter(self._whispers))]
 
     def partners(self) -> List[str]:
         """The users with whom whispers were exchanged, sorted."""
@@ -87,7 +94,7 @@ class ResumePosition:
     def missed_whispers(self, partner: str, messages: Sequence[Message]) -> Sequence[Message]:
         """Those in a conversation's history that come after the last known one."""
         logged = [tuple(message[:2]) for message in messages]
-        for known in reversed(self._whispers[partner]):
+        for known in reversed(self._whispers.get(partner, ())):
             if known in logged:
                 return messages[len(logged) - logged[::-1].index(known):]
         return messages

@@ -290,7 +290,9 @@ class Session:
             self._show(event)
 
     def _on_typing(self, event):
-        self._typing[event.place, event.name] = time.monotonic()
+        now = time.monotonic()
+        self._typing = {where: told for where, told in self._typing.items() if told > now - TYPING_LASTS}
+        self._typing[event.place, event.name] = now
 
     def _on_unsure(self, event):
         self.screen.not_sent(showing.line(event))

@@ -15,6 +15,7 @@ from parley.client.settings import Settings
 from parley.server.protocols.text import canonical
 
 MAX_HISTORIES = 50  # that are requested after a reconnect
+MAX_CONVERSATIONS = 200  # with users: anybody may begin them under ever other names
 
 # `dollar` does not say which of the two it is. In other protocols the password takes a name over.
 LOGGED_IN_ELSEWHERE = "You have logged in elsewhere, or your password is another now."
@@ -269,9 +270,18 @@ class Model:
         message = Message(event.sender, event.text, event.time)
         known = conversation.known(message)
         if known is None:
+            if not conversation.messages:
+                self._forget_some()
             conversation.add(message)
         if known is None or not known.is_counted:
             self._mark_unread(conversation, [known or message])
+
+    def _forget_some(self):
+        """If there are too many conversations, forget the one in which the least was said."""
+        talks = [one for one in self._conversations.values()
+                 if one.messages and one is not self.open and not (one.partner is ROOM or one.is_room)]
+        if len(talks) >= MAX_CONVERSATIONS:
+            del self._conversations[min(talks, key=lambda one: len(one.messages)).partner]
 
     def _on_joined(self, event):
         if event.room is None and self._resumes:

@@ -308,6 +308,13 @@ def test_the_styles_of_a_wrapped_line_stay(wrapped):
         [("t", "[1] "), ("b", "one ")], [("", "    "), ("b", "two")]]
 
 
+def test_of_thousands_who_write_once_some_are_forgotten_and_no_conversation_with_more_in_it():
+    screen = Screen(*[events.Whispered("bob", "hi", 5)] * 2, events.Said("cid", "hi", 5, "#dev"), *[
+        events.Whispered("u%d" % number, "hi", 5) for number in range(1000)])
+    names = [place.name for place in screen.session.places.listing()]
+    assert {None, "#dev", "bob", "u999"} <= set(names) and len(names) <= 203
+
+
 def test_a_mention_stands_out_and_is_a_word():
     line = showing.message("bob", "Hi *Ann*, annie", 5, me="ann")
     assert [text for style, text in line if "class:mention" in style] == ["Ann"]

@@ -81,3 +81,12 @@ def test_a_conversation_is_missed_after_its_last_known_message():
     assert position.partners() == ["bea"]
     assert position.missed_whispers("bea", log) == log[2:]
     assert position.missed_whispers("bea", log[:1]) == log[:1]
+
+
+def test_of_thousands_who_write_once_the_latest_are_remembered():
+    position = ResumePosition()
+    for number in range(5000):
+        position.add_whisper("u%d" % number, "u%d" % number, "hi")
+        position.add_whisper("bea", "bea", "hi")
+    assert len(position.partners()) == 200 and {"bea", "u4999"} <= set(position.partners())
+    assert position.missed_whispers("u1", [("u1", "hi", 1)]) == [("u1", "hi", 1)]

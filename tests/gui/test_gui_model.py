@@ -4,7 +4,7 @@ import socket
 import pytest
 from gui_servers import SECONDS, SERVERS, USERS, login_elsewhere, wait_until
 
-from parley.client import Chat, Done, Recalled, Request, RoomRenamed, Said, connect
+from parley.client import Chat, Done, Recalled, Request, RoomRenamed, Said, Whispered, connect
 from parley.client.gui.account import NewAccount, address_of
 from parley.client.gui.conversation import FAILED, ROOM, UNSURE, Conversation, Message
 from parley.client.gui.model import Model
@@ -415,6 +415,14 @@ def test_what_a_history_tells_just_before_it_is_heard_is_unread_once(is_loaded):
     model._on_said(Said("Bob", "psst", 1000, "#dev"))
     room = model.conversation("#dev")
     assert (texts(room), room.unread, room.first_unread) == (["psst"], 1, room.messages[0])
+
+
+def test_of_thousands_who_write_once_some_are_forgotten_and_no_conversation_with_more_in_it():
+    model = Model("localhost", "Alice", "x")
+    for sender in ("Bob", "Bob", *["u%d" % number for number in range(1000)]):
+        model._on_whispered(Whispered(sender, "hi", 1000))
+    names = [one.partner for one in model.listing()]
+    assert {"Bob", "u999"} <= set(names) and len(names) <= 202
 
 
 def test_a_room_goes_on_under_another_name_with_its_talk_its_draft_and_what_is_unread(alice_and_bob):
