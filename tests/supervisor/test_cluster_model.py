@@ -161,7 +161,7 @@ class Worker:
             if told.session in self.sessions:
                 self.leave(told.session)
         elif name in ANSWERS:
-            said = [session for session, _ in getattr(told, "said", ())]
+            said = [session for session, *_ in getattr(told, "said", ())]
             for number in said or getattr(told, "sessions", None) or [told.session]:
                 if number in self.sessions:
                     self._settle(number)
