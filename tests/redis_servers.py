@@ -30,7 +30,8 @@ class RedisServer:
             port = self.port or free_port()
             self.process = subprocess.Popen(
                 [self.program, "--port", str(port), "--bind", "127.0.0.1", "--appendonly", "yes", "--save", "",
-                 "--dir", str(self._directory), *options], stdout=subprocess.DEVNULL)
+                 "--dir", str(self._directory), *options], stdout=subprocess.DEVNULL,
+                restore_signals=False)  # else a test that lets a file be too large would kill it
             if self._answers(port):
                 self.port = port
                 return self

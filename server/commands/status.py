@@ -68,7 +68,7 @@ def _cluster_lines(cluster):
     yield "it reads from %s, has waited %.1f s for the log, has sent %d packets again, and has joined anew: %s" % (
         cluster["read_from"] or "nothing yet", cluster["lag_seconds"], cluster["sent_again"], joined or "never")
     if cluster["trouble"]:
-        yield "the engine does not answer: %(trouble)s; %(waiting)d wait" % cluster
+        yield "trouble with the engine: %(trouble)s; %(waiting)d wait" % cluster
     yield from table([["node", "number", "silent"]] + [
         [name, node["number"], "%.1f" % node["silent_seconds"]] for name, node in cluster["nodes"].items()])
 

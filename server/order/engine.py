@@ -19,11 +19,14 @@ class Engine(Aide):
     node: has a method for each message of `FromEngine` but Accepted and Doubt, and `number`, `token` and `applied` as
         in `ToEngine.Begin`.
     sent_again: how often a packet was sent again.
+    refusal: why the packet that is under way could not be put into the log, or "".
+    has_accepted: is it known that it is there?
     """
 
     def __init__(self, place: Place, order: Replicated, node: Any) -> None:
         super().__init__()
         self.sent_again = 0
+        self.refusal, self.has_accepted = "", False
         self._place = place
         self._order = order
         self._node = node
@@ -50,7 +53,10 @@ class Engine(Aide):
             packet = self._order.next_packet() or self._order.under_way
             now = time.monotonic()
             if packet is not None and (packet.serial != self._sent or now - self._sent_at > AGAIN):
-                self.sent_again += packet.serial == self._sent
+                if packet.serial == self._sent:
+                    self.sent_again += 1
+                else:
+                    self.refusal, self.has_accepted = "", False
                 self._sent, self._sent_at = packet.serial, now
                 self.tell(ToEngine.Submit(packet.serial, packet.data))
         unsent, self._unsent = self._unsent, []
@@ -67,11 +73,14 @@ class Engine(Aide):
         return self._unanswered > self._most_unanswered
 
     def accepted(self, serial: int) -> None:
-        """The packet is in the log; what counts is that it is heard."""
+        """See `FromEngine.Accepted`; what counts is that it is heard."""
+        if serial == self._sent:
+            self.refusal, self.has_accepted = "", True
 
-    def doubt(self) -> None:
-        """Nobody knows whether the packet is in the log: send it again, after a pause."""
+    def doubt(self, why: str) -> None:
+        """See `FromEngine.Doubt`: send the packet again, after a pause."""
         self._sent_at = time.monotonic() - AGAIN + SOON
+        self.refusal, self.has_accepted = why, False
 
     def process(self, down: Queue, up: Queue) -> None:
         """See `Aide`."""

@@ -33,7 +33,9 @@ BACK_OFF, LONGEST_BACK_OFF = 0.05, 0.2  # seconds after an error
 MOST_TRIES = 20  # to read a snapshot, each of which may be replaced meanwhile
 log = logging.getLogger(__name__)
 
-_NOT_WORTH_RETRYING = (redis.AuthenticationError, redis.exceptions.NoPermissionError)
+_OF_A_CLUSTER = (
+    redis.exceptions.AskError, redis.exceptions.ClusterDownError, redis.exceptions.ClusterCrossSlotError)
+_NOT_WORTH_RETRYING = (redis.AuthenticationError, redis.exceptions.NoPermissionError, *_OF_A_CLUSTER)
 
 
 class Unusable(Exception):
@@ -102,22 +104,25 @@ class Process:
     def submit(self, serial: int, packet: bytes) -> None:
         """Append a packet to the log, unless it is there already.
 
-        If it is submitted again, it has not come out of the log: connect anew, as there may be another master.
+        If it is submitted again, it has not come out of the log: connect anew, as there may be another master. Only
+        then the hub is told that it is accepted: else it hears of the packet as it comes out of the log.
         """
-        if serial == self._submitted:
+        is_again = serial == self._submitted
+        if is_again:
             self._writing = None
         self._submitted = serial
         try:
             answer = self.execute(
                 scripts.SUBMIT, self._number, self._place.node, self._token, serial, packet)[0]
-        except redis.RedisError:
-            self.tell(FromEngine.Doubt())
+        except redis.RedisError as error:
+            self.tell(FromEngine.Doubt(told(error)))
             return
         if answer == b"ACCEPTED":
-            self.tell(FromEngine.Accepted(serial))
+            if is_again:
+                self.tell(FromEngine.Accepted(serial))
         elif answer == b"GONE":
             self.is_gone = True  # then the thread that reads checks the log
-            self.tell(FromEngine.Doubt())
+            self.tell(FromEngine.Doubt(GONE))
         elif answer == b"GAP":
             self.tell(FromEngine.Foreign("the log lacks packets of this node"))
         else:
@@ -191,7 +196,7 @@ class Process:
                 *[field for node in nodes for field in node], more_keys=(self._new, self._place.key("snap")))
         except redis.RedisError as error:
             self._writing = None
-            self.tell(FromEngine.Refilled("", str(error) or type(error).__name__))
+            self.tell(FromEngine.Refilled("", told(error)))
         else:
             self.tell(FromEngine.Refilled(applied, "") if is_done else FromEngine.Refilled("", "there is a log again"))
 
@@ -229,16 +234,17 @@ class Reader:
                     self._checked = self._check()
                 self._go_on()
                 self._back_off = BACK_OFF
-            except (Unusable, *_NOT_WORTH_RETRYING) as error:
-                self._process.tell(FromEngine.Unusable(str(error)))
-                return
             except Foreign as error:
                 self._process.tell(FromEngine.Foreign(str(error)))
                 return
-            except redis.RedisError as error:
+            except (Unusable, redis.RedisError) as error:
+                has_joined = bool(self._number)  # then it may be mended while the clients stay
+                if isinstance(error, (Unusable, *_NOT_WORTH_RETRYING)) and not has_joined:
+                    self._process.tell(FromEngine.Unusable(told(error)))
+                    return
                 self._checked = ""
                 self._way.forget()
-                self._process.tell(FromEngine.Working(str(error) or type(error).__name__, ""))
+                self._process.tell(FromEngine.Working(told(error), ""))
                 time.sleep(self._back_off)
                 self._back_off = min(self._back_off * 2, LONGEST_BACK_OFF)
 
@@ -248,9 +254,13 @@ class Reader:
         Restores the snapshot if nothing was read before. Unusable, Foreign or Lost otherwise.
         """
         where: str
-        (persistence,), where = self._way.read(("INFO", "persistence"))
-        if b"aof_enabled:1" not in persistence.split():
+        answers, where = self._way.read(("INFO", "persistence"), ("INFO", "memory"))
+        fields = dict(line.split(b":", 1) for answer in answers for line in answer.split() if b":" in line)
+        if fields[b"aof_enabled"] != b"1":
             raise Unusable("it would forget messages that were acknowledged; set `appendonly yes` in its configuration")
+        if fields[b"maxmemory"] != b"0" and fields[b"maxmemory_policy"].startswith(b"allkeys"):
+            raise Unusable("it would delete parts of the chat when it has no more memory; set `maxmemory-policy"
+                           " noeviction` in its configuration")
         if self._applied:
             return self._check_log()
         self._restore()
@@ -339,6 +349,13 @@ def run(connection: Any, script: str, place: Place, *arguments: Any, more_keys: 
         return ask(connection, ("EVALSHA", _sha(script), *given))[0]
     except redis.exceptions.NoScriptError:
         return ask(connection, ("EVAL", script, *given))[0]
+
+
+def told(error: Exception) -> str:
+    """An error for people."""
+    if isinstance(error, _OF_A_CLUSTER):
+        return "it is a Redis Cluster (%s); Parley needs a single Redis, or one with Sentinels" % error
+    return str(error) or type(error).__name__
 
 
 @functools.lru_cache()

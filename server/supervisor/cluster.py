@@ -119,6 +119,7 @@ class ClusterHub(Hub):
         self._agreed = 0  # number of the latest entry after which the checksum was that of the first node
         self._where = ""  # the server from which the log is read
         self._trouble = None  # why the engine does not answer; "" if it does; None until it is known
+        self._is_stalled = False  # has it been logged that packets do not get through?
         self._caught_up_at = self._settled_at = None  # monotonic seconds
         self._began_at = self._looked_at = self._heard_at = time.monotonic()
         self._next_beat = 0.0
@@ -546,8 +547,25 @@ class ClusterHub(Hub):
             self._next_beat = now + BEAT_EVERY
             self._tell_nodes(Shared.Beat(*next(iter(self._sums.items()), (0, 0))))
         self._order.look_at_clock()
+        self._look_for_delay()
         if self.may_serve and not self._order.is_late(FLOWS) and not self._trouble:
             self._look_for_silence(passed)
+
+    def _look_for_delay(self):
+        """Log it if the engine answers, but this node's packets do not get through."""
+        is_late = self._order.is_late(FLOWS)
+        if is_late and not self._trouble and not self._is_stalled:
+            self._is_stalled = True
+            log.error("what is said here does not get through the log: %(why)s", {"why": self._why_late()})
+        elif self._is_stalled and not is_late:
+            self._is_stalled = False
+            log.warning("what is said here gets through the log again")
+
+    def _why_late(self):
+        """Why a packet has been under way for so long, for people."""
+        if self.engine.has_accepted:
+            return "the log has it, and it does not come from %s" % (self._where or "the server that is read from")
+        return self.engine.refusal or "the engine is silent"
 
     def _look_for_silence(self, passed):
         """Bury nodes that have been silent for too long. passed: seconds since the last look."""
@@ -608,7 +626,7 @@ class ClusterHub(Hub):
             "name": self._place.name, "node": self._place.node, "number": self.number, "entry": self._at,
             "agreed": self._agreed, "version": self.version,
             "engine": self._place.shown, "read_from": self._where,
-            "trouble": self._trouble or ("it is silent" if late else ""),
+            "trouble": self._trouble or (self._why_late() if late else ""),
             "waiting": self._order.depth, "sent_again": self.engine.sent_again, "snapshot": self.kept,
             "seconds": round(time.monotonic() - self._heard_at, 1),
             "nodes": {name: {"number": number, "silent_seconds": round(self._silence.get(number, 0.0), 1)}

@@ -1,6 +1,8 @@
 """Two nodes as people start them, with a real Redis between them."""
+import contextlib
 import os
 import re
+import resource
 import signal
 import socket
 
@@ -151,6 +153,52 @@ def test_what_dies_is_told_and_mends(launch, come, engine, tmp_path):
             bob.hear_until(b"MSG ann again")
             assert again.stop() == 0
         assert a.stop() == 0
+
+
+@contextlib.contextmanager
+def full_memory(client, engine):
+    client.config_set("maxmemory", 1)
+    yield
+    client.config_set("maxmemory", 0)
+
+
+@contextlib.contextmanager
+def full_disk(client, engine):
+    """Its file must not grow."""
+    before = resource.prlimit(engine.process.pid, resource.RLIMIT_FSIZE)
+    resource.prlimit(engine.process.pid, resource.RLIMIT_FSIZE, (1, before[1]))
+    yield
+    resource.prlimit(engine.process.pid, resource.RLIMIT_FSIZE, before)
+
+
+@contextlib.contextmanager
+def another_password(client, engine):
+    client.config_set("requirepass", "other")
+    client.client_kill_filter(_type="normal", skipme=True)
+    yield
+    client.config_set("requirepass", "")
+
+
+def test_what_redis_refuses_is_told_to_operators_and_said_once_it_is_mended(launch, come, engine, tmp_path):
+    redis = pytest.importorskip("redis")
+    client = redis.Redis.from_url(engine.url)
+    with launch("a") as a, launch("b") as b:
+        ann, bob = come(a, b"ann"), come(b, b"bob")
+        for harm, words in ((full_memory, "'maxmemory'"), (full_disk, "MISCONF"), (another_password, "uthentication")):
+            text = harm.__name__.encode()
+            with harm(client, engine):
+                ann.say(b"MSG begins")
+                ann.say(b"MSG " + text)
+                for node in "ab":
+                    wait_until(lambda: words in ask(str(tmp_path / (node + ".sock")), "status")["cluster"]["trouble"],
+                               SECONDS)
+                ann.say(b"WHO")
+                ann.hear_until(b"USER ann")
+            bob.hear_until(b"MSG ann " + text)
+        assert b.stop() == a.stop() == 0
+        for node in (a, b):
+            assert "'maxmemory'" in node.stderr_text() and "Traceback" not in node.stderr_text()
+    client.connection_pool.disconnect()
 
 
 def test_redis_that_has_lost_all_goes_on_with_what_a_node_knows(launch, come, engine, tmp_path, capsys):

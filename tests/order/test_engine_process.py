@@ -1,6 +1,7 @@
 """The hub's end of the process that talks to the engine."""
 import pytest
 
+from parley.server.ipc.codec import dumps
 from parley.server.ipc.messages import FromEngine, messages
 from parley.server.order import engine
 from parley.server.order.replicated import AGAIN, Replicated
@@ -65,9 +66,16 @@ def test_a_packet_is_sent_again_soon_after_a_doubt_and_else_once_it_is_not_heard
                            (engine.SOON * 2, False), (AGAIN, False)):
         clock[0] += passed
         if doubts:
-            one.doubt()
+            one.doubt("no memory")
         before = len(down.packets)
         one.flush()
         sent.append(len(down.packets) - before)
     assert sent == [1, 0, 0, 0, 1, 0, 1]
     assert one.sent_again == 2
+    assert (one.refusal, one.has_accepted) == ("no memory", False)
+    one.accepted(1)
+    assert (one.refusal, one.has_accepted) == ("", True)
+    order.submit(0, b"more")
+    order.apply(1, dumps([]), 1)
+    one.flush()
+    assert (one.refusal, one.has_accepted) == ("", False)

@@ -1,13 +1,15 @@
 """The log in a real Redis: what the scripts promise, and the process that uses them."""
+import contextlib
 import itertools
 import multiprocessing
 import os
+import re
 import signal
 import time
 import types
 
 import pytest
-from redis_servers import free_port
+from redis_servers import RedisServer, free_port
 
 from parley.server.ipc.messages import FromEngine, ToEngine, messages, packed
 from parley.server.ipc.queues import Queue, called
@@ -146,13 +148,23 @@ class Hub:
             time.sleep(0.005)
         raise AssertionError("none of %s came, but %s" % (kinds, self._heard))
 
+    def hear_that(self, words):
+        """Wait until it says that the engine does not answer, with these words; or without words, that it does."""
+        deadline = time.monotonic() + SECONDS
+        why = None
+        while why is None or not (words in why if words else why == words):
+            assert time.monotonic() < deadline, why
+            why = self.hear(FromEngine.Working).why
+
     def submit(self, serial, packet):
         """Until it is accepted or refused: on a busy machine an answer may come too late. Gives the answer."""
-        while True:
-            self.say(ToEngine.Submit(serial, packet))
+        deadline = time.monotonic() + SECONDS
+        while time.monotonic() < deadline:
+            self.say(*[ToEngine.Submit(serial, packet)] * 2)  # only what is submitted again is told to be accepted
             answer = self.hear(FromEngine.Accepted, FromEngine.Fenced, FromEngine.Doubt)
             if answer == (serial,) or type(answer) is FromEngine.Fenced:
                 return answer
+        raise AssertionError("it is neither accepted nor refused: %s" % answer)
 
     def packets(self, count):
         """[(id, fields)] of the next entries."""
@@ -251,9 +263,8 @@ def test_a_log_that_is_lost_is_made_anew_of_what_a_node_has_come_to(join, ask, p
     ask.client.delete(*[place.key(part) for part in ("log", "st")])
     for hub in (one, two):
         hub.say(ToEngine.Submit(3 if hub is one else 1, b"waits"))
-        hub.hear(FromEngine.Doubt)
-        while hub.hear(FromEngine.Working).why != scripts.GONE:
-            pass
+        assert hub.hear(FromEngine.Doubt).why == scripts.GONE
+        hub.hear_that(scripts.GONE)
     assert not ask.client.exists(place.key("st"))
     one.say(*refill)
     assert one.hear(FromEngine.Refilled) == (applied, "")
@@ -272,17 +283,67 @@ def test_a_log_that_is_lost_or_made_anew_while_a_node_looks_is_not_taken_for_ano
     from parley.server.order import redis_log
     from parley.server.order.ways import Lost
     reader = redis_log.Reader(None, place, 1, "5-7")
-    reader._way = types.SimpleNamespace(is_surely_whole=True, read=lambda *_: ([before, [], [], after], "there"))
+    reader._way = types.SimpleNamespace(is_surely_whole=True, read=lambda *_: ([before, [], None, None, [], after], "there"))
     with pytest.raises(Lost, match=scripts.GONE):
         reader._check_log()
 
 
-def test_an_engine_that_would_forget_is_not_used(join, ask):
-    ask.client.config_set("appendonly", "no")
+@contextlib.contextmanager
+def configured(ask, **settings):
+    """The engine has these settings, and afterwards those that it had before."""
+    before = {name: ask.client.config_get(name)[name] for name in settings}
+    for name, value in settings.items():
+        ask.client.config_set(name, value)
     try:
-        assert "appendonly yes" in join().hear(FromEngine.Unusable).why
+        yield
     finally:
-        ask.client.config_set("appendonly", "yes")
+        for name, value in before.items():
+            ask.client.config_set(name, value)
+
+
+WOULD_FORGET = [({"appendonly": "no"}, "appendonly yes"),
+                ({"maxmemory-policy": "allkeys-lru", "maxmemory": "1gb"}, "maxmemory-policy noeviction")]
+
+
+def test_an_engine_that_would_forget_is_not_used(join, ask):
+    for settings, words in WOULD_FORGET:
+        with configured(ask, **settings):
+            assert words in join().hear(FromEngine.Unusable).why
+
+
+def test_a_redis_cluster_is_not_used(join, tmp_path):
+    server = RedisServer(tmp_path)
+    try:
+        server.start("--cluster-enabled", "yes")
+        why = join(url=server.url).hear(FromEngine.Unusable).why
+        assert re.match("it is a Redis Cluster .*; Parley needs a single Redis, or one with Sentinels", why)
+    finally:
+        server.kill()
+
+
+def test_who_has_joined_waits_until_what_is_wrong_with_the_engine_is_mended(join, ask, place):
+    """So its clients stay connected."""
+    one = join()
+    one.hear(FromEngine.Joined)
+    one.packets(1)
+    for count, (settings, words) in enumerate([*WOULD_FORGET, ({"requirepass": "other"}, "uthentication required")], 1):
+        with configured(ask, **settings):
+            ask.client.client_kill_filter(_type="normal", skipme=True)
+            one.hear_that(words)
+        one.hear_that("")
+        assert one.submit(count, b"again") == FromEngine.Accepted(count)
+        assert [fields for _, fields in one.packets(1) if b"f" in fields]
+
+
+def test_why_a_packet_does_not_get_into_the_log_is_told(join, ask, place):
+    one = join()
+    one.hear(FromEngine.Joined)
+    with configured(ask, maxmemory=1):
+        one.say(ToEngine.Submit(1, b"too much"))
+        assert "'maxmemory'" in one.hear(FromEngine.Doubt).why
+        assert "'maxmemory'" in join("b").hear(FromEngine.Working).why
+        assert ask.client.hlen(place.key("st")) == 8
+    assert one.submit(1, b"too much") == FromEngine.Accepted(1)
 
 
 def test_another_server_is_read_only_once_it_is_known_to_have_the_same_log(place):
@@ -302,7 +363,7 @@ def test_another_server_is_read_only_once_it_is_known_to_have_the_same_log(place
         def read(self, *commands):
             name = commands[0][0]
             if name == "INFO":
-                return [b"aof_enabled:1"], self.where
+                return [b"# Persistence\r\naof_enabled:1\r\n", b"maxmemory:0\r\n"], self.where
             if name == "HGET":
                 has_it = self.where == "the first"
                 return [b"run", [(b"5-7", {})] if has_it else [], [(b"8-1", {})], b"run"], self.where

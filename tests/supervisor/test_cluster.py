@@ -313,6 +313,28 @@ def test_without_the_engine_who_asks_is_refused_after_a_while_and_questions_are_
     assert [message[2] for message in b.hub.store._store.lobby(None, 9)[0]] == [b"under way"]
 
 
+def test_why_what_is_said_does_not_get_through_is_told_to_operators_once(both, run, caplog):
+    """The engine answers, and takes nothing."""
+    a, b = both
+    for happens, words in ((lambda: a.hub.engine.doubt("it has no memory"), "it has no memory"),
+                           (lambda: a.hub.engine.accepted(a.hub._order.under_way.serial), "does not come from there"),
+                           (lambda: None, "the engine is silent")):
+        caplog.clear()
+        a.log.works = False
+        for _ in range(5):
+            says(a, b"hi")
+            run([a], 1)
+            a.hub.working("", "there")
+            happens()
+        assert words in a.hub.status()["cluster"]["trouble"]
+        (record,) = caplog.records
+        assert words in record.getMessage() % record.args
+        a.log.works = True
+        run(both, 2)
+        assert a.hub.status()["cluster"]["trouble"] == ""
+        assert "again" in caplog.records[-1].getMessage()
+
+
 def test_a_packet_that_is_not_heard_is_sent_again(both, run):
     a, b = both
     a.log.works = False

@@ -137,12 +137,14 @@ class FromEngine:
         why: str
 
     class Accepted(NamedTuple):
-        """The packet of this serial is in the log."""
+        """The packet of this serial, which had been submitted before, is in the log."""
 
         serial: int
 
     class Doubt(NamedTuple):
-        """It is not known whether the latest packet is in the log."""
+        """It is not known whether the latest packet is in the log, and why; or it is known that it is not."""
+
+        why: str
 
     class Working(NamedTuple):
         """The engine answers, or it does not, and why. where: the server that is read from, for people."""
