@@ -10,6 +10,9 @@ from parley.server.order.replicated import AGAIN, Replicated
 
 SOON = 0.2  # seconds until a packet is sent again that could not be put into the log
 MOST_UNANSWERED = 6  # looks of the hub without a sign of life, some nine seconds
+# Seconds without one, while the engine answers: a read waits for 1.5 at most. A successor has to be heard of by the
+# other nodes before these take the node for dead.
+MOST_SILENT = 2.0
 MOST_AT_START = 40  # before the first one, as the process has to import its library, on a busy machine too
 
 
@@ -34,6 +37,7 @@ class Engine(Aide):
         self._unsent: List[bytes] = []
         self._most_unanswered = MOST_AT_START
         self._sent, self._sent_at = 0, 0.0  # which packet was sent last, and when; monotonic seconds
+        self._silent = 0.0  # seconds since the last sign of life, as far as looks were made
 
     def tell(self, message: Message) -> None:
         """Send the process a message, if there is a process."""
@@ -43,7 +47,7 @@ class Engine(Aide):
     def attach(self, down: Queue, up: Queue) -> None:
         """See `Aide`."""
         super().attach(down, up)
-        self._sent = 0
+        self._sent, self._silent = 0, 0.0
         self._most_unanswered = MOST_AT_START
         self._unsent = [packed(ToEngine.Begin(self._node.number, self._node.token, self._node.applied))]
 
@@ -66,11 +70,17 @@ class Engine(Aide):
         """See `Aide`."""
         super().hear()
         self._most_unanswered = MOST_UNANSWERED
+        self._silent = 0.0
 
     def is_stuck(self) -> bool:
         """It gives signs of life without being asked."""
         self._unanswered += 1
         return self._unanswered > self._most_unanswered
+
+    def hangs(self, passed: float) -> bool:
+        """While the engine answers: is the process stuck? passed: seconds since the last look."""
+        self._silent += passed
+        return self._silent > MOST_SILENT and self._most_unanswered == MOST_UNANSWERED
 
     def accepted(self, serial: int) -> None:
         """See `FromEngine.Accepted`; what counts is that it is heard."""

@@ -548,6 +548,9 @@ class ClusterHub(Hub):
             self._tell_nodes(Shared.Beat(*next(iter(self._sums.items()), (0, 0))))
         self._order.look_at_clock()
         self._look_for_delay()
+        if not self._trouble and self.engine.hangs(passed):
+            self.failed.update((number, "does not answer") for number, aide in self._aides.items()
+                               if aide is self.engine)
         if self.may_serve and not self._order.is_late(FLOWS) and not self._trouble:
             self._look_for_silence(passed)
 

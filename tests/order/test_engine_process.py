@@ -56,6 +56,15 @@ def test_a_process_has_longer_for_its_first_sign_of_life(one):
     assert [one.is_stuck() for _ in range(engine.MOST_AT_START + 1)].count(True) == 1
 
 
+def test_a_process_that_hangs_while_the_engine_answers_is_found_before_others_miss_the_node(one):
+    half = int(engine.MOST_SILENT * 2)
+    assert not any(one.hangs(0.5) for _ in range(half + 1)), "it has just been started"
+    for _ in range(2):
+        one.hear()
+        assert [one.hangs(0.5) for _ in range(half + 1)] == [False] * half + [True]
+    assert not one.is_stuck()
+
+
 def test_a_packet_is_sent_again_soon_after_a_doubt_and_else_once_it_is_not_heard_for_long(one, order, monkeypatch):
     clock = [100.0]
     monkeypatch.setattr(engine.time, "monotonic", lambda: clock[0])

@@ -10,7 +10,7 @@ from queue_ends import two_ends
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.gate import LIMITS
 from parley.server.chat.names import claims
-from parley.server.ipc.messages import Operated, Proven, ToEngine, ToHub, messages
+from parley.server.ipc.messages import FromEngine, Operated, Proven, ToEngine, ToHub, messages, packed
 from parley.server.ipc.queues import AWAITED, control, record, talk
 from parley.server.order import engine as engine_module
 from parley.server.order import replicated, scripts
@@ -333,6 +333,34 @@ def test_why_what_is_said_does_not_get_through_is_told_to_operators_once(both, r
         run(both, 2)
         assert a.hub.status()["cluster"]["trouble"] == ""
         assert "again" in caplog.records[-1].getMessage()
+
+
+@pytest.fixture
+def process(both):
+    """The hub's queue from the process of the first node that talks to the engine, which has given a sign of life."""
+    hub = both[0].hub
+    (down, down_end), (up_end, up) = two_ends(), two_ends()
+    hub.attach_aide(99, hub.engine, down, up)
+    up_end.put(packed(FromEngine.Working("", "there")))
+    yield up_end
+    hub.detach(99)
+    for end in (down_end, up_end):
+        end.close()
+
+
+def test_a_process_that_hangs_is_replaced_before_the_node_is_buried_unless_it_is_the_engine_that_hangs(
+        both, run, process):
+    hub = both[0].hub
+    run(both, 1)
+    assert 99 not in hub.failed
+    process.put(packed(FromEngine.Working("no answer", "")))
+    both[0].log.works = False
+    run(both, 5)
+    assert 99 not in hub.failed, "it may have to wait for several servers, one after the other"
+    both[0].log.works = True
+    process.put(packed(FromEngine.Working("", "there")))
+    run(both, SILENCE // 2)
+    assert hub.failed[99] == "does not answer"
 
 
 def test_a_packet_that_is_not_heard_is_sent_again(both, run):
