@@ -31,6 +31,7 @@ BEHIND_FOR = 40.0  # seconds for a replica to get what has been read from anothe
 AT_ONCE = 200  # entries in one read
 BACK_OFF, LONGEST_BACK_OFF = 0.05, 0.2  # seconds after an error
 MOST_TRIES = 20  # to read a snapshot, each of which may be replaced meanwhile
+WANT_EVERY = 5.0  # seconds between two requests for a snapshot
 log = logging.getLogger(__name__)
 
 _OF_A_CLUSTER = (
@@ -89,6 +90,10 @@ class Process:
                 self._up.put(packed(message))
             except BrokenPipeError:
                 os._exit(0)
+
+    def is_own(self, token: Optional[bytes]) -> bool:
+        """Is that the token of this node?"""
+        return token is not None and token == self._token.encode()
 
     # ---- writing
 
@@ -217,6 +222,7 @@ class Reader:
         self._checked = ""  # where it was last found that the log is the one that was read
         self._back_off = BACK_OFF
         self._behind_since: Optional[float] = None  # monotonic seconds
+        self._wants_at = 0.0  # when it asks for a snapshot again, monotonic seconds
 
     def run(self) -> None:
         """Read until the process ends, or the log cannot be used any more; a bug ends the process."""
@@ -268,15 +274,20 @@ class Reader:
 
     def _check_log(self) -> str:
         where: str
-        (before, found, latest, after), where = self._way.read(
+        (before, found, latest, token, first, after), where = self._way.read(
             ("HGET", self._state, "run"), ("XRANGE", self._log, self._applied, self._applied),
-            ("XREVRANGE", self._log, "+", "-", "COUNT", 1), ("HGET", self._state, "run"))
+            ("HGET", self._state, "n"), ("HGET", self._state, "token:%d" % self._number),
+            ("XRANGE", self._log, "-", "+", "COUNT", 1), ("HGET", self._state, "run"))
         if found or self._applied == "0-0":
             self._behind_since = None
             return where
         if self._number and (before is None or after is None):  # as these are read one after the other
             raise Lost(GONE)  # an operator has to decide
-        is_behind = not latest or _number(latest[0][0]) < _number(self._applied.encode())
+        at = _number(self._applied.encode())
+        is_behind = int(latest or 0) < at
+        if not is_behind and self._process.is_own(token) and (not first or _number(first[0][0]) == at + 1):
+            self._behind_since = None
+            return where  # somebody has trimmed the log up to here, and it goes on from here
         if is_behind and not self._way.is_surely_whole:
             now = time.monotonic()
             self._behind_since = self._behind_since or now
@@ -295,14 +306,17 @@ class Reader:
         self._check_version()
         key = self._place.key("snap")
         for _ in range(MOST_TRIES):
-            (header, length, first), _ = self._way.read(
-                ("LINDEX", key, 0), ("LLEN", key), ("XRANGE", self._log, "-", "+", "COUNT", 1))
+            (header, length, latest, first), _ = self._way.read(
+                ("LINDEX", key, 0), ("LLEN", key), ("HGET", self._state, "n"),
+                ("XRANGE", self._log, "-", "+", "COUNT", 1))
+            applied, checksum = header.decode().split() if header is not None else ("0-0", "")
+            at = _number(applied.encode())
+            gone = (_number(first[0][0]) - 1) if first else int(latest or 0)  # the last entry that is not there
+            if gone > at:
+                self._want(at + 1, gone)
             if header is None:
-                if first and _number(first[0][0]) != 1:
-                    raise Unusable("its log has lost its beginning, and there is no snapshot")
-                self._applied = "0-0"
+                self._applied = applied
                 return
-            applied, checksum = header.decode().split()
             pieces = [self._way.read(("LINDEX", key, place))[0][0] for place in range(1, length)]
             if None not in pieces and zlib.crc32(b"".join(pieces)) == int(checksum):
                 break
@@ -312,6 +326,14 @@ class Reader:
             self._process.tell(FromEngine.Piece(piece))
         self._process.tell(FromEngine.Restore(applied))
         self._applied = applied
+
+    def _want(self, first: int, last: int) -> None:
+        """Ask for a snapshot, as the log has lost these entries. Raises Lost."""
+        if time.monotonic() >= self._wants_at:
+            self._wants_at = time.monotonic() + WANT_EVERY
+            run(self._way.master(), scripts.WANT, self._place)
+        raise Lost("entries %d to %d of its log are gone, and no snapshot has them; waiting for a node that serves to"
+                   " take one" % (first, last))
 
     def _go_on(self) -> None:
         """Read the next entries, and wait for them if the node has joined. If there are none before that, join."""

@@ -1,4 +1,4 @@
-"""The four scripts that run in the engine (Redis), each of them atomic.
+"""The five scripts that run in the engine (Redis), each of them atomic.
 
     {parley:NAME}:log    a stream. The id of an entry is N-WHO. N counts the entries: 1, 2, 3 without a gap. WHO is the
                          number of the node << COUNT_BITS | the node's own count of its packets.
@@ -19,7 +19,7 @@ The braces make a Redis Cluster keep the three keys on one server. Fields of an 
 milliseconds since the epoch, by the clock of the engine, as the nodes' clocks differ. A packet is in `f`. The entry of
 a node that joins has its name in `u`, its number in `m`, and the version in force in `v`; that of a node that is gone
 has its number in `d`. When the version in force rises, there is an entry with `v` alone: all nodes use that version
-from there on.
+from there on. An entry with `s` asks for a snapshot.
 """
 # The versions that this server can read and write. Another layout of the log or of the snapshot is another version
 # (tests/supervisor/test_layout.py); 1 was never released.
@@ -131,6 +131,12 @@ if ARGV[2] ~= '' and ARGV[2] ~= redis.call('HGET', KEYS[2], 'token:' .. ARGV[1])
     return 0
 end
 return bury(ARGV[1])
+"""
+
+# Ask for a snapshot, as somebody who joins lacks entries that are behind the latest one.
+WANT = _BEGIN + """
+append(0, 's', '')
+return 1
 """
 
 # Run, version, number of an entry, its id, greatest number of a node; and of each node its number, name, token and the

@@ -109,6 +109,7 @@ class ClusterHub(Hub):
         self._at = 0  # number of the latest entry
         self._bytes = 0  # of entries since the latest snapshot
         self._is_keeping = False  # is a snapshot being made, that has not been told to all nodes yet?
+        self._is_wanted = False  # has somebody asked for a snapshot, of any age?
         self._tried = 0  # number of the entry at which the last snapshot was begun
         self._taking = None  # `snapshot.Taking`, until all of it has been passed to the engine's process
         self._pieces = []  # of a snapshot that is being read
@@ -344,6 +345,8 @@ class ClusterHub(Hub):
                 self._dead(int(fields[b"d"]))
             if b"v" in fields:
                 self._heed_version(int(fields[b"v"]))
+            if b"s" in fields:
+                self._is_wanted = True
         self._heard_at = time.monotonic()
         if self._trouble:
             self.working("", "")
@@ -459,13 +462,14 @@ class ClusterHub(Hub):
         """There is a snapshot."""
         self.kept = place
         self._bytes = 0
+        self._is_wanted = False
 
     def _keep_state(self):
         """If the latest snapshot is old, and this node has the lowest number, begin another one."""
         is_due = self._at - self.kept > ENTRIES_OF_SNAPSHOT or self._bytes > self._place.log_bytes // 4
-        may_try = not self._is_keeping and self._at - self._tried > ENTRIES_OF_SNAPSHOT // 10
-        if is_due and may_try and self.may_serve and self.number == min(self.nodes):
-            self._is_keeping, self._tried = True, self._at
+        is_due = is_due and self._at - self._tried > ENTRIES_OF_SNAPSHOT // 10
+        if (is_due or self._is_wanted) and not self._is_keeping and self.may_serve and self.number == min(self.nodes):
+            self._is_keeping, self._tried, self._is_wanted = True, self._at, False
             self._taking = snapshot.Taking(self._parts, self.applied, self.kept)
 
     def _go_on_taking(self):

@@ -238,9 +238,22 @@ def test_what_another_version_has_written_is_not_read(version, join, ask, place)
         version, scripts.OLDEST, scripts.VERSION) in join().hear(FromEngine.Unusable).why
 
 
-def test_a_log_without_its_beginning_cannot_be_used_without_a_snapshot(join, ask, place):
-    ask.client.xadd(place.key("log"), {"f": "?"}, id="5-0")
-    assert "beginning" in join().hear(FromEngine.Unusable).why
+def test_who_lacks_entries_of_a_log_that_somebody_has_trimmed_asks_for_a_snapshot_and_who_has_read_them_goes_on(
+        join, ask, place):
+    one = join("a")
+    token = one.hear(FromEngine.Joined).token
+    one.submit(1, b"gone")
+    applied = one.packets(2)[-1][0]
+    ask.client.xtrim(place.key("log"), 0, approximate=False)
+    two = join("b")
+    assert "entries 1 to 2 of its log are gone" in two.hear(FromEngine.Working).why
+    ((_, fields),) = one.packets(1)
+    assert b"s" in fields
+    again = join("a", 1, applied, token)
+    again.packets(1)
+    one.say(ToEngine.Piece(b"all of it", True), ToEngine.Keep(applied, 0))
+    assert two.hear(FromEngine.Piece).piece == b"all of it"
+    two.hear(FromEngine.Joined)
 
 
 def test_who_finds_another_log_than_the_one_it_has_read_says_so(join, ask):
@@ -283,7 +296,8 @@ def test_a_log_that_is_lost_or_made_anew_while_a_node_looks_is_not_taken_for_ano
     from parley.server.order import redis_log
     from parley.server.order.ways import Lost
     reader = redis_log.Reader(None, place, 1, "5-7")
-    reader._way = types.SimpleNamespace(is_surely_whole=True, read=lambda *_: ([before, [], None, None, [], after], "there"))
+    reader._way = types.SimpleNamespace(
+        is_surely_whole=True, read=lambda *_: ([before, [], None, None, [], after], "there"))
     with pytest.raises(Lost, match=scripts.GONE):
         reader._check_log()
 
@@ -354,6 +368,10 @@ def test_another_server_is_read_only_once_it_is_known_to_have_the_same_log(place
         tell = told.append
         is_gone = False
 
+        @staticmethod
+        def is_own(token):
+            return True
+
     class Way:
         """Reads from one server, and from then on from another one, which has another log."""
 
@@ -366,7 +384,8 @@ def test_another_server_is_read_only_once_it_is_known_to_have_the_same_log(place
                 return [b"# Persistence\r\naof_enabled:1\r\n", b"maxmemory:0\r\n"], self.where
             if name == "HGET":
                 has_it = self.where == "the first"
-                return [b"run", [(b"5-7", {})] if has_it else [], [(b"8-1", {})], b"run"], self.where
+                first = [(b"5-7" if has_it else b"3-1", {})]
+                return [b"run", first if has_it else [], b"8", b"token", first, b"run"], self.where
             assert len(told) < 5
             entry = (b"6-7", []) if self.where == "the first" else (b"7-8", [])
             answer = [[[b"log", [entry]]]], self.where

@@ -406,6 +406,18 @@ def test_a_node_that_joins_goes_on_from_a_snapshot(both, run, make_node, monkeyp
     assert c.hub._checksum() == a.hub._checksum()
 
 
+def test_a_snapshot_that_somebody_asks_for_is_taken_by_one_node(both, run):
+    a, b = both
+    a.log._append(0, s=b"")
+    run(both, 1)
+    keep(a, both, run)
+    a.hub.stored(a.kept[-1].applied)
+    run(both, 2)
+    kept = len(a.kept)
+    run(both, 3)
+    assert a.hub.kept == b.hub.kept > 0 and len(a.kept) == kept and not b.kept
+
+
 def test_a_snapshot_that_cannot_be_written_is_none_and_is_made_anew(both, run, monkeypatch, caplog):
     a, b = both
     monkeypatch.setattr(cluster_module, "ENTRIES_OF_SNAPSHOT", 5)
