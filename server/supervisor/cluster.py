@@ -27,6 +27,7 @@ ENGINE = "engine"  # the slot of the process that talks to the engine
 BEAT_EVERY = 1.0  # seconds
 LOOK_AT_ORDER = 0.25  # seconds between two looks at late packets and silent nodes
 FLOWS = 2.0  # seconds under way of an own packet; then the silence of other nodes means nothing
+MOST_SKEW = 60.0  # seconds between the clocks of this machine and of the engine; more is logged
 STARTS_WITHIN = 10.0  # seconds in which a server that starts has to reach the engine
 GRACE = 3.0  # seconds beyond `silence_seconds` until a node with other settings gives up: by then dead nodes are found
 PIECE, WHILE_TAKING = 256 << 10, 0.005  # bytes of a snapshot that are passed on in a turn; the longest turn, in seconds
@@ -120,6 +121,7 @@ class ClusterHub(Hub):
         self._agreed = 0  # number of the latest entry after which the checksum was that of the first node
         self._where = ""  # the server from which the log is read
         self._trouble = None  # why the engine does not answer; "" if it does; None until it is known
+        self._is_skewed = False  # has it been logged that the clocks differ?
         self._is_stalled = False  # has it been logged that packets do not get through?
         self._caught_up_at = self._settled_at = None  # monotonic seconds
         self._began_at = self._looked_at = self._heard_at = time.monotonic()
@@ -414,6 +416,8 @@ class ClusterHub(Hub):
 
     def beat(self, node, place, checksum):
         """See `Shared.Beat`. All nodes compare the checksum of the node with the lowest number with their own."""
+        if node == self.number:
+            self._compare_clocks()
         if self.nodes and node == min(self.nodes):
             own = self._sums.get(place)
             if own is not None and own == checksum:
@@ -422,6 +426,14 @@ class ClusterHub(Hub):
                 raise Rejoin(DIFFERS, "its state differs from that of node %s, at entry %d" % (
                     self.nodes[node], place))
             self._sums = {self._at: self._checksum()}
+
+    def _compare_clocks(self):
+        """Messages have the engine's time; this machine's is in its log."""
+        skew = time.time() - self._order.now / 1000
+        if abs(skew) > MOST_SKEW and not self._is_skewed:
+            log.warning("the clock of this machine is %(seconds).0f s %(which)s that of Redis", {
+                "seconds": abs(skew), "which": "ahead of" if skew > 0 else "behind"})
+        self._is_skewed = abs(skew) > MOST_SKEW
 
     def _checksum(self):
         """Of the names in use, the accounts and the latest message number."""

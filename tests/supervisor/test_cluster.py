@@ -3,6 +3,7 @@ import collections
 import itertools
 import os
 import time
+import types
 
 import pytest
 from queue_ends import two_ends
@@ -333,6 +334,16 @@ def test_why_what_is_said_does_not_get_through_is_told_to_operators_once(both, r
         run(both, 2)
         assert a.hub.status()["cluster"]["trouble"] == ""
         assert "again" in caplog.records[-1].getMessage()
+
+
+def test_a_wrong_clock_is_told_once(both, run, caplog):
+    log = both[0].log
+    for skew, words in ((3600, "3600 s behind"), (0, None), (-100, "100 s ahead of")):
+        log._clock = types.SimpleNamespace(time=lambda: cluster_module.time.time() + skew)
+        run(both, 4)
+        assert [record.getMessage() % record.args for record in caplog.records] == (
+            ["the clock of this machine is %s that of Redis" % words] * 2 if words else [])
+        caplog.clear()
 
 
 @pytest.fixture
