@@ -245,7 +245,7 @@ export class Panel {
         value("limit", "Member limit", {type: "number", min: 1, placeholder: "any"})
       );
     }
-    rules.push(value("slow", "Seconds between two messages of a member", {type: "number", min: 1, placeholder: "0"}));
+    rules.push(value("slow", "Seconds between messages", {type: "number", min: 1, placeholder: "0"}));
     this.settings = this._section(body, "Rules", ...rules, error);
     this._fillSettings(one);
   }
