@@ -9,14 +9,10 @@ file changes meanwhile or the server asks for a part again. A download is decryp
 it matches the sealed message.
 """
 import base64
-import binascii
-import hashlib
 import http.client
 import os
 import re
-import tempfile
 import threading
-import time
 import urllib.parse
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
@@ -25,22 +21,23 @@ from parley.client.address import Address
 from parley.client.opening import SECONDS, Failed, tls_context
 from parley.client.protocol import Impossible
 from parley.client.sealed import SealedFile
+from parley.client.transfers import (
+    CHANGED,
+    PIECE,
+    Coming,
+    OpenedAsItComes,
+    Rejected,
+    Sending,
+    Transfer,
+    reserved,
+    sha256_of,
+)
 from parley.server.files.shown import LINE, clean, size_of
 
-PIECE = 1 << 16  # bytes
-GIVE_UP = 600.0  # seconds in which nothing has got through
-DELAYS = (0.2, 0.5, 1.0, 2.0, 5.0)  # seconds before each further attempt; the last one repeats
-TELL_EVERY = 0.2  # seconds between two events of progress
-MOST_NUMBERED = 1000  # files of one name in a folder
 _SHARED = (200, 201)
 _TRY_AGAIN = (409, 429, 500, 502, 503, 504)
 _DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/=]+):")
-_CHANGED = "The file has changed on the way."
 _SEALED_NAME = "sealed"  # for the server
-
-
-class Rejected(Exception):
-    """The transfer failed, and a retry would not help; the text is a sentence that says why."""
 
 
 class Told(NamedTuple):
@@ -92,140 +89,6 @@ def chosen(told: Sequence[str], which: str) -> str:
     return found[0]
 
 
-class _Transfer:
-    """One file on its way. request: by which events name it. total: its bytes, 0 if that is not known yet."""
-
-    def __init__(self, request: events.Request, total: int) -> None:
-        self.request = request
-        self.total = total
-        self.stopped = False
-        self._told_at = 0.0
-        self._moved_at = time.monotonic()
-        self._failures = 0
-
-    def moved(self, done: int) -> Optional[events.Moved]:
-        """`done` bytes have got through: the event that tells so, or None if the last one was just told."""
-        now = self._moved_at = time.monotonic()
-        self._failures = 0
-        if now - self._told_at < TELL_EVERY and done < self.total:
-            return None
-        self._told_at = now
-        return events.Moved(self.request, done, self.total)
-
-    def wait(self, seconds: float = 0.0) -> None:
-        """Wait between a failure and the next attempt. Raises `Rejected` after GIVE_UP seconds without progress."""
-        if time.monotonic() - self._moved_at > GIVE_UP:
-            raise Rejected("The server cannot be reached.")
-        time.sleep(max(seconds, DELAYS[min(self._failures, len(DELAYS) - 1)]))
-        self._failures += 1
-
-
-class _Sending(_Transfer):
-    """A file that is sent.
-
-    wants: the request that comes next, "offer" or "share", or None; is_asked: was it made on this connection?
-    is_sealed: is it sent sealed? Then `copy` is the sealed copy, once there is one, and `told` what is said of the
-    file, which has its id and token once the server has taken the offer.
-    """
-
-    def __init__(self, path: str, to: Optional[str], size: int, is_sealed: bool) -> None:
-        self.path = path
-        self.to = to
-        self.is_sealed = is_sealed
-        self.copy: Any = None
-        self.told: Optional[SealedFile] = None
-        super().__init__(events.Request("send_file", to, os.path.basename(path)), size)
-        self.sha256 = self.file = self.token = ""
-        self.tag = binascii.hexlify(os.urandom(12)).decode()
-        self.wants: Optional[str] = None
-        self.is_asked = False
-
-    def open(self) -> Any:  # noqa: A003
-        """A binary file with what is sent."""
-        return open(self.path, "rb") if self.copy is None else os.fdopen(os.dup(self.copy.fileno()), "rb")
-
-    def seal(self) -> str:
-        """Make the sealed copy; gives its SHA-256 as hexadecimal digits."""
-        from parley.client.seal import files as sealing  # which takes cryptography: who seals has it
-        self.copy = tempfile.TemporaryFile()
-        key, target = os.urandom(32), _Hashed(self.copy)
-        with open(self.path, "rb") as file:
-            size, digest = sealing.seal(file, target, key)
-        self.copy.flush()
-        if not size:
-            raise Rejected("The file has become shorter.")
-        self.total = target.at
-        name = clean(os.path.basename(self.path).encode("utf-8", "replace").decode())
-        self.told = SealedFile.of("", key, digest, size, name)
-        return target.sha256.hex()
-
-    def close(self) -> None:
-        """Stop sending it, and delete the sealed copy."""
-        self.stopped = True
-        if self.copy is not None:
-            self.copy.close()
-
-
-class _Hashed:
-    """A file that is hashed as it is written. at: how many bytes have been written."""
-
-    def __init__(self, file: Any) -> None:
-        self.at = 0
-        self._file = file
-        self._digest = hashlib.sha256()
-
-    def write(self, data: bytes) -> None:
-        """Write these bytes, and hash them."""
-        self._file.write(data)
-        self._digest.update(data)
-        self.at += len(data)
-
-    @property
-    def sha256(self) -> bytes:
-        """The SHA-256 of what has been written: 32 bytes."""
-        return self._digest.digest()
-
-
-class _Coming(_Hashed):
-    """A file that is saved. at: how many bytes have come. total: how many are expected; None if that is not known.
-
-    tag: its ETag, or None before the first answer.
-    """
-
-    total: Optional[int] = None
-    tag: Optional[str] = None
-
-    def end(self, digest: bytes) -> None:
-        """All has come. Raises `Rejected` if its SHA-256 is not the one that the server tells."""
-        if self.sha256 != digest:
-            raise Rejected(_CHANGED)
-
-
-class _Sealed(_Coming):
-    """A sealed file, which is opened as it comes. The message says what it has to be; what the server says is ignored.
-    """
-
-    def __init__(self, file: Any, opening: Any) -> None:
-        from parley.client.seal.envelope import Unopened
-        super().__init__(file)
-        self.total = opening.total
-        self._opening, self._unopened = opening, Unopened
-
-    def write(self, data: bytes) -> None:
-        """Open these bytes of the sealed file, and write what is in them. Raises `Rejected` if they are not right."""
-        self.at += len(data)
-        try:
-            self._file.write(self._opening.open(data))
-        except self._unopened as why:
-            raise Rejected(str(why)) from None
-
-    def end(self, digest: bytes) -> None:
-        try:
-            self._opening.end()
-        except self._unopened as why:
-            raise Rejected(str(why)) from None
-
-
 class Files:
     """The files of one chat that are on their way.
 
@@ -239,8 +102,8 @@ class Files:
         self._trust = trust
         self._post = post
         self._ask = ask
-        self._sendings: Dict[str, _Sending] = {}  # by their tags
-        self._savings: List[_Transfer] = []
+        self._sendings: Dict[str, Sending] = {}  # by their tags
+        self._savings: List[Transfer] = []
 
     @property
     def is_busy(self) -> bool:
@@ -266,14 +129,14 @@ class Files:
             raise Impossible("%s cannot be read: %s." % (path, (error.strerror or str(error)).lower())) from None
         if not size:
             raise Impossible("%s is empty." % path)
-        sending = _Sending(path, to, size, is_sealed)
+        sending = Sending(path, to, size, is_sealed)
         if is_sealed:
             self._ask("can_seal", to, lambda why_not: self._post(lambda: self._looked(sending, why_not)))
         self._sendings[sending.tag] = sending
         if not is_sealed:
             self._in_thread(sending, self._hash)
 
-    def _looked(self, sending: _Sending, why_not: Optional[str]) -> List[events.Event]:
+    def _looked(self, sending: Sending, why_not: Optional[str]) -> List[events.Event]:
         """It is known now whether a message could be sealed for its receivers; `why_not`: a sentence, or None."""
         if why_not is not None:
             return self._fail(sending, why_not)
@@ -299,20 +162,20 @@ class Files:
 
         threading.Thread(target=run, daemon=True).start()
 
-    def _fail(self, transfer: _Transfer, why: str) -> List[events.Event]:
+    def _fail(self, transfer: Transfer, why: str) -> List[events.Event]:
         self._forget(transfer)
         return [events.Refused(transfer.request, why)]
 
-    def _forget(self, transfer: _Transfer) -> None:
+    def _forget(self, transfer: Transfer) -> None:
         transfer.stopped = True
-        if isinstance(transfer, _Sending):
+        if isinstance(transfer, Sending):
             transfer.close()
             self._sendings.pop(transfer.tag, None)
         elif transfer in self._savings:
             self._savings.remove(transfer)
 
-    def _hash(self, sending: _Sending) -> Callable[[], List[events.Event]]:
-        sha256 = sending.seal() if sending.is_sealed else _sha256_of(sending.path)
+    def _hash(self, sending: Sending) -> Callable[[], List[events.Event]]:
+        sha256 = sending.seal() if sending.is_sealed else sha256_of(sending.path)
 
         def then() -> List[events.Event]:
             sending.sha256, sending.wants = sha256, "offer"
@@ -338,7 +201,7 @@ class Files:
                 failed += self._fail(sending, str(impossible))
         return failed
 
-    def _ask_for(self, sending: _Sending) -> None:
+    def _ask_for(self, sending: Sending) -> None:
         if sending.wants == "offer":
             name = os.path.basename(sending.path).encode("utf-8", "replace").decode()
             sending.is_asked = self._ask("offer", sending.tag, _SEALED_NAME if sending.is_sealed else name,
@@ -381,7 +244,7 @@ class Files:
         sending = self._sendings.get(event.request.about or "")
         return [] if sending is None else self._fail(sending, event.why)
 
-    def _send(self, sending: _Sending) -> Callable[[], List[events.Event]]:
+    def _send(self, sending: Sending) -> Callable[[], List[events.Event]]:
         while not sending.stopped:
             try:
                 seconds = self._send_rest(sending)
@@ -397,7 +260,7 @@ class Files:
 
         return then
 
-    def _send_rest(self, sending: _Sending) -> Optional[float]:
+    def _send_rest(self, sending: Sending) -> Optional[float]:
         """Upload the rest. Returns None if the file is complete, or the seconds after which to continue."""
         path = "%s/files/%s" % (self._address.path, sending.file)
         shown = {"Authorization": "Bearer " + sending.token}
@@ -429,7 +292,7 @@ class Files:
         finally:
             connection.close()
 
-    def _send_bytes(self, connection: http.client.HTTPConnection, sending: _Sending, at: int) -> None:
+    def _send_bytes(self, connection: http.client.HTTPConnection, sending: Sending, at: int) -> None:
         with sending.open() as file:
             file.seek(at)
             while at < sending.total:
@@ -440,7 +303,7 @@ class Files:
                 at += len(data)
                 self._tell(sending, at)
 
-    def _tell(self, transfer: _Transfer, done: int) -> None:
+    def _tell(self, transfer: Transfer, done: int) -> None:
         moved = transfer.moved(done)
         if moved is not None:
             told: events.Event = moved
@@ -464,7 +327,7 @@ class Files:
             raise Impossible("This tells of no file: %s" % text)
         if not os.path.isdir(folder):
             raise Impossible("%s is no folder." % folder)
-        saving = _Transfer(events.Request("save_file", None, told.name), 0)
+        saving = Transfer(events.Request("save_file", None, told.name), 0)
         self._savings.append(saving)
         opening = None
         if isinstance(text, SealedFile):
@@ -472,12 +335,12 @@ class Files:
             opening = sealing.Opening(text)
         self._in_thread(saving, lambda saving: self._save(saving, told, folder, name or clean(told.name), opening))
 
-    def _save(self, saving: _Transfer, told: Told, folder: str, name: str,
+    def _save(self, saving: Transfer, told: Told, folder: str, name: str,
               opening: Any) -> Callable[[], List[events.Event]]:
-        to, beside = _reserved(folder, name)
+        to, beside = reserved(folder, name)
         try:
             with open(beside, "xb") as file:
-                self._fetch(saving, told, _Coming(file) if opening is None else _Sealed(file, opening))
+                self._fetch(saving, told, Coming(file) if opening is None else OpenedAsItComes(file, opening))
             os.replace(beside, to)
         except BaseException:
             os.unlink(to)
@@ -491,7 +354,7 @@ class Files:
 
         return then
 
-    def _fetch(self, saving: _Transfer, told: Told, coming: Any) -> None:
+    def _fetch(self, saving: Transfer, told: Told, coming: Any) -> None:
         while not saving.stopped:
             try:
                 seconds = self._fetch_rest(saving, told, coming)
@@ -504,7 +367,7 @@ class Files:
             saving.wait(seconds)
         raise Rejected("It was stopped.")
 
-    def _fetch_rest(self, saving: _Transfer, told: Told, coming: Any) -> Optional[float]:
+    def _fetch_rest(self, saving: Transfer, told: Told, coming: Any) -> Optional[float]:
         """Download the rest. Returns None if the file is complete, or the seconds after which to continue."""
         headers = {"Range": "bytes=%d-" % coming.at, "If-Range": coming.tag} if coming.at else {}
         connection = self._connection()
@@ -515,11 +378,11 @@ class Files:
                 return _judged(answer, answer.read())
             tag, digest = answer.getheader("ETag"), _DIGEST.search(answer.getheader("Repr-Digest") or "")
             if digest is None or coming.at and (answer.status != 206 or tag != coming.tag):
-                raise Rejected(_CHANGED)
+                raise Rejected(CHANGED)
             coming.tag = tag
             saving.total = coming.at + int(answer.getheader("Content-Length") or 0)
             if coming.total not in (None, saving.total):
-                raise Rejected(_CHANGED)
+                raise Rejected(CHANGED)
             while coming.at < saving.total:
                 data = answer.read(min(PIECE, saving.total - coming.at))
                 if not data:
@@ -532,14 +395,6 @@ class Files:
             connection.close()
 
 
-def _sha256_of(path: str) -> str:
-    digest = hashlib.sha256()
-    with open(path, "rb") as file:
-        for data in iter(lambda: file.read(PIECE), b""):
-            digest.update(data)
-    return digest.hexdigest()
-
-
 def _judged(answer: http.client.HTTPResponse, text: bytes) -> float:
     """The seconds after which to try again; Rejected if that would not help."""
     if answer.status in _TRY_AGAIN:
@@ -547,17 +402,3 @@ def _judged(answer: http.client.HTTPResponse, text: bytes) -> float:
         return min(float(given), 30.0) if given.isdigit() else 0.0
     words = text.decode("utf-8", "replace").strip().partition("\n")[0]
     raise Rejected("%s%s." % (words[:1].upper(), words[1:200].rstrip(".")) if words else "It is not there.")
-
-
-def _reserved(folder: str, name: str) -> Any:
-    """(path of a new file, path of a temporary one beside it). The first is made, empty, under a name that was free."""
-    stem, dot, ending = name.rpartition(".")
-    for number in range(MOST_NUMBERED):
-        numbered = name if not number else "%s (%d)%s" % (stem or ending, number, dot + ending if stem else "")
-        path = os.path.join(folder, numbered)
-        try:
-            os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
-        except FileExistsError:
-            continue
-        return path, os.path.join(folder, ".%s-%s.part" % (numbered[:80], binascii.hexlify(os.urandom(4)).decode()))
-    raise Rejected("There are too many files called %s." % name)

@@ -18,7 +18,7 @@ for _module in (
         "register", "room_questions", "rooms", "sizes"):
     CHECKED += ["-m", "parley.server.chat." + _module]
 for _module in ("address", "chat", "events", "files", "following", "opening", "position", "protocol", "reactions",
-                "requests", "rooms", "typed"):
+                "requests", "rooms", "transfers", "typed"):
     CHECKED += ["-m", "parley.client." + _module]
 
 
