@@ -23,8 +23,8 @@ from parley.server.http import metrics
 from parley.server.http.metrics import METRICS
 from parley.server.order.numbers import BLOCK
 from parley.server.order.place import Place
+from parley.server.ports import CannotListen, close_sockets, open_sockets, page_places
 from parley.server.protocols import PROTOCOLS, rare_frames  # noqa: F401 - for workers, which share what is imported
-from parley.server.protocols.events import HOME
 from parley.server.protocols.text import folded
 from parley.server.storage.database import Database
 from parley.server.storage.directory import CannotUse, Directory
@@ -35,7 +35,6 @@ from parley.server.supervisor import places
 from parley.server.supervisor.cluster import ClusterHub, Rejoin, Unusable
 from parley.server.supervisor.control import Control
 from parley.server.supervisor.hashing import Unverifiable, parse_secret, secret_for
-from parley.server.supervisor.listening import format_address, open_private, open_shares, reachable_addresses
 from parley.server.supervisor.notify import ServiceManager
 from parley.server.supervisor.signals import STOP_SIGNALS
 from parley.server.supervisor.supervisor import StopAtOnce, Supervisor, WorkersDie
@@ -44,13 +43,8 @@ from parley.server.worker.transports import tls
 # sysexits.h
 EX_DATAERR, EX_UNAVAILABLE, EX_SOFTWARE, EX_CANTCREAT, EX_TEMPFAIL, EX_NOPERM, EX_CONFIG = 65, 69, 70, 73, 75, 77, 78
 REJOIN_AFTER = 0.5  # seconds
-STARTED = {"line": "[SERVER] Chat server started on"}  # in document 003's words
 
 log = logging.getLogger("parley.server")
-
-
-class CannotListen(Exception):
-    """A port cannot be opened; the text says which, why, and what to do."""
 
 
 def main(argv):
@@ -273,7 +267,7 @@ def _serve(settings, arguments):
     for name, data in lists.items():
         accounts.know_devices(name, data)
     _check_operators(settings.operators, accounts)
-    listening, lines = _open_sockets(
+    listening, lines = open_sockets(
         settings, arguments.worker_ports, {protocol for protocol, _ in arguments.listen})
     service = ServiceManager(os.environ)
     try:
@@ -286,7 +280,7 @@ def _serve(settings, arguments):
             on_stop=lambda: _announce_stop(service),
             on_turn=lambda: service.feed_watchdog(time.monotonic()))
     finally:
-        _close(listening)
+        close_sockets(listening)
     _print("[SERVER] Server stopped.")
     return 0
 
@@ -302,7 +296,7 @@ def _open_files(settings, directory, listening):
         return None
     try:
         return Keeper(directory, settings.files._asdict(),
-                      settings.files.url or _page_places(settings, *max(ports, key=lambda port: port[0]))[-1])
+                      settings.files.url or page_places(settings, *max(ports, key=lambda port: port[0]))[-1])
     except OSError as error:
         raise CannotUse("%s: no files can be kept in it: %s" % (directory.path, error.strerror), error.errno) from None
 
@@ -311,7 +305,7 @@ def _serve_as_node(settings, arguments):
     """Serve together with other nodes. A node that has lost the others begins again, with the ports that it has."""
     introduced = [(name, account.secret) for name, account in _load_accounts(
         settings.users_file, [], {}, Accounts(InProcess(Store()))).accounts.items()]
-    listening, lines = _open_sockets(
+    listening, lines = open_sockets(
         settings, arguments.worker_ports, {protocol for protocol, _ in arguments.listen})
     _open_files(settings, None, listening)
     service, past, latest = ServiceManager(os.environ), collections.Counter(), [settings]
@@ -353,7 +347,7 @@ def _serve_as_node(settings, arguments):
         while not serve():
             time.sleep(REJOIN_AFTER)
     finally:
-        _close(listening)
+        close_sockets(listening)
     _print("[SERVER] Server stopped.")
     return 0
 
@@ -459,105 +453,6 @@ def _secret_of_user(password, secret, path, raw):
     except ValueError as error:
         raise config.ConfigError("%s: the password of %r cannot be used: %s" % (path, raw.decode(), error)) from None
     return secret
-
-
-def _can_do_without(protocol, port, with_tls, named):
-    """Is it on, at its default port, only because nobody has said anything of it?"""
-    if protocol in (METRICS, *named) or with_tls:
-        return False
-    return PROTOCOLS[protocol].TRAITS.optional and port == PROTOCOLS[protocol].PORT
-
-
-def _open_sockets(settings, private, named):
-    """([(protocol, socket, with TLS?, room or HOME) for each port] for each worker, lines that say where they listen).
-
-    private: whether each worker gets one more port for itself. named: the protocols that --listen names.
-    CannotListen if a port cannot be opened.
-    """
-    listening, lines = [[] for _ in range(settings.workers)], []
-    wanted = [(protocol, settings.host, port, False, HOME) for protocol, port in settings.listen.items()]
-    wanted += [(protocol, settings.host, port, True, HOME) for protocol, port in settings.tls.listen.items()]
-    wanted += [(protocol, settings.host, port, False, room) for protocol, port, room in settings.room_ports]
-    wanted += [(protocol, settings.host, port, True, room) for protocol, port, room in settings.tls.room_ports]
-    if settings.metrics:
-        wanted.append((METRICS, *settings.metrics, False, HOME))
-    for protocol, host, port, with_tls, room in wanted:
-        try:
-            shares = open_shares(host, port, settings.workers)
-        except OSError as error:
-            if error.errno == errno.EADDRINUSE and _can_do_without(protocol, port, with_tls, named):
-                log.warning("%(protocol)s is not served: port %(port)d is in use; --listen %(protocol)s=PORT chooses"
-                            " another", {"protocol": protocol, "port": port})
-                continue
-            _close(listening)
-            raise CannotListen(_listen_error(error, host, protocol, port, with_tls)) from None
-        for own, sockets in zip(listening, shares):
-            own += [(protocol, sock, with_tls, room) for sock in sockets]
-        lines += _listening_lines(protocol, with_tls, room, shares[0])
-        if protocol != METRICS and PROTOCOLS[protocol].TRAITS.http:
-            lines.append(_page_line(settings, with_tls, shares[0][0]))
-    lines[1:1] = ["[SERVER] Others reach it at " + address for address in reachable_addresses(listening[0][0][1])]
-    for slot, own in enumerate(listening):
-        for protocol in settings.listen if private else ():
-            sock = open_private(settings.host)
-            own.append((protocol, sock, False, HOME))
-            lines.insert(0, "[SERVER] Worker %d serves %s on %s" % (slot, protocol, format_address(sock)))
-    return listening, lines
-
-
-def _close(listening):
-    for own in listening:
-        for _, sock, _, _ in own:
-            sock.close()
-
-
-def _listening_lines(protocol, with_tls, room, sockets):
-    """A start-up line for each address of a protocol; document 003 prescribes the first one of `line`."""
-    serving = "[SERVER] Serving %s%s%s on" % (
-        protocol, " with TLS" if with_tls else "", " for " + room.decode() if room else "")
-    first = serving if with_tls or room else STARTED.get(protocol, serving)
-    words = [first] + [serving] * (len(sockets) - 1)
-    return ["%s %s" % (word, format_address(sock)) for word, sock in zip(words, sockets)]
-
-
-def _page_line(settings, with_tls, sock):
-    """The start-up line that says what to type into a browser, on this machine and on others."""
-    return "[SERVER] Open the page at " + ", and on other devices at ".join(
-        place + "/" for place in _page_places(settings, with_tls, sock))
-
-
-def _page_places(settings, with_tls, sock):
-    """The addresses of the page, on this machine and on others, without a slash at their ends."""
-    address, _, port = format_address(sock).rpartition(":")
-    hosts = [address]
-    if settings.host == "localhost" or address == "0.0.0.0":  # noqa: S104 - which means everywhere
-        hosts = ["localhost", *(address.rpartition(":")[0] for address in reachable_addresses(sock)[:1])]
-    if with_tls:
-        hosts = _as_certified(hosts, tls.names(settings.tls.certificate.content))
-    return ["%s://%s:%s%s" % ("https" if with_tls else "http", host, port, settings.web.path.decode())
-            for host in hosts]
-
-
-def _as_certified(hosts, names):
-    """These hosts under names that a certificate is for, as far as there are any."""
-    public = [name for name in names if "." in name and ":" not in name and "*" not in name
-              and not name.replace(".", "").isdigit()]
-    fit = [host if host.strip("[]") in names else public[0] if public else None for host in hosts]
-    return list(filter(None, dict.fromkeys(fit))) or hosts
-
-
-def _listen_error(error, host, protocol, port, with_tls):
-    remedy = "`tls.listen`" if with_tls else "--listen %s=PORT or `listen`" % protocol
-    if protocol == METRICS:
-        remedy = "--metrics HOST:PORT or `metrics.listen`"
-    if error.errno == errno.EADDRINUSE:
-        return ("port %d is in use, perhaps by a server that still runs; choose another with %s in the configuration"
-                % (port, remedy))
-    if error.errno == errno.EACCES:
-        return "port %d is not allowed to this user; choose one above 1023 with %s in the configuration" % (
-            port, remedy)
-    return "cannot listen on %s port %d for %s: %s; choose another address with %s" % (
-        host, port, protocol, error.strerror or error, "--metrics" if protocol == METRICS else "--host")
 
 
 def _raise_descriptor_limit():

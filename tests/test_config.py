@@ -16,7 +16,7 @@ from cases import for_each
 from numbered import Numbered
 
 from parley import __version__
-from parley.server import cli, config, logs, protocols
+from parley.server import cli, config, logs, ports, protocols
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.gate import LIMITS
 from parley.server.chat.names import claims
@@ -701,7 +701,7 @@ def start_up(monkeypatch, tmp_path):
     started = []
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CHAT_PORT", raising=False)
-    monkeypatch.setattr(cli, "_open_sockets", lambda settings, private, named: ([], []))
+    monkeypatch.setattr(cli, "open_sockets", lambda settings, private, named: ([], []))
     monkeypatch.setattr(hashing, "hashed", lambda password: "hashed " + password.decode())
     monkeypatch.setattr(cli, "_raise_descriptor_limit", lambda: None)
     monkeypatch.setattr(logs, "set_up", lambda level, form: None)
@@ -747,7 +747,7 @@ def test_the_listening_sockets_are_closed_however_it_ends(start_up, monkeypatch,
 
     monkeypatch.setattr(cli.Supervisor, "run", run)
     listening = [[("line", share, False, b"")] for share in shares]
-    monkeypatch.setattr(cli, "_open_sockets", lambda settings, private, named: (listening, []))
+    monkeypatch.setattr(cli, "open_sockets", lambda settings, private, named: (listening, []))
     start_up()
     assert not any(share.is_open for share in shares)
 
@@ -761,9 +761,9 @@ def test_the_sockets_before_one_that_cannot_be_had_are_closed(monkeypatch):
         opened.extend(Share() for _ in range(workers))
         return [[share] for share in opened[-workers:]]
 
-    monkeypatch.setattr(cli, "open_shares", open_shares)
-    with pytest.raises(cli.CannotListen, match="port 9000 is in use"):
-        cli._open_sockets(DEFAULTS._replace(workers=2), False, ())
+    monkeypatch.setattr(ports, "open_shares", open_shares)
+    with pytest.raises(ports.CannotListen, match="port 9000 is in use"):
+        ports.open_sockets(DEFAULTS._replace(workers=2), False, ())
     assert len(opened) == 6 and not any(share.is_open for share in opened)
 
 
@@ -924,7 +924,7 @@ def test_a_check_looks_at_the_users_file_too(start_up, tmp_path, capsys, content
 
 
 def test_a_bug_is_logged_and_code_70(start_up, monkeypatch, caplog):
-    monkeypatch.setattr(cli, "_open_sockets", lambda settings, private, named: 1 / 0)
+    monkeypatch.setattr(cli, "open_sockets", lambda settings, private, named: 1 / 0)
     assert start_up() == (70, None)
     record, = caplog.records
     assert record.levelname == "CRITICAL" and record.exc_info[0] is ZeroDivisionError

@@ -7,8 +7,8 @@ import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
-LAYERS = ["protocols", "ipc", "order", "chat", "http", "files", "worker", "storage", "supervisor", "commands", "cli",
-          "entry"]
+LAYERS = ["protocols", "ipc", "order", "chat", "http", "files", "worker", "storage", "supervisor", "commands", "ports",
+          "cli", "entry"]
 MAY_IMPORT_CONFIG = ("server.cli.", "server.commands.")
 OPEN_TO_THE_CLIENT = ("server.protocols.", "server.stdout.", "server.files.shown.")
 OUTSIDE = {"conformance", "loadtest", "tests", "scenarios", "stress", "bench"}

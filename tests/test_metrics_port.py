@@ -9,7 +9,7 @@ from in_process import run_main
 from web_client import PATIENCE, WebClient, ask
 
 from parley.conformance.targets import launch
-from parley.server import cli, config
+from parley.server import config, ports
 from parley.server.http import metrics
 from parley.server.supervisor import control
 
@@ -86,12 +86,12 @@ def test_without_prometheus_client_the_server_says_so_in_one_line(monkeypatch, t
 
 def test_an_address_that_somebody_has_is_an_error(tmp_path):
     settings = config.defaults()._replace(workers=2, host="127.0.0.1", listen={"line": 0}, metrics=("127.0.0.1", 0))
-    sockets, lines = cli._open_sockets(settings, False, ())
+    sockets, lines = ports.open_sockets(settings, False, ())
     try:
         assert lines[-1].startswith("[SERVER] Serving metrics on 127.0.0.1:")
         assert [name for name, _, _, _ in sockets[1]] == ["line", metrics.METRICS]
         taken = sockets[0][1][1].getsockname()[1]
-        with pytest.raises(cli.CannotListen, match="port %d is in use.*--metrics HOST:PORT" % taken):
-            cli._open_sockets(settings._replace(metrics=("127.0.0.1", taken)), False, ())
+        with pytest.raises(ports.CannotListen, match="port %d is in use.*--metrics HOST:PORT" % taken):
+            ports.open_sockets(settings._replace(metrics=("127.0.0.1", taken)), False, ())
     finally:
-        cli._close(sockets)
+        ports.close_sockets(sockets)

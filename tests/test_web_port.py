@@ -8,7 +8,7 @@ import pytest
 from web_client import PATIENCE, WebClient, ask, fetch, request, upgrade
 
 from parley.conformance.targets import launch
-from parley.server import cli, config
+from parley.server import config, ports
 from parley.server.protocols import web
 from parley.server.supervisor import listening
 
@@ -140,13 +140,13 @@ def settings(monkeypatch):
             raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
         return listening.open_shares(host, port, workers)
 
-    monkeypatch.setattr(cli, "open_shares", open_shares)
+    monkeypatch.setattr(ports, "open_shares", open_shares)
     return config.defaults()._replace(workers=2, host="127.0.0.1", listen={"line": 0, "web": web.PORT})
 
 
 def test_without_its_default_port_the_server_starts_without_the_web(settings, caplog):
-    sockets, lines = cli._open_sockets(settings, False, {"line"})
-    cli._close(sockets)
+    sockets, lines = ports.open_sockets(settings, False, {"line"})
+    ports.close_sockets(sockets)
     assert [[protocol for protocol, _, _, _ in own] for own in sockets] == [["line"], ["line"]]
     assert not any("web" in line for line in lines)
     (record,) = caplog.records
@@ -154,15 +154,15 @@ def test_without_its_default_port_the_server_starts_without_the_web(settings, ca
 
 
 def test_a_port_that_was_named_has_to_be_free(settings):
-    with pytest.raises(cli.CannotListen, match="port 8000 is in use.*--listen web=PORT"):
-        cli._open_sockets(settings, False, {"web"})
+    with pytest.raises(ports.CannotListen, match="port 8000 is in use.*--listen web=PORT"):
+        ports.open_sockets(settings, False, {"web"})
 
 
 def test_another_port_has_to_be_free_whoever_names_it(settings, monkeypatch):
     monkeypatch.setattr(web, "PORT", 7999)  # so that the one that somebody has is not the default
-    monkeypatch.setattr(cli, "open_shares", refuse)
-    with pytest.raises(cli.CannotListen):
-        cli._open_sockets(settings, False, ())
+    monkeypatch.setattr(ports, "open_shares", refuse)
+    with pytest.raises(ports.CannotListen):
+        ports.open_sockets(settings, False, ())
 
 
 def refuse(host, port, workers):
@@ -174,16 +174,16 @@ def test_the_start_says_what_to_type_into_a_browser(monkeypatch):
         """names: of the certificate."""
         sock = socket.socket()
         sock.bind(("127.0.0.1" if host in ("localhost", "127.0.0.1") else "0.0.0.0", 0))  # noqa: S104
-        monkeypatch.setattr(cli.tls, "names", lambda certificate: names)
+        monkeypatch.setattr(ports.tls, "names", lambda certificate: names)
         settings = config.defaults()
         settings = settings._replace(
             host=host, web=settings.web._replace(path=path.encode()),
             tls=settings.tls._replace(certificate=config.File("server.pem", b"")))
         with sock:
-            line = cli._page_line(settings, names is not None, sock)
+            line = ports._page_line(settings, names is not None, sock)
             return line.replace(":%d" % sock.getsockname()[1], ":1").split(" Open the page at ")[1]
 
-    monkeypatch.setattr(cli, "reachable_addresses", lambda sock: [] if "127." in str(sock) else ["192.0.2.17:8000"])
+    monkeypatch.setattr(ports, "reachable_addresses", lambda sock: [] if "127." in str(sock) else ["192.0.2.17:8000"])
     everywhere = "http://localhost:1/, and on other devices at http://192.0.2.17:1/"
     assert page_line("auto") == everywhere
     assert page_line("auto", "/parley") == everywhere.replace(":1/", ":1/parley/")
@@ -194,7 +194,7 @@ def test_the_start_says_what_to_type_into_a_browser(monkeypatch):
     assert page_line("auto", names=["*.chat.example", "chat.example"]) == "https://chat.example:1/"
     assert page_line("auto", names=["localhost", "127.0.0.1"]) == "https://localhost:1/"
     assert page_line("auto", names=[]) == everywhere.replace("http:", "https:")
-    monkeypatch.setattr(cli, "reachable_addresses", lambda sock: [])
+    monkeypatch.setattr(ports, "reachable_addresses", lambda sock: [])
     assert page_line("auto") == "http://localhost:1/"
 
 
