@@ -14,6 +14,7 @@ from parley.server.worker.handshake import Handshake
 from parley.server.worker.listener import Listener
 from parley.server.worker.proxy import Introduction
 from parley.server.worker.transfers import Transfers
+from parley.server.worker.transports import client_host
 from parley.server.worker.transports.tls import TLS, Unfit, context
 from parley.server.worker.visitor import Scrapers, Visitors
 from parley.server.worker.watching import READ
@@ -37,6 +38,8 @@ class Admission:
         self._worker = worker
         self._tls = self._certificate = None  # the context for handshakes, and what it was made of
         self._handshakes = collections.deque()  # that can go on
+        self._shaking = collections.Counter()  # address -> its handshakes that are not done
+        self._shaking_in_all = 0
         self._proxies = ()  # addresses and networks whose connections begin with what the proxy says of its client
         self.visitors = Visitors(worker, self)
         self.visitors.transfers = worker.files and Transfers(worker)
@@ -147,7 +150,23 @@ class Admission:
 
     def shake_hands(self, transport, protocol, home=HOME):
         """A client has connected to a TLS port."""
-        Handshake(TLS(transport, self._tls), protocol, home, self, self._worker)
+        where, limits = origin(client_host(transport)), self._limits
+        if (_is_reached(limits["connections"], self._shaking_in_all)
+                or _is_reached(limits["connections_per_address"], self._shaking[where])
+                and not self._is_proxy(transport)):
+            transport.close()
+            self._worker.stats.endings[protocol, "tls-" + Reason.TOO_MANY_CONNECTIONS] += 1
+        else:
+            self._shaking[where] += 1
+            self._shaking_in_all += 1
+            Handshake(TLS(transport, self._tls), protocol, home, self, self._worker, where)
+
+    def shaken(self, where):
+        """A handshake with somebody at an address is done, or was given up."""
+        self._shaking_in_all -= 1
+        self._shaking[where] -= 1
+        if not self._shaking[where]:
+            del self._shaking[where]
 
     def line_up(self, handshake):
         """Queue a handshake that can continue."""
@@ -236,3 +255,7 @@ class Admission:
         self._worker.forget_turn(connection)
         self._worker.deadlines.closed(connection)
         self.accept(not self._worker.stopping)
+
+
+def _is_reached(limit, count):
+    return 0 < limit <= count

@@ -9,17 +9,21 @@ log = logging.getLogger(__name__)
 
 
 class Handshake:
-    """A client on a TLS port that is not admitted yet. When it is ready it queues for a turn, which costs CPU time."""
+    """A client on a TLS port that is not admitted yet. When it is ready it queues for a turn, which costs CPU time.
+
+    where: see `Admission.shaken`.
+    """
 
     unfinished = True  # who is late at this is too slow, not idle
     is_typed = False
 
-    def __init__(self, transport, protocol, home, admission, worker):
+    def __init__(self, transport, protocol, home, admission, worker, where):
         self._transport = transport
         self._protocol = protocol
         self._home = home
         self._admission = admission
         self._worker = worker
+        self._where = where
         self._awaits = 0
         self._await(READ)
         worker.deadlines.began(self, worker.now)
@@ -54,6 +58,7 @@ class Handshake:
                 self._await(awaits)
             else:
                 worker.deadlines.completed(self)
+                self._leave()
                 self._admission.greet(self._transport, self._protocol, self._home)
 
     def give_up(self, reason):
@@ -76,4 +81,10 @@ class Handshake:
     def _end(self, ending):
         self._await(0)
         self._transport.close()
+        self._leave()
         self._admission.turned_away(self, self._protocol, "tls-" + ending)
+
+    def _leave(self):
+        if self._where is not None:
+            self._admission.shaken(self._where)
+        self._where = None

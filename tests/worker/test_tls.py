@@ -461,6 +461,22 @@ def test_a_handshake_must_end_in_the_time_of_a_command(open_house, caplog, proto
     assert "failed: it took too long" in caplog.text
 
 
+def test_one_address_has_no_more_handshakes_under_way_than_it_may_have_connections(open_house):
+    house = open_house(connections_per_address=3, frame_seconds=10)
+    peers = [house.connect(tls=True) for _ in range(5)]
+    for peer in peers:
+        peer.heard()
+    assert [peer.ended for peer in peers] == [False] * 3 + [True] * 2
+    assert house.worker.stats.by_reason() == {"tls-too-many-connections": 2}
+    peers[0].close()
+    house.settle()
+    member(house, b"ann")
+    house.wait(12)
+    for peer in (*peers[1:3], *[house.connect(tls=True) for _ in range(3)]):
+        peer.heard()
+    assert house.worker.admission._shaking_in_all == 3 == sum(house.worker.admission._shaking.values())
+
+
 def test_a_handshake_that_is_done_is_awaited_no_more(open_house):
     house = open_house(frame_seconds=10, first_command_seconds=60)
     ann = Guest(house)
