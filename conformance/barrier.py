@@ -68,6 +68,7 @@ class Barrier:
             self._flush_workers(deadline)
             self._round_trips(members, deadline)
         elif self.kind == SELF:
+            self._probe([one for one in speakers if _is_member(one) and one not in members], deadline)
             self._probe(members, deadline)
         else:
             self.wait_quietly()

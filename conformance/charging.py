@@ -74,6 +74,11 @@ class _Case:
                 return ident
         if self._was_closed_as_profiled():
             return next((ident for ident in self.probes.CLOSED if ident in self.broken), None)
+        if self._waits_for_an_end_in_vain():
+            return self.probes.ENDS
+        for ground in map(self.probes.ground, self.failed.wanted[:1] if self._was_closed() else ()):
+            if ground in self.broken:
+                return ground
         for wanted in [] if self._has_acted() else self.failed.wanted:
             if self.profile and self.probes.kind(wanted) in self.profile.unanswered:
                 return self.probes.ground(wanted)
@@ -82,6 +87,14 @@ class _Case:
         if self.passed.issuperset(self.failed.step.req):
             used.update(model.requirement_ids(self.run.scenario))  # what it is about is likelier to be the cause
         return next((ident for ident, one in self.broken.items() if one.hinders and ident in used), None)
+
+    def _waits_for_an_end_in_vain(self):
+        """Whether a server that notices no ends should have closed the connection of who sends no more."""
+        ends = self.broken.get(self.probes.ENDS)
+        return bool(ends and ends.hinders and self.failed.wanted == ["(close)"] and self.actor.half_closed)
+
+    def _was_closed(self):
+        return self.failed.got[:1] == ["(closed by the server)"]
 
     def _has_acted(self):
         """Whether the server has reacted to the step in another way than wanted, instead of being silent."""

@@ -67,6 +67,7 @@ class Profile(NamedTuple):
     closing: Tuple[str, ...] = ()
     manners: Tuple[str, ...] = ()
     echoes: bool = False
+    copies: bool = False
     replays: bool = False
     proof: str = ""
     pause: float = 0.0
@@ -171,6 +172,8 @@ class Reader:
             line = line[:-1]
         line = self._without_prompts(line)
         if self._is_greeting(line) or self._is_aside(line) or self._is_acknowledgement(line):
+            return []
+        if profile.copies and self.state.repeats(line):
             return []
         return [one for one in self._rewritten(line) if not self._is_repeated(one)]
 

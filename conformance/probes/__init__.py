@@ -15,6 +15,7 @@ and what else the reading of messages and the charging of failures have to know;
 
     CUT_OFF                 the requirement that is broken by a server that ends when a connection is reset
     SILENT_BESIDE           the requirement that is broken by a server that lets nobody in while somebody else is silent
+    ENDS                    the requirement that is broken by a server that does not notice that a client has ended
     ONCE                    the requirements that something is told once
     RELATIVES               {a requirement that `blame` gives: others that the same message may break}
     SILENT_ENDS             is nobody told that a connection has ended?
@@ -30,6 +31,7 @@ and what else the reading of messages and the charging of failures have to know;
     is_last_word(message, state)    the same, to a client who has closed its side; `state` is its `ClientState`
     is_answer(message)      does it answer a command, and is not what somebody else has done?
     alike(wanted, message, manners)     does the message stand for the one that is wanted?
+    other_readings(message, manners)    the messages for which it may stand too, where a server tells two kinds alike
     kind(text)              the kind of a message: its words without names and texts
     ground(text)            the requirement that says that such a message comes, or None
     absent(message, step)   the requirement that is broken as there is not what the step asks for, as the message says
@@ -48,6 +50,7 @@ _DEFAULTS = {
     "kept_before": lambda fixture, scenario: None,
     "CUT_OFF": None,
     "SILENT_BESIDE": None,
+    "ENDS": None,
     "ONCE": (),
     "RELATIVES": {},
     "SILENT_ENDS": False,
@@ -62,6 +65,7 @@ _DEFAULTS = {
     "is_last_word": lambda message, state: False,
     "is_answer": lambda message: False,
     "alike": lambda wanted, message, manners: False,
+    "other_readings": lambda message, manners: (),
     "kind": lambda text: text,
     "ground": lambda text: None,
     "absent": lambda message, step: None,

@@ -2,7 +2,9 @@
 import re
 
 from parley.conformance.probes.line_experiments import (
+    AFTER_END,
     AFTER_RESET,
+    AS_TALK,
     EXPERIMENTS,  # noqa: F401
     LONG,
     WORDS_OF_SUCCESS,
@@ -12,6 +14,7 @@ from parley.conformance.probes.line_experiments import (
 CUT = {"bytes": "LINE-FRAME-1", "joined": "LINE-FRAME-2"}
 CUT_OFF = "LINE-NET-3"
 SILENT_BESIDE = "LINE-NET-2"
+ENDS = "LINE-LEAVE-1"
 ONCE = ("LINE-LEAVE-2",)
 RELATIVES = {"LINE-LEAVE-2": ("LINE-LEAVE-3",)}
 CLOSED = ("LINE-ERR-2", "LINE-LOGIN-7")
@@ -39,13 +42,23 @@ def ground(wanted):
 
 
 def is_untold(wanted, cut_off, unanswered):
-    return AFTER_RESET in unanswered and any(wanted == "INFO %s disconnected" % name for name in cut_off)
+    if kind(wanted) != "INFO disconnected":
+        return False
+    was_reset = any(wanted == "INFO %s disconnected" % name for name in cut_off)
+    return (AFTER_RESET if was_reset else AFTER_END) in unanswered
+
+
+def other_readings(message, manners):
+    """What a message may also be: a server may tell what is for one user as it tells talk."""
+    return ["DM" + message[len("MSG"):]] if AS_TALK in manners and message.startswith("MSG ") else []
 
 
 def blame(got, actor):
     """The requirement that such a message breaks where nobody expects it; None if that depends."""
     if got == "(closed by the server)":
-        return "LINE-ERR-2" if actor is not None and actor.state.name else "LINE-LOGIN-7"
+        if actor is not None and actor.state.name:
+            return "LINE-ERR-2"
+        return None if actor is not None and actor.latest is None else "LINE-LOGIN-7"  # nothing was refused before
     what = kind(got)
     if what == "MSG" and actor is not None and actor.connected:
         if actor.name is None:

@@ -15,7 +15,9 @@ _ORDERED = 20
 _STRIKES = 15  # errors in one connection, as many as a scenario makes
 LONG = 8000  # bytes of a text, as long as the longest in a scenario
 _SHOWN = 40
-AFTER_RESET = "INFO disconnected, after a reset"  # in `Profile.unanswered`
+# In `Profile.unanswered`: an end that is not announced, where others are.
+AFTER_RESET, AFTER_END = "INFO disconnected, after a reset", "INFO disconnected, after a proper end"
+AS_TALK = "direct messages look like talk"  # in `Profile.manners`
 _PAUSE = PAUSE_SECONDS
 PULSE_SECONDS = 1.2
 # The likeliest first.
@@ -185,6 +187,8 @@ def ping(visit):
 
 def segments(visit):
     """A newline ends a message, wherever the segments are cut."""
+    if PROBES in visit.profile.unanswered and not _answer(visit, _enter(visit, "ann")[0], "WHO"):
+        return _segments_of_talk(visit)
     word, answers = ("PING", "PONG") if PROBES not in visit.profile.unanswered else ("WHO", "USER ")
     guest, = _enter(visit, "ann")
     data = (word + "\n").encode()
@@ -201,6 +205,51 @@ def segments(visit):
     lines = [line for line in [guest.hear()] + guest.hear_all(_PAUSE) if line is not None]
     one = bool(lines) and all(line.startswith(answers) for line in lines)
     visit.find("LINE-FRAME-1", one, answers, lines, hinders=True)
+    if not (two and one):
+        visit.learn(pause=_PAUSE)
+        return
+    _segments_of_a_login(visit, word, answers)
+
+
+def _segments_of_a_login(visit, word, answers):
+    """The same, for whoever is not logged in yet."""
+    visit.start_transcript()
+    guest = visit.newcomer("cat")
+    guest.write(("LOGIN %s\n%s\n" % (guest.name, word)).encode())
+    lines = [line for line in (guest.hear(), guest.hear(ANSWER_SECONDS / 2)) if line is not None]
+    both = lines[:1] == ["OK"] and any(line.startswith(answers) for line in lines[1:] + guest.hear_all(_PAUSE))
+    visit.find("LINE-FRAME-2", both, "OK / " + answers, lines, hinders=True)
+    visit.start_transcript()
+    guest = visit.newcomer("dan")
+    guest.write(b"LO")
+    guest.let_read()
+    visit.listen(_PAUSE)
+    guest.write(b"GIN %s\n" % guest.name.encode())
+    line = guest.hear()
+    visit.find("LINE-FRAME-1", line == "OK", "OK", line or "", hinders=True)
+    if not both or line != "OK":
+        visit.learn(pause=_PAUSE)
+
+
+def _segments_of_talk(visit):
+    """The same, where neither PING nor WHO is answered: of what one says another one hears."""
+    ann, bob = _enter(visit, "ann", "bob")
+    speaker = ann.name
+    ann.write(b"MSG wtm first\nMSG wtm other\n")
+    lines = [line for line in (bob.hear(), bob.hear(ANSWER_SECONDS / 2)) if line is not None]
+    if not lines:
+        return
+    two = len(lines) == 2 and lines[0].replace("first", "other") == lines[1]
+    visit.find("LINE-FRAME-2", two, "two messages", lines, hinders=True)
+    visit.start_transcript()
+    ann, bob = _enter(visit, "ann", "bob")
+    ann.write(b"MSG wtm ")
+    ann.let_read()
+    visit.listen(_PAUSE)
+    ann.write(b"first\n")
+    heard = [line for line in [bob.hear()] + bob.hear_all(_PAUSE) if line is not None]
+    one = len(heard) == 1 and heard[0].replace(ann.name, speaker) == lines[0]
+    visit.find("LINE-FRAME-1", one, "one message", heard, hinders=True)
     if not (two and one):
         visit.learn(pause=_PAUSE)
 
@@ -287,7 +336,9 @@ def _judge_form(visit, ident, word, speaker, lines):
     form = next((line for line in lines if _TEXT in line), None)
     mended = form is not None and (form == wanted or speaker in form)
     visit.find(ident, wanted in lines, wanted, lines, hinders=not mended)
-    if mended and form != wanted:
+    if form == wanted.replace("DM ", "MSG ", 1) and form != wanted:
+        visit.learn(manners=(AS_TALK,))
+    elif mended and form != wanted:
         visit.learn(rewrites=((pattern_of(form, [speaker], [_TEXT]), r"%s \g<name> \g<text>" % word),))
     elif form is None:
         visit.learn(unanswered=(word,))
@@ -311,14 +362,23 @@ def whispers(visit):
     own += [line for line in ann.raw[came:] if line not in own and visit.profile.acknowledgement(line)]
     lines = ([first] if first is not None else []) + _drained(visit, bob)
     form = _judge_form(visit, "LINE-DM-1", "DM", ann.name, lines)
-    if form is not None:
+    copies = [line for line in own if _is_copy(line, (ann.name, bob.name))]
+    if form is not None or copies:
         visit.find("LINE-DM-2", not own, "", own)
-        visit.learn(acknowledgements=[pattern_of(line, [bob.name, ann.name], [_TEXT]) for line in own],
-                    acknowledged=["DM"] * bool(own))
+        told = [line for line in own if line not in copies]
+        visit.learn(acknowledgements=[pattern_of(line, [bob.name, ann.name], [_TEXT]) for line in told],
+                    acknowledged=["DM"] * bool(told), copies=bool(copies))
+    if form is not None:
         visit.find("LINE-DM-5", not others, "", others, hinders=True)
     else:
         visit.not_reached("LINE-DM-2", "LINE-DM-1")
         visit.not_reached("LINE-DM-5", "LINE-DM-1")
+
+
+def _is_copy(line, names):
+    """Whether a line is what whoever gets the message hears, or its beginning, under one of these names."""
+    words = line.split()
+    return len(words) > 2 and words[0] == "DM" and words[1] in names and words[2:] == _TEXT.split()[:len(words) - 2]
 
 
 def small_names(visit):
@@ -457,7 +517,7 @@ def unknown_before_login(visit):
 
 def _try_again(visit, guest):
     """After a refused login another name can be tried."""
-    if guest.state.name:
+    if guest.state.name is not None:
         return  # it was not refused
     came = len(guest.raw)
     again = _log_in(guest)
@@ -520,20 +580,20 @@ def _leave(visit):
     lines = ([first] if first is not None else []) + ann.hear_all(2 * _PAUSE) + _drained(visit, ann)
     told_others = [line for line in _drained(visit, cat) if name in line]
     told = [line for line in lines if name in line]
-    mended = bool(told)
-    visit.find("LINE-LEAVE-1", wanted in lines and set(told) == {wanted}, wanted, lines, hinders=False)
+    listed = [line for line in _answer(visit, ann, "WHO") if name in line]
+    is_unnoticed = bool(listed) and not told
+    visit.find("LINE-LEAVE-1", wanted in lines and set(told) == {wanted}, wanted, lines, hinders=is_unnoticed)
     if not told:
-        visit.learn(unanswered=("INFO disconnected",))
+        visit.learn(unanswered=(AFTER_END,))
         visit.not_reached("LINE-LEAVE-2", "LINE-LEAVE-1")
     elif wanted not in told:
         visit.learn(rewrites=((pattern_of(told[0], [name]), r"INFO \g<name> disconnected"),),
                     asides=[pattern_of(line, [name]) for line in told[1:] if line != told[0]])
-    if mended:
+    if told:
         times = max(map(told.count, told))
         visit.find("LINE-LEAVE-2", times == 1, told[0], told)
         if times > 1 and max(map(told_others.count, told)) == times:
             visit.learn(repeats=((r"INFO (\S+) disconnected", times),))
-    listed = [line for line in _answer(visit, ann, "WHO") if name in line]
     if "USER" not in visit.profile.unanswered:
         visit.find("LINE-WHO-2", not listed, "", listed, hinders=True)
     again = visit.newcomer("bob again")
@@ -545,8 +605,6 @@ def _leave(visit):
 
 def cut_off(visit):
     """Whose connection is reset is announced in the same words."""
-    if "INFO disconnected" in visit.profile.unanswered:
-        return
     ann, bob = _enter(visit, "ann", "bob")
     name = bob.name
     bob.leave("rst")
@@ -555,7 +613,8 @@ def cut_off(visit):
     told = [line for line in [first] + ann.hear_all(_PAUSE) + _drained(visit, ann) if line and name in line]
     visit.find("LINE-LEAVE-1", wanted in told, wanted, told)
     if not told:
-        visit.learn(unanswered=(AFTER_RESET,))
+        silent = AFTER_END in visit.profile.unanswered
+        visit.learn(unanswered=("INFO disconnected",) if silent else (AFTER_RESET,))
     elif wanted not in told:
         visit.learn(rewrites=((pattern_of(told[0], [name]), r"INFO \g<name> disconnected"),))
 

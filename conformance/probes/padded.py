@@ -1,7 +1,7 @@
 """How a foreign server of `padded` talks: what a sender is told, to whom a message goes, and in which form."""
 import re
 
-from parley.conformance.acquaintance import Refused
+from parley.conformance.acquaintance import QUIET_SECONDS, Refused
 from parley.conformance.barrier import PROBES, QUIET, RELAY, SELF, STRANGERS
 from parley.conformance.probes import common
 from parley.conformance.profile import pattern_of
@@ -52,12 +52,26 @@ class Manner:
 
 
 def nothing(visit):
-    """A length of zero is acknowledged; the suite asks so whether more will come."""
-    guest = visit.newcomer("ann")
+    """A length of zero is acknowledged, and nobody hears of it; the suite asks so whether more will come."""
+    guest, other = visit.newcomer("ann"), visit.newcomer("bob")
+    other.hear_all()
     guest.say(codec.probe())
     answer = guest.hear()
     if not visit.find("PAD-FRAME-4", answer == RECEIVED, RECEIVED, answer):
         visit.learn(unanswered=(PROBES, STRANGERS))
+    heard = other.hear_all()
+    visit.find("PAD-FRAME-4", not heard, "", heard)
+    visit.learn(asides=map(pattern_of, heard))
+
+
+def ends(visit):
+    """Who says that he sends no more hears nothing more."""
+    guest = visit.newcomer("ann")
+    guest.say(codec.login(guest.name))
+    guest.hear_all()
+    guest.half_close()
+    visit.listen(QUIET_SECONDS)
+    visit.find("PAD-FRAME-10", not guest.lines, "", guest.lines[:3])
 
 
 def acknowledgements(visit):
@@ -112,7 +126,9 @@ def relay(visit):
         return
     visit.find("PAD-RELAY-2", silent, sent, silent, hinders=True)
     got = heard[0]
-    if got == sent:
+    if sent in heard:  # and something in front of it, which is taken for a message where the text begins with a time
+        visit.find("PAD-RELAY-1", got == sent, sent, "".join(heard))
+        visit.learn(asides=[pattern_of(one, [ann.name]) for one in heard if one != sent])
         return
     if _timeless(got) == _timeless(sent):
         visit.find("PAD-RELAY-5", False, sent, got)
@@ -150,7 +166,7 @@ def proof(visit):
 
 
 EXPERIMENTS = (common.greeting("PAD-ACK-4"), acknowledgements, nothing, common.segments("PAD-FRAME-2"), copies, relay,
-               leaving, proof)
+               leaving, ends, proof)
 
 
 def _both(visit):
@@ -197,6 +213,11 @@ def relies_on(step, variant, renaming):
 def is_in(lines):
     """Whether there is an acknowledgement, in whatever words."""
     return any(_IN_WORDS.fullmatch(_LENGTH.sub("", one)) for one in lines)
+
+
+def is_last_word(message, state):
+    """Whether it acknowledges the end as if it were a message."""
+    return message == RECEIVED and not state.awaited
 
 
 def is_reply(message):

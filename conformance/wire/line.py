@@ -16,6 +16,7 @@ _VERBS = {b"\xfb": "WILL", b"\xfc": "WONT", b"\xfd": "DO", b"\xfe": "DONT"}
 _TELNET = re.compile(rb"\xff(?:[\xfb-\xfe].|\xfa.*?\xff\xf0|[\xec-\xf9])", re.DOTALL)
 _ERASED = re.compile("[^\x08\x7f][\x08\x7f]|^[\x08\x7f]+")
 
+_MOST_WHISPERS = 1000
 _REFUSED_LOGINS = ("ERR username-taken", "ERR invalid-username", "ERR password-required", "ERR wrong-password",
                    "ERR account-required")
 _MARKER = re.compile(r"(?:DM|MSG) (?P<sender>\S+) (?P<nonce>~sync[0-9]+)")
@@ -78,7 +79,9 @@ class ClientState:
         self.said = Counter()  # how many MSG and DM were sent
         self.is_leaving = False
         self._logins = deque()
-        self._pings = deque()
+        self._login_count = 0
+        self._pings = deque()  # (does the suite itself ask?, how many logins were sent before)
+        self._whispers = deque(maxlen=_MOST_WHISPERS)  # (to whom, words) of each DM that was sent and not repeated yet
 
     def sent(self, data, own=False):
         *lines, self.half_sent = (self.half_sent + data).split(b"\n")
@@ -88,26 +91,32 @@ class ClientState:
     def _note(self, line, as_typed, own):
         word, _, rest = as_typed.partition(" ")
         if word == "LOGIN":
-            self._logins.append((rest.lstrip(" ").split(" ")[0], line.startswith("LOGIN ")))
+            self._login_count += 1
+            self._logins.append((rest.lstrip(" ").split(" ")[0], line.startswith("LOGIN "), self._login_count))
         elif line == "PING":
-            self._pings.append(own)
+            self._pings.append((own, self._login_count))
         elif word == "WHO" and self.name:
             self.asked_list = True
         elif word in ("MSG", "DM") and not self.is_leaving:
             self.said[word] += 1
+            if word == "DM":
+                to, _, text = rest.partition(" ")
+                self._whispers.append((to, text.split()))
         elif as_typed == "QUIT":
             self.is_leaving = True
 
     def received(self, message):
         if message == "PONG" and self._pings:
-            return self._pings.popleft()
+            return self._pings.popleft()[0]
         if not self._logins:
             return False
         if message == ACCEPTED:
             self._drop_empty_logins()
-        name, is_exact = self._logins[0]
+        name, is_exact, number = self._logins[0]
         if message == ACCEPTED:
             self.name = name
+            while self._pings and self._pings[0][1] < number:
+                self._pings.popleft()  # which has been answered by something else
         # A strict server does not recognise a login that is not spelled exactly.
         if message == ACCEPTED or message in _REFUSED_LOGINS or message.startswith("ERR ") and not is_exact:
             self._logins.popleft()
@@ -117,6 +126,15 @@ class ClientState:
         """A login without a name is never accepted: it was refused in other words than the document's."""
         while len(self._logins) > 1 and not self._logins[0][0]:
             self._logins.popleft()
+
+    def repeats(self, message):
+        """Whether a DM repeats one that this client has sent, or its beginning, under either name; each once."""
+        words = message.split()
+        for to, text in self._whispers if words[:1] == ["DM"] else ():
+            if words[1:2] in ([to], [self.name]) and len(words) > 2 and words[2:] == text[:len(words) - 2]:
+                self._whispers.remove((to, text))
+                return True
+        return False
 
     def is_echo(self, message):
         return self.name is not None and message.startswith("MSG %s " % self.name)

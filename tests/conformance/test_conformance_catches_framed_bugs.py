@@ -57,6 +57,8 @@ MEANT_FOR = {
     "padded-one-recv-is-one-message": "padded/every-cut",
     "padded-drops-the-rest": "padded/pipelined",
     "padded-no-ack-for-nothing": "padded/zero",
+    "padded-names-the-address": "padded/hello",
+    "padded-hands-on-nothing": "padded/zero",
     "padded-any-nick": "padded/nicknames",
     "padded-announces-leaving": "padded/hello",
     "padded-keeps-the-older": "padded/takeover",

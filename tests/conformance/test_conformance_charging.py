@@ -39,7 +39,8 @@ FAULTS = {
     "dollar-stays-after-close": "DOLLAR-EXIT-2",
     "padded-ack-twice": "PAD-ACK-2",
     "padded-no-relay": "PAD-RELAY-1",
-    "padded-own-time": "PAD-RELAY-5",
+    "padded-own-time": "PAD-RELAY-5", "padded-names-the-address": "PAD-RELAY-1",
+    "padded-hands-on-nothing": "PAD-FRAME-4",
 }
 QUICK = ("dollar-answers-in-json",)
 

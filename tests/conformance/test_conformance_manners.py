@@ -13,7 +13,7 @@ from parley.conformance.fixture import NotUsable, ServerFixture
 from parley.conformance.message import Message, format_fields
 from parley.conformance.patience import Patience
 from parley.conformance.pool import Pool
-from parley.conformance.probes import PROBES, histories
+from parley.conformance.probes import PROBES, histories, line_experiments
 from parley.conformance.profile import Finding, Profile, Reader
 from parley.conformance.targets import Foreign
 from parley.conformance.variants import variants_of
@@ -79,6 +79,33 @@ def test_a_length_in_front_is_left_out():
     ("ERR must-login-first\n", False), ("HTTP/1.1 400 Bad Request\r\n", False), ("Welcome to the chat!\n", False)])
 def test_the_first_visit_knows_an_acknowledgement(reply, fits):
     assert PROBES["padded"].is_in([reply]) is fits
+
+
+def test_an_acknowledgement_of_the_end_is_nothing_to_mind():
+    state = padded.ClientState()
+    state.sent(padded.encode("one"))
+    is_last_word = PROBES["padded"].is_last_word
+    assert not is_last_word("Msg received", state)
+    state.received("Msg received")
+    assert is_last_word("Msg received", state)
+    assert not is_last_word("[05:55 AM] ann: hi", state)
+
+
+# ---- line: kinds of messages that cannot be told apart
+
+def test_what_looks_like_talk_may_be_for_one_user():
+    readings = PROBES["line"].other_readings
+    assert list(readings("MSG ann hi", (line_experiments.AS_TALK,))) == ["DM ann hi"]
+    assert not list(readings("MSG ann hi", ())) + list(readings("USER ann", (line_experiments.AS_TALK,)))
+
+
+@for_each("unanswered, cut_off, expected", [
+    ((), ("ann",), False), ((line_experiments.AFTER_RESET,), ("ann",), True),
+    ((line_experiments.AFTER_RESET,), ("bob",), False), ((line_experiments.AFTER_END,), ("bob",), True),
+    ((line_experiments.AFTER_END,), ("ann",), False)])
+def test_it_depends_on_how_a_connection_ends_whether_that_is_announced(unanswered, cut_off, expected):
+    assert PROBES["line"].is_untold("INFO ann disconnected", cut_off, unanswered) is expected
+    assert PROBES["line"].is_untold("OK", cut_off, unanswered) is False
 
 
 # ---- delimited: answers that the document does not ask for

@@ -88,6 +88,26 @@ def test_a_pong_belongs_to_who_asked_first():
     assert [state.received("PONG") for _ in range(3)] == [False, True, False]
 
 
+def test_a_pong_does_not_answer_what_was_refused_before_the_login():
+    state = line.ClientState()
+    state.sent(b"PING\nLOGIN Bob\n")
+    state.received("ERR something of its own")
+    state.received("OK")
+    state.sent(b"PING\n", own=True)
+    assert state.received("PONG")
+
+
+@pytest.mark.parametrize("message, expected", [
+    ("DM Ann hi there", True), ("DM Bob hi there", True), ("DM Ann hi", True), ("DM Ann  hi there", True),
+    ("DM Ann hi there!", False), ("DM Cat hi there", False), ("DM Ann", False), ("MSG Bob hi there", False),
+])
+def test_a_copy_repeats_what_one_has_said_to_somebody(message, expected):
+    state = line.ClientState()
+    state.sent(b"LOGIN Bob\nDM Ann hi there\n")
+    state.received("OK")
+    assert [state.repeats(message), state.repeats(message)] == [expected, False]
+
+
 def test_nothing_can_be_asked_in_the_middle_of_a_line():
     state = line.ClientState()
     state.sent(b"MSG ha")

@@ -48,6 +48,8 @@ BUGS = {
     "padded-one-recv-is-one-message": "what comes at once is taken for one whole message",
     "padded-drops-the-rest": "of several messages in one segment only the first is acted on",
     "padded-no-ack-for-nothing": "a length of zero is not acknowledged",
+    "padded-names-the-address": "an address stands in front of what is handed on",
+    "padded-hands-on-nothing": "a length of zero is handed on as an empty text",
     "padded-any-nick": "a nick may be taken twice",
     "padded-announces-leaving": "the others are told that somebody left",
     "padded-keeps-the-older": "the right password of a nick in use is refused",
@@ -154,6 +156,7 @@ class WrongFramedServer(OneThreadServer):
         elif "padded-no-relay" not in self.bugs:
             clock = "12:34 PM" if clock is None or "padded-own-time" in self.bugs else clock
             head = "[%s] %s%s: " % (clock, sender, " (direct)" * direct)
+            head = "[('127.0.0.1', 40000)] " * ("padded-names-the-address" in self.bugs) + head
             other.send(head.encode() + (text.strip() if "padded-strips" in self.bugs else text))
 
     # line, as far as witnesses need it
@@ -326,6 +329,8 @@ class WrongFramedServer(OneThreadServer):
         elif body:
             client.name = client.name or "guest-%d" % client.address[1]
             self._say(client, body.encode())
+        elif "padded-hands-on-nothing" in self.bugs:
+            self._say(client, b"")
         self._acknowledge(client, body)
         return None
 
