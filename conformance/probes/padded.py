@@ -17,6 +17,7 @@ _SPEAKING = "somebody says something"
 # Words for `Profile.manners`
 _OWN_TIME, _FRAMED = "own time", "framed"  # servers' messages have a length in front, as clients'
 _WORDS = "acknowledged by: "  # and the words
+_IN_FRONT = "in front of others: "  # and the pattern of what is, which may be read as the end of the message before
 
 _LENGTH = re.compile("(?=[0-9]+ )[0-9 ]{64}")
 _IN_WORDS = re.compile(r"(?:\[SERVER\] )?[\w :,'.!-]*\b(?:rec(?:ei|ie)ved|delivered|sent|ok|ack\w*|got it|done)\b"
@@ -38,6 +39,9 @@ class Manner:
         """The messages for which this one stands."""
         if _FRAMED in manners:
             message = _LENGTH.sub("", message)
+        for one in manners:
+            if one.startswith(_IN_FRONT):
+                message = re.sub("(?:%s)+\\Z" % one[len(_IN_FRONT):], "", message)
         words = next((one[len(_WORDS):] for one in manners if one.startswith(_WORDS)), None)
         before, after = [], []
         while words and len(before) + len(after) < self._state.awaited and words in (
@@ -53,15 +57,15 @@ class Manner:
 
 def nothing(visit):
     """A length of zero is acknowledged, and nobody hears of it; the suite asks so whether more will come."""
-    guest, other = visit.newcomer("ann"), visit.newcomer("bob")
-    other.hear_all()
+    guest, other = _both(visit)
+    visit.start_transcript()
     guest.say(codec.probe())
     answer = guest.hear()
     if not visit.find("PAD-FRAME-4", answer == RECEIVED, RECEIVED, answer):
         visit.learn(unanswered=(PROBES, STRANGERS))
     heard = other.hear_all()
     visit.find("PAD-FRAME-4", not heard, "", heard)
-    visit.learn(asides=map(pattern_of, heard))
+    visit.learn(asides=[pattern_of(one, [guest.name]) for one in heard])
 
 
 def ends(visit):
@@ -128,7 +132,7 @@ def relay(visit):
     got = heard[0]
     if sent in heard:  # and something in front of it, which is taken for a message where the text begins with a time
         visit.find("PAD-RELAY-1", got == sent, sent, "".join(heard))
-        visit.learn(asides=[pattern_of(one, [ann.name]) for one in heard if one != sent])
+        visit.learn(manners=[_IN_FRONT + pattern_of(one) for one in heard[:1] if one != sent])
         return
     if _timeless(got) == _timeless(sent):
         visit.find("PAD-RELAY-5", False, sent, got)
