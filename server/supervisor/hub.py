@@ -30,14 +30,14 @@ from parley.server.worker.beat import wait_for
 from parley.server.worker.strangers import Strangers
 
 LOOK_EVERY = 1.5  # seconds between two looks at who still gives signs of life
+MISSED_IF_WELL = 3  # such looks without a sign of life; a worker with more cannot be counted on
+MOST_MISSED = 4  # likewise; a worker with more is stuck
 GATHERING = 0.5  # of `pacing`: how long one worker's talk waits for that of the others
 FADES = 0.9  # to this part of itself falls the number of messages that a full round has, at most, in each round
 FEW = 4  # who enter rooms; so many may do so without making others wait
 # Where many enter rooms, seconds until more are let in: for each member told of each newcomer, and at most.
 TELLING, ARRIVALS_EVERY = 4e-6, 0.02
 LONG_ANSWERS = 1 << 18  # bytes of answers in a round; with more, further questions wait for the next
-MISSED_IF_WELL = 3  # such looks without a sign of life; a worker with more cannot be counted on
-MOST_MISSED = 4  # such looks without a sign of life; a worker with more is stuck
 LONGEST_COMMIT = 5.0  # seconds, after which the server is not ready
 MOST_LAST_WORDS = 64  # reads of a dead process's queue, which holds less
 # The slots of its helper processes; those of workers are numbers.

@@ -136,20 +136,23 @@ class Conversing(Holding):
                 del self._later[session]
 
     def hear(self, room, happening, origin=None):
-        if type(happening) not in _OF_SOMEBODY or not getattr(happening, "gone", True):
-            self._happened = None, ()
-            if type(happening) is Managed and happening.act == "rename":
-                self._tell_of_rename(room, happening)
-                return
-            if self._collecting and type(happening) is Managed:
-                origin = self._collect(room, happening) or origin
-            super().hear(room, happening, origin)
+        if type(happening) in _OF_SOMEBODY and getattr(happening, "gone", True):
+            self._hear_of_somebody(room, happening, origin)
             return
+        self._happened = None, ()
+        if type(happening) is Managed and happening.act == "rename":
+            self._tell_of_rename(room, happening)
+            return
+        if self._collecting and type(happening) is Managed:
+            origin = self._collect(room, happening) or origin
+        super().hear(room, happening, origin)
+
+    def _hear_of_somebody(self, room, happening, origin):
+        """The same event comes once for each room: tell each member only the first time."""
         event = _without_room(happening)
         known, told = self._happened
         if event != known:
-            told = set(self.rooms.get(room, ()))
-            self._happened = event, told
+            self._happened = event, set(self.rooms.get(room, ()))
             super().hear(room, happening, origin)
             return
         frames = self._render(happening)
