@@ -84,7 +84,7 @@ export class Menus {
         },
         "line",
         canNotify() && {
-          text: preferences.notify ? "No notifications" : "Notify me when I am called",
+          text: preferences.notify ? "Turn notifications off" : "Notify me of mentions and direct messages",
           act: async () =>
             actions.prefer({
               notify: !preferences.notify && (await Notification.requestPermission()) === "granted"
@@ -102,7 +102,7 @@ export class Menus {
             )
         },
         net.seals.isDevice && {text: "My devices…", act: () => this._devices()},
-        {text: "Keys", act: showKeys},
+        {text: "Keyboard shortcuts", act: showKeys},
         "line",
         {text: "Log out", danger: true, act: actions.logOut}
       ],
@@ -291,7 +291,7 @@ export class Menus {
 
 function showKeys() {
   dialog(
-    "Keys",
+    "Keyboard shortcuts",
     el(
       "dl",
       {className: "keys"},
