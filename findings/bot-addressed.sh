@@ -3,8 +3,8 @@
 #
 # A bot that is spoken to finds its name at the beginning of a text and takes it off. Bot::BasicBot, POE::Component::IRC
 # (the plugin BotAddressed) and hubot do not look at what follows the name: of "anna: are you there?" they take "ann"
-# off, of "announce it, please" as well, and the bot acts on the rest, said to somebody else or to nobody. Their
-# documentation speaks of messages "addressed to" the bot. Limnoria and irc3 hear only what is said to ann.
+# off, of "announce it, please" as well, and the bot acts on the rest, said to somebody else or to nobody. All of them
+# promise what the bot is addressed with. Limnoria and irc3 hear only what is said to ann.
 # Seen with Bot::BasicBot 0.93 and POE::Component::IRC 6.93 (Debian packages libbot-basicbot-perl and
 # libpoe-component-irc-perl), the npm package hubot 14.1.0, and the PyPI packages limnoria 2026.10.4 and irc3 1.1.12.
 # Who names a bot: a short name is a part of others'. The text alone does not tell; look whether the name is all of it.

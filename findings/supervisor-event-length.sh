@@ -2,7 +2,7 @@
 # supervisord counts letters where it says that it counts bytes, so the rest of "Grüße" is the next event.
 #
 # An event listener is sent a line of headers, and then as many bytes as `len` says in it (Supervisor's documentation,
-# "Events": "The number of bytes in the event payload"). Since version 4 it is the number of letters. A listener that
+# "Events": "the number of bytes in the event payload"). Since version 4 it is the number of letters. A listener that
 # reads bytes, as one in Perl, C or Go does, has a part of a text with umlauts, and the last bytes of it before the next
 # line of headers. Supervisor's own childutils reads letters, if the locale is one of UTF-8. If a piece of the output
 # ends within a letter, the event has no text but a Python expression, "Undecodable: b'…'", for everybody.
