@@ -116,8 +116,11 @@ def _plain(headers: Headers) -> List[Tuple[bytes, bytes]]:
     return [(bytes(name), bytes(value)) for name, value in headers]
 
 
-def rendered(answer: Answer, date: str, without_body: bool) -> bytes:
-    """An answer as bytes. date: for the header Date, RFC 7231, 7.1.1.1. without_body: leave it out, as for HEAD."""
+def rendered(answer: Answer, date: str, without_body: bool) -> List[bytes]:
+    """An answer as pieces of bytes; the body is not copied.
+
+    date: for the header Date, RFC 7231, 7.1.1.1. without_body: leave it out, as for HEAD.
+    """
     lines = [b"HTTP/1.1 %d %b" % (answer.status, _phrase(answer.status)), b"Date: " + date.encode()]
     lines += [b"%b: %b" % header for header in answer.headers]
     if answer.status not in (101, 304):
@@ -126,7 +129,7 @@ def rendered(answer: Answer, date: str, without_body: bool) -> bytes:
     if answer.closes:
         lines.append(b"Connection: close")
     head = b"\r\n".join(lines) + b"\r\n\r\n"
-    return head if without_body else head + answer.body
+    return [head] if without_body else [head, answer.body]
 
 
 def _phrase(status: int) -> bytes:

@@ -48,13 +48,13 @@ class Visitors:
         self.admission = admission
         self._until = {}  # visitor -> its deadline, in monotonic seconds
         self._asking = []  # (visitor, request, function of the hub's answer) of those that wait for the hub
-        self._counted = set()  # visitors that have not been sent their last answer
+        self._counted = set()  # visitors whose last answer the kernel has not taken
         self._addresses = collections.Counter()  # origin -> the number of these
         # Origin -> when all its requests would have come at the rate, in monotonic seconds; the latest comes last.
         self._paid_until = collections.OrderedDict()
 
     def __len__(self):
-        """The number of visitors, without those that have been sent their last answer."""
+        """The number of visitors, without those whose last answer the kernel has."""
         return len(self._counted)
 
     def visit(self, transport, protocol, home):
@@ -94,7 +94,7 @@ class Visitors:
         self._until[visitor] = self.worker.now + seconds
 
     def finished(self, visitor):
-        """The visitor is being sent its last answer, or has become a client."""
+        """The kernel has the visitor's last answer, or the visitor has become a client."""
         if visitor in self._counted:
             self._counted.remove(visitor)
             self._addresses[visitor.origin] -= 1
@@ -326,7 +326,7 @@ class Visitor:
             transport = transport.proxied((upgrade.address, 0))
         connection = self._visitors.admission.admit(transport, self._protocol, self._home)
         try:
-            connection.send([rendered(upgrade.answer, _date(), False)])
+            connection.send(rendered(upgrade.answer, _date(), True))
             if rest:
                 connection.begin_with(rest)
         except Exception:
@@ -346,13 +346,11 @@ class Visitor:
         self._count(request, answer)
         self._closing = answer.closes or request is None or not request.keeps_alive
         answer = answer._replace(closes=self._closing)
-        if self._closing:
-            self._visitors.finished(self)
         if log.isEnabledFor(logging.DEBUG):
             log.debug("request", {"host": self._host, "status": answer.status,
                                   "target": request and request.target.decode("latin-1")})
         self._outbox = Outbox()
-        self._outbox.append(rendered(answer, _date(), request is not None and request.method == b"HEAD"))
+        self._outbox.extend(rendered(answer, _date(), request is not None and request.method == b"HEAD"))
         self._visitors.await_(self, TAKE_SECONDS)
         self._flush()
 
@@ -376,6 +374,7 @@ class Visitor:
         """All of the answer has been sent."""
         self._body = None
         if self._closing:
+            self._visitors.finished(self)
             self._visitors.await_(self, LINGER)
             try:
                 self._transport.shutdown(socket.SHUT_WR)

@@ -68,8 +68,8 @@ def test_a_list_is_all_lines_in_order():
 def test_an_answer_says_how_long_it_is_and_head_gets_only_that():
     answer = Answer(200, [(b"A", b"b")], b"text")
     head = b"HTTP/1.1 200 OK\r\nDate: now\r\nA: b\r\nContent-Length: 4\r\n\r\n"
-    assert rendered(answer, "now", False) == head + b"text"
-    assert rendered(answer, "now", True) == head
-    assert rendered(Answer(101, [], b""), "now", False) == b"HTTP/1.1 101 Switching Protocols\r\nDate: now\r\n\r\n"
-    assert b"Connection: close\r\n" in rendered(answer._replace(closes=True), "now", False)
-    assert rendered(Answer(421, [], b""), "now", True).startswith(b"HTTP/1.1 421 Misdirected Request\r\n")
+    assert rendered(answer, "now", False) == [head, b"text"]
+    assert rendered(answer, "now", True) == [head]
+    assert rendered(Answer(101, [], b""), "now", True) == [b"HTTP/1.1 101 Switching Protocols\r\nDate: now\r\n\r\n"]
+    assert b"Connection: close\r\n" in rendered(answer._replace(closes=True), "now", False)[0]
+    assert rendered(Answer(421, [], b""), "now", True)[0].startswith(b"HTTP/1.1 421 Misdirected Request\r\n")

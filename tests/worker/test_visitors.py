@@ -221,6 +221,34 @@ def test_one_address_has_so_many_visitors(open_house):
     assert statuses(house, house.connect(protocol="web", http=True)) == []
 
 
+@pytest.mark.parametrize("limit", ["connections", "connections_per_address"])
+def test_a_visitor_counts_until_it_has_its_last_answer(open_house, limit):
+    house = open_house(**{limit: 2})
+    peers = [house.connect(protocol="web", http=True) for _ in range(2)]
+    for peer in peers:
+        peer.send(get(b"/", b"Connection: close\r\n"))
+    house.settle()
+    late = house.connect(protocol="web", http=True)
+    assert statuses(house, late) == [503]
+    late.close()
+    for peer in peers:
+        while not peer.ended:
+            peer.heard()
+            house.settle()
+    assert statuses(house, house.connect(protocol="web", http=True)) == []
+
+
+def test_visitors_who_lag_behind_share_the_page(open_house):
+    house = open_house()
+    peers = [house.connect(protocol="web", http=True) for _ in range(2)]
+    for peer in peers:
+        peer.send(get(b"/"))
+    house.settle()
+    kept = [piece for one in house.worker.admission.visitors._until for piece in one._outbox]
+    assert len(kept) == 2 and all(memoryview(piece).obj is house.worker.admission.visitors.site._files[b"/"].content
+                                  for piece in kept)
+
+
 def test_a_bug_costs_one_visitor(house, monkeypatch, caplog):
     monkeypatch.setattr(site_module.Site, "_file", lambda self, file, request: 1 / 0)
     broken, other = (house.connect(protocol="web", http=True) for _ in range(2))
