@@ -546,9 +546,12 @@ def test_each_worker_has_its_share_of_the_connections(connections, workers, shar
     assert settings.of_workers()["limits"]["connections"] == share
 
 
-def test_a_file_that_is_not_utf8_is_said_to_be_so(tmp_path):
+@pytest.mark.parametrize("content", [
+    b"host: \xff\n",
+    b"workers: [\nhost: x: y\n" + b"\n" * 100000 + b"\xff\n"], ids=["the only mistake", "far behind another"])
+def test_a_file_that_is_not_utf8_is_said_to_be_so(tmp_path, content):
     path = tmp_path / "config.yaml"
-    path.write_bytes(b"host: \xff\n")
+    path.write_bytes(content)
     with pytest.raises(ConfigError, match="not UTF-8"):
         config.read(str(path), config.defaults())
 

@@ -80,7 +80,8 @@ def _compose(path):
     require_yaml()
     try:
         with open(path, encoding="utf-8") as file:
-            document = yaml.compose(file, Loader=yaml.SafeLoader)
+            text = file.read()
+        document = yaml.compose(text, Loader=yaml.SafeLoader)
     except OSError as error:
         raise ConfigError("%s: %s" % (path, error.strerror)) from None
     except UnicodeDecodeError:
@@ -94,14 +95,13 @@ def _compose(path):
         problem = ", ".join(filter(None, told))
         if "\\t" in problem:
             problem += "; indent with spaces"
-        elif _has_bare_room(path, getattr(error, "context_mark", None) or mark, line):
+        elif _has_bare_room(text, getattr(error, "context_mark", None) or mark, line):
             problem += '; the name of a room needs quotes, as in "#dev": a bare # begins a comment'
         raise ConfigError("%s:%d: %s" % (path, line, problem)) from None
     return None if document is None or document.tag == "tag:yaml.org,2002:null" else document
 
 
-def _has_bare_room(path, start, last):
-    """Does something that looks like the name of a room stand without quotes in these lines of the file?"""
-    with open(path, encoding="utf-8") as file:
-        lines = file.read().splitlines()[start.line if start else 0:last]
+def _has_bare_room(text, start, last):
+    """Does something that looks like the name of a room stand without quotes in these lines of a text?"""
+    lines = text.splitlines()[start.line if start else 0:last]
     return any(_BARE_ROOM.search(line) for line in lines)
