@@ -37,7 +37,7 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "usual"))
 
 # Tests that share a browser, such that take most of a minute, others that wait for servers of their own, and such that
 # are over at once. Not those that share a server in their module: others between them would end it.
-TOGETHER = "tests/web/test_page.py"
+TOGETHER = "tests/web/test_page"
 SLOWEST = ("tests/cluster/test_nodes", "tests/conformance/test_conformance_catches_rooms",
            "tests/conformance/test_conformance_charging", "tests/conformance/test_conformance_combined",
            "tests/conformance/test_conformance_habits", "tests/irc/test_irc_programs",
@@ -45,7 +45,8 @@ SLOWEST = ("tests/cluster/test_nodes", "tests/conformance/test_conformance_catch
 SLOW = ("tests/bench/", "tests/cluster/", "tests/conformance/test_conformance_a",
         "tests/conformance/test_conformance_ca", "tests/conformance/test_conformance_v",
         "tests/conformance/test_conformance_wh", "tests/faults/", "tests/gui/test_gui_model",
-        "tests/gui/test_gui_window", "tests/loadtest/", "tests/test_c")
+        "tests/gui/test_gui_window", "tests/loadtest/", "tests/test_c", "tests/test_l", "tests/test_o", "tests/test_p",
+        "tests/web/test_scripts")
 FAST = ("tests/chat/", "tests/protocols/")
 
 LEFT_OUT = "left out: "  # what a test says that has tried only a part of what it is for
