@@ -22,8 +22,12 @@ class Site:
 
 @contextlib.contextmanager
 def site(users=USERS, **config):
-    """A running server with two workers. users: {name: password} of the accounts. config: further settings."""
-    with launch(workers=2, config=dict(config, operators=["root"]), users=users, protocols=PROTOCOLS) as server:
+    """A running server with two workers. users: {name: password} of the accounts. config: further settings.
+
+    Nobody is idle for too long, however slow the browser is: axe takes more than a minute on a busy machine.
+    """
+    config = dict({"idle_timeout": 0}, operators=["root"], **config)
+    with launch(workers=2, config=config, users=users, protocols=PROTOCOLS) as server:
         yield Site(server)
 
 
