@@ -251,10 +251,13 @@ class Process:
         self._heard_by = [0] * len(self._heard_by)
 
     def saturate(self, start, seconds, window, speakers):
-        """Talk in turn, never more than `window` texts ahead of what everybody has heard; {speaker: texts}."""
+        """Talk in turn, never more than `window` texts ahead of what everybody has heard; {speaker: texts}.
+
+        Something is said even by a process that gets to it only when the time is over.
+        """
         said = 0
         self._listen_until(start)
-        while time.monotonic() < start + seconds:
+        while not said or time.monotonic() < start + seconds:
             self._publish()
             limit = min(self._heard_by) + window
             if limit > said:
