@@ -7,6 +7,7 @@ from wrong_irc_server import BUGS, WrongIrcServer
 
 from parley.conformance.acquaintance import Refused, acquaint
 from parley.conformance.barrier import RELAY
+from parley.conformance.fixture import NotUsable
 from parley.conformance.probes import PROBES
 from parley.conformance.runner import Run, StepFailed
 from parley.conformance.targets import Foreign
@@ -78,18 +79,20 @@ MEANT_FOR = {
 FEW = ["no-005", "one-recv-is-one-line", "join-late", "echo", "kicked-stay", "quit-twice", "tags-for-all"]
 
 
-def play(scenario, bugs=(), segmentation="whole"):
+def play(scenario, bugs=(), segmentation="whole", patient=False):
     server = WrongIrcServer(bugs)
-    with fixture_around(server, server, CODECS["line"], bugs) as fixture:
+    with fixture_around(server, server, CODECS["line"], () if patient else bugs) as fixture:
         Run(BY_NAME["irc/" + scenario], Variant("split", segmentation), fixture).play()
 
 
-def what_it_breaks(bug):
+def what_it_breaks(bug, patient=False):
     """The requirements of the step that a bug fails in the scenario meant for it; None if that passes."""
     try:
-        play(MEANT_FOR[bug][0], [bug], "joined" if bug == "one-recv-is-one-line" else "whole")
+        play(MEANT_FOR[bug][0], [bug], "joined" if bug == "one-recv-is-one-line" else "whole", patient)
     except StepFailed as failed:
         return failed.step.req or (None,)
+    except NotUsable:
+        pass
     return ()
 
 
@@ -101,6 +104,9 @@ def test_the_correct_server_passes(name):
 @pytest.mark.parametrize("bugs", [FEW, pytest.param(sorted(BUGS), marks=pytest.mark.long)], ids=["some", "all"])
 def test_a_bug_is_charged_to_what_it_breaks(bugs):
     charged = {bug: what_it_breaks(bug) for bug in bugs}
+    # What is late on a busy machine is charged to something else; then the suite has to be patient.
+    others = [bug for bug, requirements in charged.items() if MEANT_FOR[bug][1] not in requirements]
+    charged = {bug: what_it_breaks(bug, patient=True) for bug in others}
     assert {bug: req for bug, req in charged.items() if MEANT_FOR[bug][1] not in req} == {}
 
 

@@ -1,7 +1,6 @@
 """The suite is tried on a server that can be wrong about rooms, and every requirement of rooms on a bug."""
 import json
 
-import pytest
 from cases import for_each
 from shipped import scenarios_of
 from wrong_fixture import fixture_around
@@ -9,6 +8,7 @@ from wrong_rooms_server import BUGS, WrongRoomsServer
 
 from parley.conformance import requirements
 from parley.conformance.barrier import BarrierFailed
+from parley.conformance.fixture import NotUsable
 from parley.conformance.runner import Run, StepFailed
 from parley.conformance.variants import Variant, variants_of
 from parley.conformance.wire import line
@@ -155,17 +155,17 @@ CAUGHT = [
 ]
 
 
-def fixture_for(scenario, bugs=()):
+def fixture_for(scenario, bugs=(), patient=False):
     """A fixture around a wrong server in this process, configured as the scenario needs it."""
     server = WrongRoomsServer(bugs, json.loads(scenario.needs.config), json.loads(scenario.needs.users))
-    return fixture_around(server, server, line, bugs)
+    return fixture_around(server, server, line, () if patient else bugs)
 
 
-def play(scenario, bugs=(), variants=VARIANTS):
+def play(scenario, bugs=(), variants=VARIANTS, patient=False):
     """Play the scenario in these of its variants, each on a server of its own."""
     for variant in variants:
         if variant in variants_of(scenario, False):
-            with fixture_for(scenario, bugs) as fixture:
+            with fixture_for(scenario, bugs, patient) as fixture:
                 Run(scenario, variant, fixture).play()
 
 
@@ -174,11 +174,24 @@ def test_the_correct_server_passes(name):
     play(BY_NAME[name])
 
 
+def what_it_breaks(bug, name, patient):
+    """The requirements of the step that a bug fails in the scenario; none if no step fails."""
+    try:
+        play(BY_NAME[name], [bug], VARIANTS[:1], patient)
+    except StepFailed as failed:
+        return failed.step.req
+    except (BarrierFailed, NotUsable):
+        pass
+    return ()
+
+
 @for_each("bug, name, requirement", CAUGHT, at_once=8)
 def test_the_bug_is_caught(bug, name, requirement):
-    with pytest.raises((StepFailed, BarrierFailed)) as caught:
-        play(BY_NAME[name], [bug], VARIANTS[:1])
-    assert requirement in caught.value.step.req, caught.value
+    # What is late on a busy machine is charged to something else; then the suite has to be patient.
+    charged = what_it_breaks(bug, name, patient=False)
+    if requirement not in charged:
+        charged = what_it_breaks(bug, name, patient=True)
+    assert requirement in charged
 
 
 def test_every_bug_is_tried_and_every_requirement_has_one():
