@@ -23,6 +23,7 @@ from parley.server.protocols.events import Reason
 from parley.server.supervisor import snapshot
 from parley.server.supervisor.hub import HASHING, Hub, Torn
 
+SILENT = "the engine is silent"
 ENGINE = "engine"  # the slot of the process that talks to the engine
 BEAT_EVERY = 1.0  # seconds
 LOOK_AT_ORDER = 0.25  # seconds between two looks at late packets and silent nodes
@@ -122,7 +123,8 @@ class ClusterHub(Hub):
         self._where = ""  # the server from which the log is read
         self._trouble = None  # why the engine does not answer; "" if it does; None until it is known
         self._is_skewed = False  # has it been logged that the clocks differ?
-        self._is_stalled = False  # has it been logged that packets do not get through?
+        self._logged = []  # why the engine does not answer, or packets do not get through, as logged since it last did
+        self._trouble_at = 0.0  # since when it does not answer, monotonic seconds
         self._caught_up_at = self._settled_at = None  # monotonic seconds
         self._began_at = self._looked_at = self._heard_at = time.monotonic()
         self._next_beat = 0.0
@@ -390,8 +392,10 @@ class ClusterHub(Hub):
         self._where = where or self._where
         if why and (not self._trouble or why == GONE != self._trouble):
             log.error("the engine does not answer: %(why)s", {"why": why})
+            self._logged, self._trouble_at = [why], time.monotonic()
         elif not why and self._trouble:
             log.warning("the engine answers again")
+            self._logged = []
         self._trouble = why
 
     def fenced(self, replaced):
@@ -563,28 +567,34 @@ class ClusterHub(Hub):
             self._next_beat = now + BEAT_EVERY
             self._tell_nodes(Shared.Beat(*next(iter(self._sums.items()), (0, 0))))
         self._order.look_at_clock()
-        self._look_for_delay()
+        self._look_for_delay(now)
         if not self._trouble and self.engine.hangs(passed):
             self.failed.update((number, "does not answer") for number, aide in self._aides.items()
                                if aide is self.engine)
         if self.may_serve and not self._order.is_late(FLOWS) and not self._trouble:
             self._look_for_silence(passed)
 
-    def _look_for_delay(self):
-        """Log it if the engine answers, but this node's packets do not get through."""
+    def _look_for_delay(self, now):
+        """Log why nothing gets through: once, and again if there is another reason after a while, which will last."""
         is_late = self._order.is_late(FLOWS)
-        if is_late and not self._trouble and not self._is_stalled:
-            self._is_stalled = True
-            log.error("what is said here does not get through the log: %(why)s", {"why": self._why_late()})
-        elif self._is_stalled and not is_late:
-            self._is_stalled = False
+        if self._trouble:
+            if now - self._trouble_at > FLOWS and len(self._logged) == 1 and self._trouble not in self._logged:
+                self._logged.append(self._trouble)
+                log.error("the engine does not answer: %(why)s", {"why": self._trouble})
+        elif is_late:
+            why = self._why_late()
+            if not self._logged or self._logged == [SILENT] != [why]:
+                self._logged.append(why)
+                log.error("what is said here does not get through the log: %(why)s", {"why": why})
+        elif self._logged:
+            self._logged = []
             log.warning("what is said here gets through the log again")
 
     def _why_late(self):
         """Why a packet has been under way for so long, for people."""
         if self.engine.has_accepted:
             return "the log has it, and it does not come from %s" % (self._where or "the server that is read from")
-        return self.engine.refusal or "the engine is silent"
+        return self.engine.refusal or SILENT
 
     def _look_for_silence(self, passed):
         """Bury nodes that have been silent for too long. passed: seconds since the last look."""

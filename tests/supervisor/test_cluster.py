@@ -336,6 +336,31 @@ def test_why_what_is_said_does_not_get_through_is_told_to_operators_once(both, r
         assert "again" in caplog.records[-1].getMessage()
 
 
+def test_the_reason_that_lasts_is_logged_if_it_was_another_one_at_first(both, run, caplog):
+    a, _ = both
+
+    def logged():
+        return [record.getMessage() % record.args for record in caplog.records]
+
+    a.log.works = False
+    for why in ("the connection is lost", *["wrong password"] * 20, "still a wrong password"):
+        a.hub.working(why, "")
+        run([a], 0.25)
+    assert logged() == ["the engine does not answer: the connection is lost",
+                        "the engine does not answer: wrong password"]
+    a.hub.working("", "there")
+    a.log.works = True
+    run(both, 2)
+    caplog.clear()
+    a.log.works = False
+    says(a, b"hi")
+    run([a], 3)
+    a.hub.engine.doubt("it has no memory")
+    run([a], 1)
+    assert logged() == ["what is said here does not get through the log: the engine is silent",
+                        "what is said here does not get through the log: it has no memory"]
+
+
 def test_a_wrong_clock_is_told_once(both, run, caplog):
     log = both[0].log
     for skew, words in ((3600, "3600 s behind"), (0, None), (-100, "100 s ahead of")):
