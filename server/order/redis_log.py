@@ -25,7 +25,7 @@ from parley.server.ipc.queues import Queue, called
 from parley.server.order import scripts
 from parley.server.order.place import Place
 from parley.server.order.scripts import GONE
-from parley.server.order.ways import WAIT, Lost, ask, way
+from parley.server.order.ways import WAIT, Lost, ask, mute, send, way
 
 BEHIND_FOR = 40.0  # seconds for a replica to get what has been read from another server before
 AT_ONCE = 200  # entries in one read
@@ -63,6 +63,7 @@ class Process:
         self._lock = threading.Lock()  # of `up`
         self._way = way(place)
         self._writing: Any = None
+        self._mute: Any = None  # a connection for packets, on which nothing is answered
         self._submitted = 0  # serial of the packet that was submitted last
         self._number, self._token = 0, ""
         self.is_gone = False  # is the log perhaps lost?
@@ -109,17 +110,22 @@ class Process:
     def submit(self, serial: int, packet: bytes) -> None:
         """Append a packet to the log, unless it is there already.
 
-        If it is submitted again, it has not come out of the log: connect anew, as there may be another master. Only
-        then the hub is told that it is accepted: else it hears of the packet as it comes out of the log.
+        Usually the engine does not answer: the packet comes out of the log, or is submitted again. Then connect anew,
+        as there may be another master, and have it say what is wrong.
         """
-        is_again = serial == self._submitted
-        if is_again:
-            self._writing = None
-        self._submitted = serial
+        arguments = scripts.submitted(self._number, self._place.node, self._token, serial, packet)
+        is_again, self._submitted = serial == self._submitted, serial
         try:
-            answer = self.execute(
-                scripts.SUBMIT, self._number, self._place.node, self._token, serial, packet)[0]
+            if self._mute is not None and not is_again:
+                send(self._mute, _evalsha(scripts.SUBMIT, keys(self._place), arguments))
+                return
+            self._writing = self._mute = None
+            answer = self.execute(scripts.SUBMIT, *arguments)
+            if answer == b"ACCEPTED":
+                mute(self._writing)
+                self._mute, self._writing = self._writing, None
         except redis.RedisError as error:
+            self._writing = self._mute = None
             self.tell(FromEngine.Doubt(told(error)))
             return
         if answer == b"ACCEPTED":
@@ -365,12 +371,16 @@ class Reader:
 
 def run(connection: Any, script: str, place: Place, *arguments: Any, more_keys: Tuple[str, ...] = ()) -> Any:
     """The answer of a script. more_keys: its keys behind those of the log and its state."""
-    names = (*keys(place), *more_keys)
-    given = (len(names), *names, *arguments)
+    command = _evalsha(script, [*keys(place), *more_keys], arguments)
     try:
-        return ask(connection, ("EVALSHA", _sha(script), *given))[0]
+        return ask(connection, command)[0]
     except redis.exceptions.NoScriptError:
-        return ask(connection, ("EVAL", script, *given))[0]
+        return ask(connection, ("EVAL", script, *command[2:]))[0]
+
+
+def _evalsha(script: str, names: List[str], arguments: Tuple[Any, ...]) -> Tuple[Any, ...]:
+    """The command that runs a script with these keys."""
+    return ("EVALSHA", _sha(script), len(names), *names, *arguments)
 
 
 def told(error: Exception) -> str:

@@ -21,19 +21,18 @@ a node that joins has its name in `u`, its number in `m`, and the version in for
 has its number in `d`. When the version in force rises, there is an entry with `v` alone: all nodes use that version
 from there on. An entry with `s` asks for a snapshot.
 """
+from typing import Any, Tuple
+
 # The versions that this server can read and write. Another layout of the log or of the snapshot is another version
 # (tests/supervisor/test_layout.py); 1 was never released.
 OLDEST, VERSION = 2, 2
 GONE = "it has lost the log: it is there, and empty"  # why the engine counts as not answering
 COUNT_BITS = 36  # of a node's packets: 2^36 at 500 a second take four years
 
-_HEAD = """
+_BEGIN = """
 local log, st = KEYS[1], KEYS[2]
 local clock = redis.call('TIME')
 local time = string.format('%.0f', clock[1] * 1000 + math.floor(clock[2] / 1000))
-"""
-
-_BEGIN = _HEAD + """
 local n = tonumber(redis.call('HGET', st, 'n') or '0')
 
 local function append(who, ...)
@@ -66,34 +65,40 @@ local function bury(number)
 end
 """.replace("COUNT_BITS", str(COUNT_BITS))
 
-# Number, name and token of the node, count of the packet, packet -> ACCEPTED; GONE: there is no log; FENCED: the node
-# counts as dead; REPLACED: it does, and another one has its name; or GAP, count of the latest packet: one is missing.
-# As it is run for each packet, it does no more than it has to.
-SUBMIT = _HEAD + """
-local field = 'through:' .. ARGV[1]
-local through, token, n = unpack(redis.call('HMGET', st, field, 'token:' .. ARGV[1], 'n'))
-if not through or token ~= ARGV[3] then
+# Number, name and token of the node, counts of its packet before this one and of this one, "-WHO", packet -> ACCEPTED;
+# GONE: there is no log; FENCED: the node counts as dead; REPLACED: it does, and another one has its name; or GAP, count
+# of the latest packet: one is missing. As it is run for each packet, it does no more than it has to, and makes as few
+# texts of numbers as it can; see `submitted`.
+SUBMIT = """
+local st, field = KEYS[2], 'through:' .. ARGV[1]
+local found = redis.call('HMGET', st, field, 'token:' .. ARGV[1], 'n')
+local through = found[1]
+if not through or found[2] ~= ARGV[3] then
     if redis.call('HEXISTS', st, 'run') == 0 then
-        return {'GONE'}
+        return 'GONE'
     end
     local other = redis.call('HGET', st, 'name:' .. ARGV[2])
     if other and other ~= ARGV[1] then
-        return {'REPLACED'}
+        return 'REPLACED'
     end
-    return {'FENCED'}
+    return 'FENCED'
 end
-local count = tonumber(ARGV[4])
-if count > tonumber(through) + 1 then
-    return {'GAP', through}
+if through == ARGV[4] then
+    local clock, n = redis.call('TIME'), found[3] + 1 .. ''
+    local time = clock[1] .. string.sub('00000' .. clock[2], -6, -4)
+    redis.call('XADD', KEYS[1], n .. ARGV[6], 't', time, 'f', ARGV[7])
+    redis.call('HSET', st, 'n', n, field, ARGV[5])
+elseif tonumber(through) < tonumber(ARGV[4]) then
+    return 'GAP'
 end
-if count == tonumber(through) + 1 then
-    n = string.format('%.0f', n + 1)
-    local who = string.format('%.0f', tonumber(ARGV[1]) * 2 ^ COUNT_BITS + count)
-    redis.call('XADD', log, n .. '-' .. who, 't', time, 'f', ARGV[5])
-    redis.call('HSET', st, 'n', n, field, ARGV[4])
-end
-return {'ACCEPTED'}
-""".replace("COUNT_BITS", str(COUNT_BITS))
+return 'ACCEPTED'
+"""
+
+
+def submitted(number: int, name: str, token: str, count: int, packet: bytes) -> Tuple[Any, ...]:
+    """The arguments of SUBMIT."""
+    return number, name, token, count - 1, count, "-%d" % (number << COUNT_BITS | count), packet
+
 
 # Name, lowest and highest version, token, which also becomes the run of a new log
 # -> JOINED, number, run; VERSION, the log's, which the node cannot use; or FULL: there is no free number

@@ -61,6 +61,22 @@ def ask(connection: Any, *commands: Tuple[Any, ...]) -> List[Any]:
         raise
 
 
+def mute(connection: Any) -> None:
+    """Let the server answer nothing more on this connection; from then on `send` is used in the place of `ask`."""
+    send(connection, ("CLIENT", "REPLY", "OFF"))
+
+
+def send(connection: Any, *commands: Tuple[Any, ...]) -> None:
+    """Send commands whose answers nobody needs. An error if the connection was lost before."""
+    try:
+        if connection.can_read(0):
+            raise Lost("the server has ended the connection")
+        connection.send_packed_command(connection.pack_commands(commands))
+    except BaseException:
+        connection.disconnect()
+        raise
+
+
 def connection(place: Place, **more: Any) -> Any:
     """A connection for `ask`. It connects with the first command, and again with the first one after it was lost."""
     pool = client(place, **more).connection_pool

@@ -92,8 +92,8 @@ def _fill(server, messages, accounts):
         number = connection("EVAL", scripts.JOIN, 2, *keys, GHOST, scripts.OLDEST, scripts.VERSION, "token")[1]
         script = connection("SCRIPT", "LOAD", scripts.SUBMIT).decode()
         for count, packet in enumerate(_packets(number, messages, accounts), 1):
-            answer = connection("EVALSHA", script, 2, *keys, number, GHOST, "token", count, packet)
-            if answer == [b"FENCED"]:
+            answer = connection("EVALSHA", script, 2, *keys, *scripts.submitted(number, GHOST, "token", count, packet))
+            if answer == b"FENCED":
                 raise AssertionError("the node that is not there was taken for dead")
         connection("EVAL", scripts.BURY, 2, *keys, number, "token")
         return int(connection("HGET", keys[1], "n"))

@@ -76,7 +76,8 @@ class Nodes:
             number = connection("EVAL", scripts.JOIN, 2, *keys, "ghost", scripts.OLDEST, scripts.VERSION, "token")[1]
             script = connection("SCRIPT", "LOAD", scripts.SUBMIT)
             for count in range(FOR_A_SNAPSHOT):
-                connection("EVALSHA", script, 2, *keys, number, "ghost", "token", count + 1, packet)
+                connection("EVALSHA", script, 2, *keys,
+                           *scripts.submitted(number, "ghost", "token", count + 1, packet))
             connection("EVAL", scripts.BURY, 2, *keys, number, "token")
         wait_until(lambda: self.status("a")["snapshot"], SECONDS)
 

@@ -57,7 +57,7 @@ def test_entries_are_counted_without_a_gap_whoever_they_are_of(ask, place):
     for count in (1, 2):
         for number, node in zip(numbers, ("a", "b")):
             packet = b"%d of %s" % (count, node.encode())
-            assert ask(scripts.SUBMIT, number, node, "run", count, packet) == [b"ACCEPTED"]
+            assert ask(scripts.SUBMIT, *scripts.submitted(number, node, "run", count, packet)) == b"ACCEPTED"
     version = b"%d" % scripts.VERSION
     assert entries(ask, place) == [
         (1, 1, 0, {b"u": b"a", b"m": b"1", b"v": version}), (2, 2, 0, {b"u": b"b", b"m": b"2", b"v": version}),
@@ -68,15 +68,15 @@ def test_entries_are_counted_without_a_gap_whoever_they_are_of(ask, place):
 def test_what_is_sent_again_is_there_once_and_what_is_left_out_is_told(ask, place):
     ask(scripts.JOIN, "a", 1, scripts.VERSION, "run")
     for _ in range(3):
-        assert ask(scripts.SUBMIT, 1, "a", "run", 1, b"one") == [b"ACCEPTED"]
-    assert ask(scripts.SUBMIT, 1, "a", "run", 3, b"three") == [b"GAP", b"1"]
+        assert ask(scripts.SUBMIT, *scripts.submitted(1, "a", "run", 1, b"one")) == b"ACCEPTED"
+    assert ask(scripts.SUBMIT, *scripts.submitted(1, "a", "run", 3, b"three")) == b"GAP"
     assert [fields for _, _, count, fields in entries(ask, place) if count] == [{b"f": b"one"}]
 
 
 def test_who_is_buried_is_so_once_and_says_nothing_more(ask, place):
     ask(scripts.JOIN, "a", 1, scripts.VERSION, "run")
     assert [ask(scripts.BURY, 1, "") for _ in range(3)] == [1, 0, 0]
-    assert ask(scripts.SUBMIT, 1, "a", "run", 1, b"late") == [b"FENCED"]
+    assert ask(scripts.SUBMIT, *scripts.submitted(1, "a", "run", 1, b"late")) == b"FENCED"
     assert ask(scripts.JOIN, "a", 1, scripts.VERSION, "other")[1:] == [2, b"run"]
     assert [fields for _, _, _, fields in entries(ask, place)] == [
         {b"u": b"a", b"m": b"1", b"v": b"%d" % scripts.VERSION}, {b"d": b"1"},
@@ -86,7 +86,7 @@ def test_who_is_buried_is_so_once_and_says_nothing_more(ask, place):
 def test_of_two_with_one_name_the_later_one_has_it(ask, place):
     ask(scripts.JOIN, "a", 1, scripts.VERSION, "run")
     ask(scripts.JOIN, "a", 1, scripts.VERSION, "run")
-    assert ask(scripts.SUBMIT, 1, "a", "run", 1, b"late") == [b"REPLACED"]
+    assert ask(scripts.SUBMIT, *scripts.submitted(1, "a", "run", 1, b"late")) == b"REPLACED"
     assert [fields for _, _, _, fields in entries(ask, place)] == [
         {b"u": b"a", b"m": b"1", b"v": b"%d" % scripts.VERSION}, {b"d": b"1"},
         {b"u": b"a", b"m": b"2", b"v": b"%d" % scripts.VERSION}]
@@ -94,10 +94,10 @@ def test_of_two_with_one_name_the_later_one_has_it(ask, place):
 
 def test_who_has_got_a_number_again_is_told_from_who_had_it(ask):
     ask(scripts.JOIN, "a", 1, scripts.VERSION, "first")
-    assert ask(scripts.SUBMIT, 1, "a", "other", 1, b"of another one") == [b"FENCED"]
-    assert ask(scripts.SUBMIT, 1, "a", "first", 1, b"its own") == [b"ACCEPTED"]
+    assert ask(scripts.SUBMIT, *scripts.submitted(1, "a", "other", 1, b"of another one")) == b"FENCED"
+    assert ask(scripts.SUBMIT, *scripts.submitted(1, "a", "first", 1, b"its own")) == b"ACCEPTED"
     assert [ask(scripts.BURY, 1, token) for token in ("other", "first", "")] == [0, 1, 0]
-    assert ask(scripts.SUBMIT, 1, "a", "first", 2, b"late") == [b"FENCED"]
+    assert ask(scripts.SUBMIT, *scripts.submitted(1, "a", "first", 2, b"late")) == b"FENCED"
 
 
 def test_the_version_in_force_is_the_lowest_of_those_alive_and_never_falls(ask, place):
@@ -206,6 +206,53 @@ def test_a_node_hears_what_all_have_said_and_itself(join):
     assert heard == [[b"from a", b"from b"]] * 2
 
 
+class Writing:
+    """A connection to a master that accepts everything."""
+
+    def __init__(self):
+        self.sent, self.is_lost, self.is_mute = [], False, False
+
+    def pack_commands(self, commands):
+        return commands
+
+    def can_read(self, timeout):
+        return self.is_lost
+
+    def send_packed_command(self, commands):
+        self.sent += [command[0] for command in commands]
+        self.is_mute = self.is_mute or commands[-1] == ("CLIENT", "REPLY", "OFF")
+
+    def read_response(self):
+        assert not self.is_mute
+        return b"ACCEPTED"
+
+    def disconnect(self):
+        self.is_lost = True
+
+
+def test_the_engine_answers_only_the_first_packet_of_a_connection(place):
+    """Whoever has submitted a packet hears it, or submits it again: see `ToEngine.Submit`."""
+    from parley.server.order import redis_log
+    made, told, serials = [], [], itertools.count(1)
+    process = redis_log.Process(place, None, None)
+    process._way = types.SimpleNamespace(master=lambda: made.append(Writing()) or made[-1])
+    process.tell = told.append
+    for _ in range(3):
+        process.submit(next(serials), b"packet")
+    assert [one.sent for one in made] == [["EVALSHA", "CLIENT", "EVALSHA", "EVALSHA"]] and not told
+    process.bury(7, "")
+    process.submit(next(serials), b"packet")
+    assert [one.sent for one in made[1:]] == [["EVALSHA"]] and len(made[0].sent) == 5, "who wants an answer has another"
+    made[0].is_lost = True
+    process.submit(5, b"packet")
+    assert told == [FromEngine.Doubt("the server has ended the connection")] and len(made[0].sent) == 5
+    process.submit(5, b"packet")
+    process.submit(6, b"packet")
+    assert made[2].sent == ["EVALSHA", "CLIENT", "EVALSHA"] and told[1:] == [FromEngine.Accepted(5)]
+    process.submit(6, b"packet")
+    assert made[3].sent == ["EVALSHA", "CLIENT"] and told[2:] == [FromEngine.Accepted(6)]
+
+
 def test_a_snapshot_comes_before_what_follows_it_and_lets_the_log_be_cut(join, ask, place):
     one = join("a")
     one.hear(FromEngine.Joined)
@@ -275,7 +322,7 @@ def test_a_log_that_is_lost_is_made_anew_of_what_a_node_has_come_to(join, ask, p
     assert one.hear(FromEngine.Refilled) == ("", "there is a log again")
     ask.client.delete(*[place.key(part) for part in ("log", "st")])
     for hub in (one, two):
-        hub.say(ToEngine.Submit(3 if hub is one else 1, b"waits"))
+        hub.say(*[ToEngine.Submit(3 if hub is one else 1, b"waits")] * 2)
         assert hub.hear(FromEngine.Doubt).why == scripts.GONE
         hub.hear_that(scripts.GONE)
     assert not ask.client.exists(place.key("st"))
