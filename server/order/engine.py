@@ -8,7 +8,8 @@ from parley.server.ipc.queues import Queue
 from parley.server.order.place import Place
 from parley.server.order.replicated import AGAIN, Replicated
 
-SOON = 0.2  # seconds until a packet is sent again that could not be put into the log
+# Seconds until a packet is sent again that could not be put into the log; and after so many seconds, until then.
+SOON, LONG, SELDOM = 0.05, 10.0, 0.5
 MOST_UNANSWERED = 6  # looks of the hub without a sign of life, some nine seconds
 # Seconds without one, while the engine answers: a read waits for 1.5 at most. A successor has to be heard of by the
 # other nodes before these take the node for dead.
@@ -66,6 +67,13 @@ class Engine(Aide):
         unsent, self._unsent = self._unsent, []
         self._put(b"".join(unsent))
 
+    @property
+    def due_in(self) -> float:
+        """For how many seconds `flush` need not be called, if nothing happens."""
+        if not self.refusal or self._order.under_way is None:
+            return AGAIN
+        return max(0.0, self._sent_at + AGAIN - time.monotonic())
+
     def hear(self) -> None:
         """See `Aide`."""
         super().hear()
@@ -89,7 +97,7 @@ class Engine(Aide):
 
     def doubt(self, why: str) -> None:
         """See `FromEngine.Doubt`: send the packet again, after a pause."""
-        self._sent_at = time.monotonic() - AGAIN + SOON
+        self._sent_at = time.monotonic() - AGAIN + (SOON if self._order.lag < LONG else SELDOM)
         self.refusal, self.has_accepted = why, False
 
     def process(self, down: Queue, up: Queue) -> None:

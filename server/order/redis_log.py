@@ -29,7 +29,7 @@ from parley.server.order.ways import WAIT, Lost, ask, mute, send, way
 
 BEHIND_FOR = 40.0  # seconds for a replica to get what has been read from another server before
 AT_ONCE = 200  # entries in one read
-BACK_OFF, LONGEST_BACK_OFF = 0.05, 0.2  # seconds after an error
+BACK_OFF, LONG, LONG_BACK_OFF = 0.05, 10.0, 0.5  # seconds after an error; and once there have been errors for so long
 MOST_TRIES = 20  # to read a snapshot, each of which may be replaced meanwhile
 WANT_EVERY = 5.0  # seconds between two requests for a snapshot
 log = logging.getLogger(__name__)
@@ -226,7 +226,7 @@ class Reader:
         self._way = way(place)
         self._log, self._state = keys(place)
         self._checked = ""  # where it was last found that the log is the one that was read
-        self._back_off = BACK_OFF
+        self._fails_since: Optional[float] = None  # monotonic seconds
         self._behind_since: Optional[float] = None  # monotonic seconds
         self._wants_at = 0.0  # when it asks for a snapshot again, monotonic seconds
 
@@ -245,7 +245,7 @@ class Reader:
                     self._process.is_gone = False
                     self._checked = self._check()
                 self._go_on()
-                self._back_off = BACK_OFF
+                self._fails_since = None
             except Foreign as error:
                 self._process.tell(FromEngine.Foreign(str(error)))
                 return
@@ -257,8 +257,9 @@ class Reader:
                 self._checked = ""
                 self._way.forget()
                 self._process.tell(FromEngine.Working(told(error), ""))
-                time.sleep(self._back_off)
-                self._back_off = min(self._back_off * 2, LONGEST_BACK_OFF)
+                now = time.monotonic()
+                self._fails_since = self._fails_since or now
+                time.sleep(BACK_OFF if now - self._fails_since < LONG else LONG_BACK_OFF)
 
     def _check(self) -> str:
         """After connecting: is the engine usable, and its log the one that was read? Returns where it was read from.

@@ -551,7 +551,8 @@ class ClusterHub(Hub):
         if self._taking:
             wait = WHILE_TAKING
             self._go_on_taking()
-        super().turn(min(wait, LOOK_AT_ORDER if self._order.depth or not self.may_serve else BEAT_EVERY / 2))
+        super().turn(min(wait, self.engine.due_in,
+                         LOOK_AT_ORDER if self._order.depth or not self.may_serve else BEAT_EVERY / 2))
         now = time.monotonic()
         passed = now - self._looked_at
         if passed >= LOOK_AT_ORDER:

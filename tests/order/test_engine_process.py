@@ -3,7 +3,7 @@ import pytest
 
 from parley.server.ipc.codec import dumps
 from parley.server.ipc.messages import FromEngine, messages
-from parley.server.order import engine
+from parley.server.order import engine, replicated
 from parley.server.order.replicated import AGAIN, Replicated
 
 
@@ -63,6 +63,20 @@ def test_a_process_that_hangs_while_the_engine_answers_is_found_before_others_mi
         one.hear()
         assert [one.hangs(0.5) for _ in range(half + 1)] == [False] * half + [True]
     assert not one.is_stuck()
+
+
+def test_what_is_refused_for_long_is_sent_again_less_often(one, order, monkeypatch):
+    clock = [100.0]
+    for module in (engine, replicated):
+        monkeypatch.setattr(module.time, "monotonic", lambda: clock[0])
+    order.submit(0, b"talk")
+    one.flush()
+    for passed, wait in ((0, engine.SOON), (engine.LONG / 2, engine.SOON), (engine.LONG, engine.SELDOM)):
+        clock[0] += passed
+        one.doubt("no memory")
+        assert one.due_in == pytest.approx(wait)
+    order.apply(1, dumps([]), 1)
+    assert one.due_in == AGAIN
 
 
 def test_a_packet_is_sent_again_soon_after_a_doubt_and_else_once_it_is_not_heard_for_long(one, order, monkeypatch):
