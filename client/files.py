@@ -37,6 +37,7 @@ from parley.server.files.shown import LINE, clean, size_of
 _SHARED = (200, 201)
 _TRY_AGAIN = (409, 429, 500, 502, 503, 504)
 _DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/=]+):")
+_MOST_WORDS = 4096  # bytes of an answer in words
 _SEALED_NAME = "sealed"  # for the server
 
 
@@ -287,7 +288,7 @@ class Files:
             except OSError:
                 pass  # why it takes no more, the server may have said
             answer = connection.getresponse()
-            text = answer.read()
+            text = answer.read(_MOST_WORDS)
             return None if answer.status in _SHARED else _judged(answer, text)
         finally:
             connection.close()
@@ -375,7 +376,7 @@ class Files:
             connection.request("GET", self._address.path + told.path, headers=headers)
             answer = connection.getresponse()
             if answer.status not in (200, 206):
-                return _judged(answer, answer.read())
+                return _judged(answer, answer.read(_MOST_WORDS))
             tag, digest = answer.getheader("ETag"), _DIGEST.search(answer.getheader("Repr-Digest") or "")
             if digest is None or coming.at and (answer.status != 206 or tag != coming.tag):
                 raise Rejected(CHANGED)

@@ -1,4 +1,5 @@
 """Files in the client: sent and saved over connections that are cut, and what is not taken or not what was sent."""
+import contextlib
 import http.client
 import os
 import queue
@@ -169,6 +170,28 @@ def test_whatever_a_line_or_a_server_says_saving_a_file_comes_to_an_end(tmp_path
             assert (type(told[-1]), files.is_busy) == (Refused, False)
         server.join(30)
     assert os.listdir(str(tmp_path)) == []
+
+
+def test_a_refusal_without_an_end_is_read_to_its_first_words_only(tmp_path):
+    sent = []
+    with socket.socket() as listening:
+        listening.bind(("127.0.0.1", 0))
+        listening.listen(5)
+
+        def talk_on():
+            with listening.accept()[0] as visitor, contextlib.suppress(ConnectionError):
+                visitor.recv(4096)
+                visitor.sendall(b"HTTP/1.1 404 Not Found\r\nConnection: close\r\n\r\nno more\n")
+                for _ in range(256):
+                    visitor.sendall(b"x" * (1 << 18))
+                    sent.append(1)
+
+        threading.Thread(target=talk_on, daemon=True).start()
+        posted = queue.Queue()
+        files = Files(Address("web", "127.0.0.1", listening.getsockname()[1], False, ""), None, posted.put, None)
+        files.save("[file] a, 1 B: https://h/files/%s/a" % ("0" * 32), str(tmp_path), None)
+        assert [event.why for event in posted.get(timeout=30)()] == ["No more."]
+    assert len(sent) < 128
 
 
 def test_in_the_terminal_files_are_sent_and_saved_by_hand(server, door, tmp_path, monkeypatch):
