@@ -152,7 +152,7 @@ def _seconds(text):
 
 
 def _port(text):
-    if not (text.isdecimal() and int(text) <= 65535):
+    if not config.is_port(text):
         raise argparse.ArgumentTypeError("%r is not a port; a port is a number from 0 to 65535" % text)
     return text
 

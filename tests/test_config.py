@@ -546,6 +546,13 @@ def test_each_worker_has_its_share_of_the_connections(connections, workers, shar
     assert settings.of_workers()["limits"]["connections"] == share
 
 
+def test_a_port_of_thousands_of_digits_is_none(read):
+    with pytest.raises(ConfigError, match="CHAT_PORT: .* is not a port"):
+        config.environment({"CHAT_PORT": "9" * 5000}, DEFAULTS)
+    with pytest.raises(ConfigError, match="FILE:1: expected an address"):
+        read("metrics: {listen: h:%s}" % ("9" * 5000))
+
+
 @pytest.mark.parametrize("content", [
     b"host: \xff\n",
     b"workers: [\nhost: x: y\n" + b"\n" * 100000 + b"\xff\n"], ids=["the only mistake", "far behind another"])

@@ -16,4 +16,4 @@ from parley.server.config.file import DEFAULT_FILE, find_file, read, require_yam
 from parley.server.config.overrides import environment, storage, with_port
 from parley.server.config.settings import File, Redis, Settings, Storage, Tls, Web, check_ports, defaults
 from parley.server.config.users_file import users
-from parley.server.config.values import MOST_WORKERS, ConfigError, address, host
+from parley.server.config.values import MOST_WORKERS, ConfigError, address, host, is_port

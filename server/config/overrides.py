@@ -1,6 +1,6 @@
 """What overrides the configuration's file: the environment, and flags."""
 from parley.server.config.settings import USUAL_STORAGE
-from parley.server.config.values import LOBBY, ConfigError, check_has_rooms, ports_with, room_name, suggestion
+from parley.server.config.values import LOBBY, ConfigError, check_has_rooms, is_port, ports_with, room_name, suggestion
 from parley.server.protocols import PROTOCOLS
 
 PORT_VARIABLE = "CHAT_PORT"
@@ -22,7 +22,7 @@ def with_port(settings, protocol, port, place):
         raise ConfigError("%s: unknown protocol %r%s" % (place, protocol, suggestion(protocol, tuple(PROTOCOLS))))
     if port in ("off", "false"):
         given = {protocol: False}
-    elif port.isdecimal() and int(port) <= 65535:
+    elif is_port(port):
         given = {protocol: int(port)}
     else:
         raise ConfigError("%s: %r is not a port; a port is a number from 0 to 65535" % (place, port))

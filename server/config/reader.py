@@ -17,6 +17,7 @@ from parley.server.config.values import (
     address,
     check_has_rooms,
     host,
+    is_port,
     ports_with,
     room_name,
     suggestion,
@@ -293,7 +294,7 @@ class Reader:
     def _address(self, node, what):
         text = self._scalar(node, (str,), "one of the " + what)
         host, _, port = text.rpartition(":")
-        if not host or not port.isdecimal() or int(port) > 65535:
+        if not host or not is_port(port):
             raise self.error(node, "expected one of the %s, not %r" % (what, text))
         return host.strip("[]"), int(port)
 

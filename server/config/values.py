@@ -35,10 +35,15 @@ def host(text):
     return bare
 
 
+def is_port(text):
+    """Is it the number of a port, or 0? Python reads no number of thousands of digits."""
+    return text.isdecimal() and len(text) < 10 and int(text) <= 65535
+
+
 def address(text):
     """(host, port) of HOST:PORT, an IPv6 address in brackets; ConfigError if it is something else."""
     name, colon, port = text.rpartition(":")
-    if not (name and port.isdecimal() and int(port) <= 65535) or ":" in name.strip("[]") and name[0] != "[":
+    if not (name and is_port(port)) or ":" in name.strip("[]") and name[0] != "[":
         raise ConfigError("expected an address and a port, such as 127.0.0.1:9105, not %r" % text)
     return host(name), int(port)
 
