@@ -293,7 +293,7 @@ class Entering:
         holder, room = holder_of(worker, session), self._rooms.by_name.get(room_name)
         if room is self._rooms.lobby and holder in self._members and self._rooms.homes.get(holder) in (b"", LOBBY_NAME):
             self._leave_lobby(worker, session, holder, why)
-        elif room is self._rooms.lobby or room_name == self._rooms.homes.get(holder):
+        elif room is self._rooms.lobby or room is not None and room_name == self._rooms.homes.get(holder):
             self._post.refuse(holder, Reason.IS_LOBBY)
         elif room is None or holder not in room.members:
             self._post.refuse(holder, Reason.NOT_INSIDE)

@@ -45,6 +45,13 @@ def test_a_member_is_in_the_lobby_only_while_it_wants_to_be(pair):
     assert bob.heard() == b"INFO ann disconnected\n"
 
 
+def test_to_leave_what_can_be_no_room_is_not_to_leave_the_lobby(pair):
+    ann = come(pair, b"ann")
+    ann.send(b"PART #%b\r\nPART ann\r\nPART #nosuch\r\n" % (b"x" * 3900))
+    pair.settle()
+    assert [line.split(" ")[1] for line in lines(ann)] == ["442"] * 3
+
+
 @pytest.mark.parametrize("end, heard", [
     (b"QUIT :bye\r\n", ":eve!eve@parley QUIT :Quit: bye"), (b"NICK ivy\r\n", ":eve!eve@parley NICK ivy")])
 def test_what_happens_to_somebody_is_told_once_however_many_rooms_one_shares(pair, end, heard):
