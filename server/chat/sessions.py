@@ -346,9 +346,9 @@ class Sessions:
     def tidy(self) -> None:
         """Sessions are over whose connections ended long ago, and some if there are too many."""
         now, over = self._accounts.seconds, []
-        if not next(iter(self._ended.values()), now):
+        if not 0 < next(iter(self._ended.values()), now) <= now:  # restored, or the clock was set back
             for key, ended in self._ended.items():
-                self._ended[key] = ended or now
+                self._ended[key] = min(ended or now, now)
         for key, ended in self._ended.items():
             if ended + RESUMED_FOR > now:
                 break

@@ -164,6 +164,17 @@ def test_a_session_is_over_some_time_after_its_connection_and_only_then(register
     assert refusals(post) == [Reason.NO_SESSION]
 
 
+def test_a_session_does_not_last_longer_if_the_clock_was_ahead(register, post, clock):
+    log_in(register, b"bob")
+    register.release(1, 5)
+    clock.now -= 86400
+    register.tidied(0)
+    clock.now += RESUMED_FOR
+    register.tidied(0)
+    resume(register)
+    assert refusals(post) == [Reason.NO_SESSION]
+
+
 def test_another_guest_who_has_the_name_keeps_it(register, post):
     log_in(register, b"bob")
     register.release(1, 5)
