@@ -269,9 +269,9 @@ class Reader:
         where: str
         answers, where = self._way.read(("INFO", "persistence"), ("INFO", "memory"))
         fields = dict(line.split(b":", 1) for answer in answers for line in answer.split() if b":" in line)
-        if fields[b"aof_enabled"] != b"1":
+        if fields.get(b"aof_enabled") != b"1":
             raise Unusable("it would forget messages that were acknowledged; set `appendonly yes` in its configuration")
-        if fields[b"maxmemory"] != b"0" and fields[b"maxmemory_policy"].startswith(b"allkeys"):
+        if fields.get(b"maxmemory") != b"0" and fields.get(b"maxmemory_policy", b"").startswith(b"allkeys"):
             raise Unusable("it would delete parts of the chat when it has no more memory; set `maxmemory-policy"
                            " noeviction` in its configuration")
         if self._applied:

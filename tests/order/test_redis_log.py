@@ -164,7 +164,7 @@ class Hub:
             answer = self.hear(FromEngine.Accepted, FromEngine.Fenced, FromEngine.Doubt)
             if answer == (serial,) or type(answer) is FromEngine.Fenced:
                 return answer
-        raise AssertionError("it is neither accepted nor refused: %s" % answer)
+        raise AssertionError("it is neither accepted nor refused: %r" % (answer,))
 
     def packets(self, count):
         """[(id, fields)] of the next entries."""
@@ -370,6 +370,15 @@ def test_an_engine_that_would_forget_is_not_used(join, ask):
     for settings, words in WOULD_FORGET:
         with configured(ask, **settings):
             assert words in join().hear(FromEngine.Unusable).why
+
+
+def test_an_engine_that_does_not_say_whether_it_would_forget_is_not_used(place):
+    """Some programs that speak Redis's protocol leave the field out."""
+    from parley.server.order import redis_log
+    reader = redis_log.Reader(None, place, 0, "")
+    reader._way = types.SimpleNamespace(read=lambda *_: ([b"# Persistence\r\nloading:0\r\n", b""], "there"))
+    with pytest.raises(redis_log.Unusable, match="appendonly yes"):
+        reader._check()
 
 
 def test_a_redis_cluster_is_not_used(join, tmp_path):
