@@ -157,9 +157,9 @@ class Admission:
             transport.close()
             self._worker.stats.endings[protocol, "tls-" + Reason.TOO_MANY_CONNECTIONS] += 1
         else:
+            Handshake(TLS(transport, self._tls), protocol, home, self, self._worker, where)
             self._shaking[where] += 1
             self._shaking_in_all += 1
-            Handshake(TLS(transport, self._tls), protocol, home, self, self._worker, where)
 
     def shaken(self, where):
         """A handshake with somebody at an address is done, or was given up."""

@@ -477,6 +477,16 @@ def test_one_address_has_no_more_handshakes_under_way_than_it_may_have_connectio
     assert house.worker.admission._shaking_in_all == 3 == sum(house.worker.admission._shaking.values())
 
 
+def test_a_handshake_that_cannot_begin_by_a_bug_takes_nobodys_place(open_house, monkeypatch):
+    house = open_house(connections_per_address=1)
+    with monkeypatch.context() as broken, pytest.raises(TypeError):
+        broken.setattr(admission, "TLS", None)
+        house.connect(tls=True)
+    peer = house.connect(tls=True)
+    peer.heard()
+    assert not peer.ended
+
+
 def test_a_handshake_that_is_done_is_awaited_no_more(open_house):
     house = open_house(frame_seconds=10, first_command_seconds=60)
     ann = Guest(house)
