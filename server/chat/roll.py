@@ -92,10 +92,10 @@ class Roll:
         self._away = None  # {account: False}, as long as there are no others
         self._present = Names()  # by login
         self._accounts = Names()  # by creation
-        # {alias: name} of those whose name one protocol cannot carry, and the function that gives the alias of a name,
-        # or the name itself: once somebody has asked for an alias.
-        self._names = None
-        self._shown = None
+        # Once somebody has asked for an alias: {alias: name} of those whose name one protocol cannot carry, and the
+        # function that gives the alias of a name, or the name itself.
+        self._by_alias = None
+        self._alias_of = None
 
     def __len__(self):
         return len(self._present) + len(self._accounts)
@@ -109,28 +109,28 @@ class Roll:
             return name
         return self._present.in_any_case(name) or self._accounts.in_any_case(name) or name
 
-    def with_alias(self, alias, shown):
-        """The name of somebody who is here, or of an account, that is shown as this; None if there is none.
+    def with_alias(self, alias, alias_of):
+        """The name of somebody who is here, or of an account, that has this alias; None if there is none.
 
-        shown: the function that gives the alias of a name, or the name itself if it needs none; always the same one.
+        alias_of: the function that gives the alias of a name, or the name itself if it needs none; always the same one.
         """
-        if self._names is None:
-            self._names, self._shown = {}, shown
+        if self._by_alias is None:
+            self._by_alias, self._alias_of = {}, alias_of
             for name in self._everybody():
                 self._note(name)
-        return self._names.get(alias)
+        return self._by_alias.get(alias)
 
     def _note(self, name):
-        if self._names is not None:
-            alias = self._shown(name)
+        if self._by_alias is not None:
+            alias = self._alias_of(name)
             if alias != name:
-                self._names[alias] = name
+                self._by_alias[alias] = name
 
     def _unnote(self, name):
-        if self._names and not self._present.has(name) and not self._accounts.has(name):
-            alias = self._shown(name)
-            if self._names.get(alias) == name:
-                del self._names[alias]
+        if self._by_alias and not self._present.has(name) and not self._accounts.has(name):
+            alias = self._alias_of(name)
+            if self._by_alias.get(alias) == name:
+                del self._by_alias[alias]
 
     def enter(self, name):
         """`name` is here."""
