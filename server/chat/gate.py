@@ -321,19 +321,22 @@ class Gate:
             return Reason.TOO_MANY_OWNED
         return None
 
-    def origin_of(self, holder: int) -> Origin:
-        """Where a member comes from, as text; empty where that is not known."""
+    def origin_of(self, holder: int) -> str:
+        """Where a member comes from, as `origins.network` has it; empty where that is not known."""
         return network(self._members.host(holder))
 
-    def _has_no_room_left(self, source: Origin) -> bool:
+    def _has_no_room_left(self, source: str) -> bool:
         """Are there as many rooms as there may be, or has this address made as many as can still be made?"""
         most, rooms = self.limits["most"], self._rooms.by_name.values()
         left = most - (len(rooms) - 1)  # without the lobby
         return bool(most) and (left <= 0 or bool(source) and sum(room.source == source for room in rooms) >= left)
 
     def _has_no_space_left(self, room: Room, size: int) -> bool:
-        """Do the lists of rooms take as much memory as they may, or do those of the rooms that were made from where
-        this one was take as much as is left for others? size: of what is to be added. The lobby may have any."""
+        """Is there no memory for so many bytes more on the lists of the room?
+
+        The lists of all rooms share MOST_OF_LISTS; those of the rooms that one address has made may take no more of it
+        than they leave to others. The lobby's count, but may always grow.
+        """
         rooms = self._rooms.by_number.values()
         left = MOST_OF_LISTS - size - sum(other.size for other in rooms)
         return room is not self._rooms.lobby and (left < 0 or bool(room.source) and left < size + sum(
@@ -508,9 +511,8 @@ class Gate:
         if act == "redact" and not (about.isdigit() and len(about) < 19):
             return Reason.NO_SUCH_NUMBER
         if act == "invite" and about not in room.invited:
-            if len(room.invited) >= MOST_INVITED and next(iter(room.invited.values())) >= self._now():
-                return Reason.LIST_FULL
-            return Reason.LIST_FULL if self._has_no_space_left(room, 0) else None
+            is_full = len(room.invited) >= MOST_INVITED and next(iter(room.invited.values())) >= self._now()
+            return Reason.LIST_FULL if is_full or self._has_no_space_left(room, 0) else None
         if act in _PUTS:
             if not about:
                 return Reason.NOBODY

@@ -13,7 +13,6 @@ from parley.server.chat.contract import Post, changes_nothing
 from parley.server.chat.entering import Entering
 from parley.server.chat.gate import Gate
 from parley.server.chat.members import Members, holder_of, split
-from parley.server.chat.origins import Origin
 from parley.server.chat.people import People
 from parley.server.chat.rooms import NOBODY, OP, Room, Rooms
 from parley.server.ipc.asked import AskedStore, ignore
@@ -43,8 +42,8 @@ class Metadata:
         self._entering = entering
         self._values: Dict[Union[bytes, int], Values] = {}  # account, or a holder without one -> what it tells
         # Of holders without an account: how much what each tells takes, and where it is from; and of all from there.
-        self._shares: Dict[int, Tuple[Origin, int]] = {}
-        self._told_from: Dict[Origin, int] = {}
+        self._shares: Dict[int, Tuple[str, int]] = {}
+        self._told_from: Dict[str, int] = {}
         self._followed: Dict[int, Tuple[bytes, ...]] = {}  # holder -> the keys of which it wants to know
 
     def _owner(self, holder: int) -> Union[bytes, int]:

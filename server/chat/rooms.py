@@ -7,7 +7,7 @@ import json
 from typing import Any, Collection, Dict, FrozenSet, Iterable, List, Optional, Set, Tuple
 
 from parley.server.chat.names import Occupied, claimed, claims
-from parley.server.chat.origins import Origin, address, network_of
+from parley.server.chat.origins import address, network_of
 from parley.server.chat.patterns import matcher
 from parley.server.chat.room import LOBBY, LOBBY_NAME
 from parley.server.chat.sizes import BYTES, INT, SLOT, tuple_of
@@ -66,7 +66,7 @@ class Room:
     made_at: seconds since the epoch; 0 if that is not known.
     left_at: seconds since the epoch: when the last member left, or it was opened; with members, when it was stored.
     spoke: {holder: milliseconds since the epoch, when it spoke last}, while the room is slow.
-    source: from where it was made (see `origins.origin`); empty where that is not known.
+    source: from where it was made (see `Gate.origin_of`); empty where that is not known.
     listed: bytes of memory that its four lists take.
     """
 
@@ -101,7 +101,7 @@ class Room:
         self.metadata: Dict[bytes, bytes] = {}
         self.made_at = self.left_at = 0
         self.spoke: Dict[int, int] = {}
-        self.source: Origin = ""
+        self.source = ""
         self.listed = 0
         self._bans: Dict[bytes, Any] = {}  # ban -> its `_matcher`
 

@@ -18,7 +18,6 @@ from parley.server.chat.entering import Entering
 from parley.server.chat.gate import Gate
 from parley.server.chat.members import Members, holder_of, split
 from parley.server.chat.names import InvalidName, claims, room_and_claims
-from parley.server.chat.origins import Origin
 from parley.server.chat.room import LOBBY
 from parley.server.chat.rooms import Rooms
 from parley.server.ipc.asked import AskedStore, ignore
@@ -81,7 +80,7 @@ class _Session:
         self.serial = serial
         self.since = since
         self.holder: Optional[int] = None
-        self.source: Origin = ""
+        self.source = ""
         self.rooms: FrozenSet[int] = _NO_ROOMS
         self.since_in_rooms: Optional[Dict[int, int]] = None
         self.tags: Optional[Dict[bytes, _Said]] = None
@@ -360,9 +359,10 @@ class Sessions:
     def _too_many(self) -> List[_Session]:
         """Those of the sessions without a connection that are over as there are too many.
 
-        At their addresses the most sessions have ended since: so nobody who comes and goes all the time ends others'.
+        They are those after which the most others of the same address have ended. So whoever comes and goes all the
+        time ends no sessions of other addresses.
         """
-        later: Counter[Origin] = collections.Counter()
+        later: Counter[str] = collections.Counter()
         ranked = []
         for key in [*self._ended][::-1]:
             session = self._sessions[key]

@@ -38,7 +38,7 @@ class Admission:
         self._worker = worker
         self._tls = self._certificate = None  # the context for handshakes, and what it was made of
         self._handshakes = collections.deque()  # that can go on
-        self._shaking = collections.Counter()  # address -> its handshakes that are not done
+        self._shaking = collections.Counter()  # origin -> its handshakes that are not done
         self._shaking_in_all = 0
         self._proxies = ()  # addresses and networks whose connections begin with what the proxy says of its client
         self.visitors = Visitors(worker, self)
@@ -162,7 +162,7 @@ class Admission:
             self._shaking_in_all += 1
 
     def shaken(self, where):
-        """A handshake with somebody at an address is done, or was given up."""
+        """A handshake is done, or was given up. where: the origin of its client."""
         self._shaking_in_all -= 1
         self._shaking[where] -= 1
         if not self._shaking[where]:
