@@ -14,6 +14,7 @@ from parley.conformance.variants import Renaming
 from parley.conformance.waiting import Waiting, is_news, set_news_aside
 from parley.conformance.wire import CODECS
 
+_MOST_GOT = 50  # messages that came are told; a server may say the same without end
 _ENOUGH = 3  # steps of a run that have failed at the same requirements
 
 SCENARIO_SECONDS = 60.0  # the timeout of a scenario, apart from its own waits
@@ -27,6 +28,7 @@ class StepFailed(Exception):
     """
 
     def __init__(self, step, actor, what, wanted, got, dumps=()):
+        got = got[:_MOST_GOT]
         super().__init__("%s: wanted %s, got %s" % (what, wanted, got))
         self.dumps = list(dumps)
         self.step = step

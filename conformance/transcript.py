@@ -6,6 +6,7 @@ OWN_SENT, OWN_RECEIVED = "~>", "<~"  # the suite's own traffic, which is in no s
 NOTE = "--"
 
 _MIN_COLUMN, _LINE = 14, 142  # characters
+_MOST_ROWS = 1000  # that are shown: a server may say the same without end
 
 
 class Line(NamedTuple):
@@ -55,16 +56,21 @@ class Transcript:
 
         until: so many lines of it; all if None. with_own: also what the suite says and hears for itself.
         """
-        widths = [self._column_width(actor, len(actors)) for actor in actors]
+        lines = [line for line in self.lines[:until]
+                 if line.actor in actors and (with_own or line.direction not in (OWN_SENT, OWN_RECEIVED))]
+        left_out = max(0, len(lines) - _MOST_ROWS)
+        first, last = lines[:_MOST_ROWS // 2 if left_out else None], lines[-(_MOST_ROWS // 2):] if left_out else []
+        widths = [self._column_width(first + last, actor, len(actors)) for actor in actors]
         starts = [sum(widths[:index]) + 2 * index for index in range(len(widths))]
         head = "".join(actor.ljust(width + 2) for actor, width in zip(actors, widths))
         rows = [self._row(line, starts[actors.index(line.actor)], widths[actors.index(line.actor)])
-                for line in self.lines[:until]
-                if line.actor in actors and (with_own or line.direction not in (OWN_SENT, OWN_RECEIVED))]
+                for line in first + last]
+        rows[len(first):len(first)] = ["   (%d more)" % left_out] * bool(left_out)
         return "\n".join([("  time  " + head).rstrip()] + rows)
 
-    def _column_width(self, actor, columns):
-        longest = max([len(visible(line.text)) + 3 for line in self.lines if line.actor == actor] + [_MIN_COLUMN])
+    @staticmethod
+    def _column_width(lines, actor, columns):
+        longest = max([len(visible(line.text)) + 3 for line in lines if line.actor == actor] + [_MIN_COLUMN])
         return min(longest, max(_LINE // max(columns, 1) - 2, _MIN_COLUMN))
 
     @staticmethod

@@ -7,6 +7,7 @@ from cases import for_each
 from parley.conformance import matching, report
 from parley.conformance.message import Message, hex_dump
 from parley.conformance.requirements import Requirement, strictest
+from parley.conformance.runner import StepFailed
 from parley.conformance.transcript import RECEIVED, SENT, Transcript, shortened, visible
 from parley.conformance.variants import Renaming
 
@@ -89,6 +90,22 @@ def test_a_transcript_has_a_column_an_actor():
         " 0.250                  <- MSG Alice hi",
         " 0.500  <- \\x1b[2J",
     ]
+
+
+def test_what_is_said_without_end_is_left_out_of_the_middle():
+    transcript = Transcript(lambda: 0.0)
+    transcript.add("alice", SENT, "MSG hi")
+    for number in range(2001):
+        transcript.add("alice", RECEIVED, "OK %d" % number)
+    rows = transcript.render(["alice"]).split("\n")
+    assert rows[1].endswith("-> MSG hi") and rows[-1].endswith("<- OK 2000")
+    assert [row.strip() for row in rows if "more" in row] == ["(1002 more)"]
+    assert len(rows) == 1002
+
+
+def test_a_failure_tells_the_first_of_what_came():
+    failed = StepFailed(None, "alice", "expect_nothing", ["(nothing)"], ["OK"] * 100000)
+    assert failed.got == ["OK"] * 50
 
 
 def test_what_cannot_be_printed_is_escaped():
