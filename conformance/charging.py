@@ -76,7 +76,7 @@ class _Case:
             return next((ident for ident in self.probes.CLOSED if ident in self.broken), None)
         if self._waits_for_an_end_in_vain():
             return self.probes.ENDS
-        for ground in map(self.probes.ground, self.failed.wanted[:1] if self._was_closed() else ()):
+        for ground in map(self.probes.ground, self.failed.wanted[:1] if self._was_closed_to_a_stranger() else ()):
             if ground in self.broken:
                 return ground
         for wanted in [] if self._has_acted() else self.failed.wanted:
@@ -86,6 +86,8 @@ class _Case:
         used = self._used() - grounds if self._was_answered_otherwise() else self._used() | grounds
         if self.passed.issuperset(self.failed.step.req):
             used.update(model.requirement_ids(self.run.scenario))  # what it is about is likelier to be the cause
+        if any(not got.startswith("(") for got in self.failed.got[:1]):
+            used.discard(self.probes.ENDS)  # which explains what does not come
         return next((ident for ident, one in self.broken.items() if one.hinders and ident in used), None)
 
     def _waits_for_an_end_in_vain(self):
@@ -93,8 +95,9 @@ class _Case:
         ends = self.broken.get(self.probes.ENDS)
         return bool(ends and ends.hinders and self.failed.wanted == ["(close)"] and self.actor.half_closed)
 
-    def _was_closed(self):
-        return self.failed.got[:1] == ["(closed by the server)"]
+    def _was_closed_to_a_stranger(self):
+        """Whether the server has closed the connection of somebody who was not logged in."""
+        return self.failed.got[:1] == ["(closed by the server)"] and self.actor and self.actor.state.name is None
 
     def _has_acted(self):
         """Whether the server has reacted to the step in another way than wanted, instead of being silent."""

@@ -122,7 +122,7 @@ def relay(visit):
     carol = visit.newcomer("carol")
     carol.hear_all()  # in which the server notices
     visit.start_transcript()
-    sent = "[05:55 AM] %s: %s" % (ann.name, _TEXT)
+    sent, came = "[05:55 AM] %s: %s" % (ann.name, _TEXT), len(bob.raw)
     ann.say(sent)
     heard = [one for one in bob.hear_all() if one != RECEIVED]
     silent = [one for one in carol.hear_all() if one != RECEIVED]
@@ -130,9 +130,11 @@ def relay(visit):
         return
     visit.find("PAD-RELAY-2", silent, sent, silent, hinders=True)
     got = heard[0]
-    if sent in heard:  # and something in front of it, which is taken for a message where the text begins with a time
-        visit.find("PAD-RELAY-1", got == sent, sent, "".join(heard))
-        visit.learn(manners=[_IN_FRONT + pattern_of(one) for one in heard[:1] if one != sent])
+    whole = "".join(one for one in bob.raw[came:] if one != RECEIVED)
+    if sent in heard:
+        in_front = whole.partition(sent)[0]  # which is taken for a message, as the text begins with a time
+        visit.find("PAD-RELAY-1", not in_front, sent, whole)
+        visit.learn(manners=[_IN_FRONT + pattern_of(in_front)] * bool(in_front))
         return
     if _timeless(got) == _timeless(sent):
         visit.find("PAD-RELAY-5", False, sent, got)

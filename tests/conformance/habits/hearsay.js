@@ -1,5 +1,4 @@
 // A chat server on which what is said to one user looks like what is said to all, and a proper end is not noticed.
-// Words that it does not know it ignores before the login.
 //
 //     node hearsay.js [PORT] [IDLE_SECONDS]
 
@@ -56,7 +55,7 @@ function handle(socket, line) {
   if (!socket.username) {
     if (command === 'LOGIN') {
       login(socket, rest.trim());
-    } else if (/^(MSG|DM|WHO)$/.test(command)) {
+    } else {
       send(socket, 'ERR must-login-first');
     }
   } else if (command === 'MSG' && rest) {
