@@ -184,7 +184,7 @@ class Driven:
 
 
 class House:
-    """Some workers and their hub, in one process. ports: (protocol, room) of each port of a room's own."""
+    """Some workers and their hub, in one process. ports: (protocol, room) of each port of a room's own: its door."""
 
     def __init__(self, clock, settings, workers, memory, store, ports=()):
         self.clock = clock
@@ -193,7 +193,7 @@ class House:
         self.hub = hub_module.Hub(settings.pacing_ms / 1000, memory, store)
         self.hub.census.most = settings.limits["connections_per_address"]
         self._ports = ports
-        self._doors = []
+        self.doors = []
         self.hub.register.entering.found({room for _, room in ports if room})
         self.driven = [self._start(number) for number in range(1, workers + 1)]
         self._last_number = workers
@@ -222,11 +222,12 @@ class House:
         (down, to_worker), (from_worker, up) = two_ends(), two_ends()
         self.hub.attach(number, down, up)
         listening = []
-        for protocol, room in self._ports:  # nobody connects there: see `connect`
-            self._doors.append(socket.socket())
-            self._doors[-1].bind(("127.0.0.1", 0))
-            self._doors[-1].listen(1)
-            listening.append((protocol, self._doors[-1], False, room))
+        for protocol, room in self._ports:  # nobody of the test's connects there: see `connect`
+            self.doors.append(socket.socket())
+            self.doors[-1].bind(("127.0.0.1", 0))
+            self.doors[-1].listen(1)
+            self.doors[-1].setblocking(False)  # somebody may, who looks for a server that had this port before
+            listening.append((protocol, self.doors[-1], False, room))
         return Driven(number, to_worker, from_worker, self.settings, listening)
 
     @property
@@ -288,7 +289,7 @@ class House:
         for driven in self.driven:
             driven.abandon()
             driven.worker.selector.close()
-        for peer in (*self._peers, *self._doors):
+        for peer in (*self._peers, *self.doors):
             peer.close()
         for stream in self.hub.streams.values():
             stream.up.close()

@@ -1,4 +1,6 @@
 """Clients of all five protocols that come by a room's own port: what they hear, and how they are kept out."""
+import socket
+
 import pytest
 from test_five_protocols import binary, delimited, dollar, padded, sign_in
 
@@ -192,3 +194,8 @@ def test_who_is_banned_or_not_invited_is_refused_at_the_login(house, protocol):
     manage(house, b"SET invite on")
     assert (b"invit" if protocol != "dollar" else b"False") in come(house, protocol, named(protocol, b"pat"))[1]
     assert members(house) == []
+
+
+def test_whoever_comes_by_the_real_port_is_a_client_and_holds_nobody_up(house):
+    with socket.create_connection(house.doors[0].getsockname()):
+        assert tell(house, house.boss, b"PING\n") == b"PONG\n"

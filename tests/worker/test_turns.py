@@ -98,9 +98,8 @@ def test_of_many_answers_of_the_hub_a_tick_hears_some_in_order_and_clients_have_
 
 def test_a_crowd_at_the_door_waits_for_those_who_are_in(open_house, clock, monkeypatch):
     house = open_house(ports=[("line", b"#dev")])
-    calm, (door,) = house.connect(), house._doors
+    calm, (door,) = house.connect(), house.doors
     door.listen(100)
-    door.setblocking(False)
     crowd = [socket.socket() for _ in range(100)]
     for one in crowd:
         one.setblocking(False)
