@@ -34,9 +34,11 @@ MOST_TRIES = 20  # to read a snapshot, each of which may be replaced meanwhile
 WANT_EVERY = 5.0  # seconds between two requests for a snapshot
 log = logging.getLogger(__name__)
 
+# Errors of a Redis Cluster; old libraries have no types for them in answers to single commands, but leave these words.
 _OF_A_CLUSTER = (
     redis.exceptions.AskError, redis.exceptions.ClusterDownError, redis.exceptions.ClusterCrossSlotError)
-_NOT_WORTH_RETRYING = (redis.AuthenticationError, redis.exceptions.NoPermissionError, *_OF_A_CLUSTER)
+_WORDS_OF_A_CLUSTER = ("MOVED", "ASK", "CLUSTERDOWN", "CROSSSLOT")
+_NOT_WORTH_RETRYING = (redis.AuthenticationError, redis.exceptions.NoPermissionError)
 
 
 class Unusable(Exception):
@@ -251,7 +253,8 @@ class Reader:
                 return
             except (Unusable, redis.RedisError) as error:
                 has_joined = bool(self._number)  # then it may be mended while the clients stay
-                if isinstance(error, (Unusable, *_NOT_WORTH_RETRYING)) and not has_joined:
+                is_final = isinstance(error, (Unusable, *_NOT_WORTH_RETRYING)) or _is_of_a_cluster(error)
+                if is_final and not has_joined:
                     self._process.tell(FromEngine.Unusable(told(error)))
                     return
                 self._checked = ""
@@ -384,9 +387,13 @@ def _evalsha(script: str, names: List[str], arguments: Tuple[Any, ...]) -> Tuple
     return ("EVALSHA", _sha(script), len(names), *names, *arguments)
 
 
+def _is_of_a_cluster(error: Exception) -> bool:
+    return isinstance(error, _OF_A_CLUSTER) or str(error).partition(" ")[0] in _WORDS_OF_A_CLUSTER
+
+
 def told(error: Exception) -> str:
     """An error for people."""
-    if isinstance(error, _OF_A_CLUSTER):
+    if _is_of_a_cluster(error):
         return "it is a Redis Cluster (%s); Parley needs a single Redis, or one with Sentinels" % error
     return str(error) or type(error).__name__
 
