@@ -461,8 +461,9 @@ def test_a_handshake_must_end_in_the_time_of_a_command(open_house, caplog, proto
     assert "failed: it took too long" in caplog.text
 
 
-def test_one_address_has_no_more_handshakes_under_way_than_it_may_have_connections(open_house):
-    house = open_house(connections_per_address=3, frame_seconds=10)
+@pytest.mark.parametrize("limit", ["connections", "connections_per_address"])
+def test_there_are_no_more_handshakes_under_way_than_there_may_be_connections(open_house, limit):
+    house = open_house(frame_seconds=10, **{limit: 3})
     peers = [house.connect(tls=True) for _ in range(5)]
     for peer in peers:
         peer.heard()
@@ -475,6 +476,15 @@ def test_one_address_has_no_more_handshakes_under_way_than_it_may_have_connectio
     for peer in (*peers[1:3], *[house.connect(tls=True) for _ in range(3)]):
         peer.heard()
     assert house.worker.admission._shaking_in_all == 3 == sum(house.worker.admission._shaking.values())
+
+
+def test_of_a_trusted_proxy_there_may_be_more_handshakes_under_way(open_house, monkeypatch):
+    house = open_house(connections_per_address=1)
+    monkeypatch.setattr(house.worker.admission, "_is_proxy", lambda transport: True)
+    peers = [house.connect(tls=True) for _ in range(3)]
+    for peer in peers:
+        peer.heard()
+    assert not any(peer.ended for peer in peers)
 
 
 def test_a_handshake_that_cannot_begin_by_a_bug_takes_nobodys_place(open_house, monkeypatch):
