@@ -219,8 +219,8 @@ class Run:
         So it is where each command has an answer of its own. What fails later may be a consequence.
         """
         actor = self.actors.get(getattr(step, "actor", None))
-        if actor and actor.profile and failed.what == "expect_close" and not failed.messages:
-            actor.disconnect()  # the others may hear what they should
+        if actor and actor.profile and actor.half_closed and failed.what == "expect_close" and not failed.messages:
+            actor.disconnect()  # the others may have heard what they should
             return True
         if not (actor and actor.profile and PROBES[actor.codec.NAME].GOES_ON):
             return False

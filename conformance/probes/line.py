@@ -101,6 +101,8 @@ def relies_on(step, variant, renaming):
             found.add("LINE-FRAME-5")
         if _is_text(content):
             found.add("LINE-TEXT-1")
+    if "LINE-HISTORY-8" in getattr(step, "req", ()):
+        found.add("LINE-LOGIN-13")  # as for most servers HISTORY is an unknown word
     if len(getattr(step, "sends", ())) > 1:
         found.add("LINE-FRAME-2")  # they may come together
     for matcher in getattr(step, "expects", ()):

@@ -508,6 +508,8 @@ def unknown_before_login(visit):
     lines = _answer(visit, guest, "INVALID")
     line = lines[0] if len(lines) == 1 else ""
     unknown, first = "ERR unknown-command", "ERR must-login-first"
+    if not lines and not guest.closed:
+        visit.find("LINE-LOGIN-13", False, first, "", hinders=True)
     is_unknown = re.match(unknown + r"\b", line) or visit.profile.accepts(unknown, line)
     if not is_unknown or visit.profile.accepts(first, line):
         return

@@ -1,4 +1,5 @@
 // A chat server on which what is said to one user looks like what is said to all, and a proper end is not noticed.
+// Words that it does not know it ignores before the login.
 //
 //     node hearsay.js [PORT] [IDLE_SECONDS]
 
@@ -55,7 +56,7 @@ function handle(socket, line) {
   if (!socket.username) {
     if (command === 'LOGIN') {
       login(socket, rest.trim());
-    } else {
+    } else if (/^(MSG|DM|WHO)$/.test(command)) {
       send(socket, 'ERR must-login-first');
     }
   } else if (command === 'MSG' && rest) {
