@@ -501,6 +501,17 @@ def test_one_address_leaves_as_much_memory_to_the_lists_of_others_as_those_of_it
     assert roomed.do(b"ann", "ban", b"x0", room=b"#ann") == DONE
 
 
+def test_rooms_of_unknown_origin_are_not_taken_for_those_of_one_address_and_the_lobby_may_always_grow(monkeypatch):
+    monkeypatch.setattr(gate, "MOST_OF_LISTS", 3 * size_of(b"x0", b"ann", b"") + 100)
+    roomed = Roomed(operators=[b"boss"])
+    roomed.owner(b"boss")
+    roomed.come(b"ann", host="")
+    roomed.enter(b"ann", b"#ann")
+    assert [roomed.do(b"ann", "ban", b"x%d" % number, room=b"#ann") for number in range(4)] == [
+        DONE] * 3 + [Reason.LIST_FULL]
+    assert [roomed.do(b"boss", "ban", b"x%d" % number, room=b"#lobby") for number in range(4)] == [DONE] * 4
+
+
 def test_somebody_owns_only_so_many_rooms():
     roomed = Roomed(owned=2)
     for name in (b"ann", b"bob"):

@@ -32,6 +32,7 @@ from parley.server.protocols.events import (
     Renamed,
     Said,
     Say,
+    Stored,
     Unread,
     Users,
     Waiting,
@@ -377,6 +378,18 @@ def test_who_is_told_that_it_is_stored_waits_for_that(make_member, sessions, rep
     replica.stored([(client.number, 0, 1), (99, 0, 1)])
     assert client.audience.drain() == [Done(say)]
     assert client.state is MEMBER
+
+
+def test_what_several_have_said_is_told_them_with_its_numbers(make_member, sessions, replica):
+    clients = [make_member(acknowledges=True, numbered=True) for _ in range(2)]
+    for client, count in zip(clients, (2, 1)):
+        client.number = len(sessions) + 100
+        sessions[client.number] = client
+        client.hear([Say(b"hi", None, None)] * count)
+        client.audience.drain()
+    replica.stored([(99, 0, 3), (clients[0].number, 1, 2), (clients[1].number, 1, 1)], 5)
+    assert [[told.number for told in client.audience.drain() if type(told) is Stored] for client in clients] == [
+        [8, 9], [10]]
 
 
 def test_what_is_not_stored_is_refused_as_what_was_asked(make_member, sessions, replica):

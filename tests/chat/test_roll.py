@@ -147,6 +147,8 @@ def test_somebody_is_found_by_an_alias_however_names_come_and_go():
     roll.open(b"c.d")
     roll.enter(b"c.d")
     roll.rename(b"a.b", b"e.f")
+    roll.open(b"e.f")
+    roll.close(b"e.f")
     roll.leave(b"c.d")
     assert [roll.with_alias(alias, shown) for alias in (b"a|b", b"c|d", b"e|f")] == [None, b"c.d", b"e.f"]
     roll.close(b"c.d")

@@ -96,6 +96,8 @@ def test_a_packet_is_sent_again_soon_after_a_doubt_and_else_once_it_is_not_heard
     assert sent == [1, 0, 0, 0, 1, 0, 1]
     assert one.sent_again == 2
     assert (one.refusal, one.has_accepted) == ("no memory", False)
+    one.accepted(2)
+    assert not one.has_accepted, "that is another packet"
     one.accepted(1)
     assert (one.refusal, one.has_accepted) == ("", True)
     order.submit(0, b"more")

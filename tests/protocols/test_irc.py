@@ -181,6 +181,13 @@ def test_a_wrong_password_is_no_reason_to_take_another_nick():
     assert client.send(b"PASS wrong", b"NICK ann", b"USER a b c d") == [
         b":irc.test 464 ann :The password is wrong\r\n", b"ERROR :Closing link: The password is wrong\r\n"]
     assert type(client.asked[-1]) is events.Quit
+    client = coming()
+    client.answers[events.Quit] = events.Done
+    client.answers[events.Login] = lambda login: events.Refused(Reason.WRONG_PASSWORD, login)
+    told = client.send(b"CAP REQ :labeled-response batch", b"PASS wrong", b"NICK ann", b"USER a b c d",
+                       b"@label=x CAP END")
+    farewell = told.index(b"@label=x ERROR :Closing link: The password is wrong\r\n")
+    assert told[farewell - 1] == b":irc.test 464 ann :The password is wrong\r\n"
 
 
 def test_the_farewell_of_a_labelled_quit_is_told():

@@ -55,6 +55,8 @@ STREAMS = {
     "a close code that is never sent": (closing(1006), [Failed(1002)]),
     "a reserved bit": (bytes([0xc1]) + frame(b"a")[1:], [Failed(1002)]),
     "no mask": (b"\x81\x01a", [Failed(1002)]),
+    "a text without a mask behind another one": (frame(b"a") + b"\x81\x05hello", ["a", Failed(1002)]),
+    "a ping without a mask": (b"\x89\x05hello", [Failed(1002)]),
     "a length in too many bytes": (b"\x81\xfe\x00\x01" + bytes(5), [Failed(1002)]),
 }
 
@@ -99,6 +101,7 @@ def test_a_frame_that_will_be_too_long_is_refused_at_its_header():
     assert parsed(whole[:9], most=65536)[0] == []
     assert parsed(whole[:14], most=65536)[0] == [Failed(1009)]
     assert parsed(b"\x81\xff" + struct.pack("!Q", 1 << 62) + b"mask")[0] == [Failed(1009)]
+    assert parsed(b"\x81\xff" + struct.pack("!HHI", 200, 0, 0) + bytes(300), most=1000)[0] == [Failed(1009)]
 
 
 def test_fragments_are_counted_from_the_first_to_the_last_of_a_message():

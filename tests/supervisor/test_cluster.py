@@ -452,6 +452,7 @@ def test_a_snapshot_that_somebody_asks_for_is_taken_by_one_node(both, run):
     kept = len(a.kept)
     run(both, 3)
     assert a.hub.kept == b.hub.kept > 0 and len(a.kept) == kept and not b.kept
+    assert not b.hub._is_wanted, "or it would take one again when it is the first"
 
 
 def test_a_snapshot_that_cannot_be_written_is_none_and_is_made_anew(both, run, monkeypatch, caplog):
