@@ -86,7 +86,7 @@ def test_of_a_frame_the_rest_is_said_and_who_waits_is_told(crew):
     hub.turn(0)
     assert ends[0].heard() == [
         ("unsaid", [(2, 0), (2, 0)], Reason.MODERATED), said_in(DEV, 1, 1, kind=AWAITED),
-        ("stored", [(1, 0)], 1, NOW, NOW * 1000)]
+        ("stored", [(1, 0, 1)], 1, NOW, NOW * 1000)]
     assert [end.heard() for end in ends[1:]] == [[said_in(DEV, 1, 1, kind=AWAITED)]] * 2 + [[]] * 7
 
 
