@@ -147,12 +147,7 @@ def without_extra(frame: bytes) -> Tuple[bytes, bytes]:
 
 def speakers(frame: bytes) -> Set[int]:
     """The numbers of the sessions whose words are in a talk frame."""
-    position, end, numbers = HEAD.size, len(frame), set()
-    while position < end:
-        number, _, _, _, size, _ = RECORD.unpack_from(frame, position)
-        numbers.add(number)
-        position += RECORD.size + size
-    return numbers
+    return {number for number, _, _ in runs(frame)}
 
 
 class Queue:
