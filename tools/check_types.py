@@ -10,12 +10,12 @@ import tempfile
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CHECKED = ["-m", "parley.client", "-m", "parley.server.chat"]
-for _package in ("http", "ipc", "order", "protocols", "storage"):
+for _package in ("chat.gate", "http", "ipc", "order", "protocols", "storage"):
     CHECKED += ["-p", "parley.server." + _package]
 for _module in (
-        "accounts", "aliases", "census", "claims", "contract", "direct", "enrollment", "entering", "gate",
-        "login_throttle", "members", "moderation", "names", "operators", "origins", "patterns", "prover", "questions",
-        "register", "room_questions", "rooms", "sizes"):
+        "accounts", "aliases", "census", "claims", "contract", "direct", "enrollment", "entering", "login_throttle",
+        "members", "moderation", "names", "operators", "origins", "patterns", "prover", "questions", "register",
+        "room_questions", "rooms", "sizes"):
     CHECKED += ["-m", "parley.server.chat." + _module]
 for _module in ("address", "chat", "events", "files", "following", "opening", "position", "protocol", "reactions",
                 "requests", "rooms", "transfers", "typed"):

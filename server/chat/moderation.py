@@ -5,7 +5,8 @@ from typing import Callable, Dict, List, Optional, Sequence, Tuple, Union
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.contract import Post
 from parley.server.chat.entering import Entering
-from parley.server.chat.gate import Gate, setting, settings_of
+from parley.server.chat.gate import Gate
+from parley.server.chat.gate.settings import setting, settings_of
 from parley.server.chat.members import Members, holder_of, split
 from parley.server.chat.names import spelled
 from parley.server.chat.origins import network_of, written

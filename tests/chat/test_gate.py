@@ -4,7 +4,8 @@ from cases import for_each
 from roomed import BEGIN, DONE, Roomed
 
 from parley.server.chat import gate
-from parley.server.chat.gate import INVALID, LIMITS, setting
+from parley.server.chat.gate import LIMITS
+from parley.server.chat.gate.settings import INVALID, setting
 from parley.server.chat.members import holder_of
 from parley.server.chat.rooms import INVITED_FOR, MEMBER, OP, OWNER, VOICE, size_of
 from parley.server.ipc.queues import record, said, talk
@@ -484,7 +485,7 @@ def test_one_address_leaves_as_many_rooms_to_others_as_it_has_made():
 
 
 def test_one_address_leaves_as_much_memory_to_the_lists_of_others_as_those_of_its_rooms_take(monkeypatch):
-    monkeypatch.setattr(gate, "MOST_OF_LISTS", 8 * size_of(b"x0", b"ann", b"") + 100)
+    monkeypatch.setattr(gate.acts, "MOST_OF_LISTS", 8 * size_of(b"x0", b"ann", b"") + 100)
     roomed = Roomed()
     for name, host in ((b"ann", "192.0.2.1"), (b"bob", "192.0.2.1"), (b"cid", "2001:db8::1")):
         roomed.come(name, host=host)
@@ -502,7 +503,7 @@ def test_one_address_leaves_as_much_memory_to_the_lists_of_others_as_those_of_it
 
 
 def test_rooms_of_unknown_origin_are_not_taken_for_those_of_one_address_and_the_lobby_may_always_grow(monkeypatch):
-    monkeypatch.setattr(gate, "MOST_OF_LISTS", 3 * size_of(b"x0", b"ann", b"") + 100)
+    monkeypatch.setattr(gate.acts, "MOST_OF_LISTS", 3 * size_of(b"x0", b"ann", b"") + 100)
     roomed = Roomed(operators=[b"boss"])
     roomed.owner(b"boss")
     roomed.come(b"ann", host="")
@@ -684,7 +685,8 @@ def test_only_who_can_seal_enters_a_sealed_room(sealed):
 
 
 def test_a_sealed_room_has_at_most_as_many_members_as_clients_seal_for(sealed, monkeypatch):
-    monkeypatch.setattr("parley.server.chat.gate.MOST_MEMBERS", 2)
+    for part in (gate.acts, gate.entry):
+        monkeypatch.setattr(part, "MOST_MEMBERS", 2)
     seal(sealed, b"ida")
     assert sealed.enter(b"ida") == Reason.ROOM_FULL
     assert sealed.do(b"ann", "set", b"sealed", b"off") == DONE

@@ -2,7 +2,7 @@
 import pytest
 from roomed import BEGIN, DONE, Roomed, texts
 
-from parley.server.chat import gate as gate_module
+from parley.server.chat.gate import acts
 from parley.server.chat.members import holder_of
 from parley.server.chat.names import claims
 from parley.server.chat.rooms import MEMBER, OP, OWNER, VOICE
@@ -665,7 +665,7 @@ def test_invitations_that_have_ended_are_forgotten(spread):
 
 
 def test_there_are_only_so_many_invitations_to_a_room_until_some_are_used_or_have_ended(spread, monkeypatch):
-    monkeypatch.setattr(gate_module, "MOST_INVITED", 3)
+    monkeypatch.setattr(acts, "MOST_INVITED", 3)
     for number in range(4):
         spread.come(b"guest%d" % number)
     assert [spread.do(b"owner", "invite", b"guest%d" % number) for number in (0, 1, 0, 2, 3, 0)] == [
