@@ -38,6 +38,7 @@ log = logging.getLogger(__name__)
 _OF_A_CLUSTER = (
     redis.exceptions.AskError, redis.exceptions.ClusterDownError, redis.exceptions.ClusterCrossSlotError)
 _WORDS_OF_A_CLUSTER = ("MOVED", "ASK", "CLUSTERDOWN", "CROSSSLOT")
+_LACKED = "entries %d to %d of its log are gone"
 _NOT_WORTH_RETRYING = (redis.AuthenticationError, redis.exceptions.NoPermissionError)
 
 
@@ -342,8 +343,8 @@ class Reader:
         if time.monotonic() >= self._wants_at:
             self._wants_at = time.monotonic() + WANT_EVERY
             run(self._way.master(), scripts.WANT, self._place)
-        raise Lost("entries %d to %d of its log are gone, and no snapshot has them; waiting for a node that serves to"
-                   " take one" % (first, last))
+        raise Lost(_LACKED % (first, last) + ", and no snapshot has them; waiting for a node that serves to take one"
+                                             " (if there is none, restore a copy of Redis's data)")
 
     def _go_on(self) -> None:
         """Read the next entries, and wait for them if the node has joined. If there are none before that, join."""
@@ -352,13 +353,32 @@ class Reader:
         if where != self._checked:
             self._checked = ""  # another server answers, which may not have the log that was read
         elif found:
-            entries = [(id_.decode(), dict(zip(fields[::2], fields[1::2]))) for id_, fields in found[0][1]]
-            self._applied = entries[-1][0]
-            self._process.tell(FromEngine.Entries(entries))
+            self._pass_on(found[0][1])
         elif not self._number:
             self._join()
         else:
             self._process.tell(FromEngine.Working("", where))  # also a sign of life
+
+    def _pass_on(self, found: List[Tuple[bytes, List[bytes]]]) -> None:
+        """Tell the hub the entries, up to the first one that is missing; if there is such a one, Foreign or Lost."""
+        at, missing = _number(self._applied.encode()), 0
+        if _number(found[-1][0]) != at + len(found):
+            whole = [entry for place, entry in enumerate(found, at + 1) if _number(entry[0]) == place]
+            at += len(whole)
+            missing, found = _number(found[len(whole)][0]) - 1, whole
+        if found:
+            entries = [(id_.decode(), dict(zip(fields[::2], fields[1::2]))) for id_, fields in found]
+            self._applied = entries[-1][0]
+            self._process.tell(FromEngine.Entries(entries))
+        if missing:
+            self._do_without(at + 1, missing)
+
+    def _do_without(self, first: int, last: int) -> None:
+        """Somebody has deleted these entries: begin anew with a snapshot that has them, once there is one."""
+        (header,), _ = self._way.read(("LINDEX", self._place.key("snap"), 0))
+        if self._number or header is not None and _number(header) >= last:
+            raise Foreign(_LACKED % (first, last))
+        self._want(first, last)
 
     def _join(self) -> None:
         token = os.urandom(8).hex()

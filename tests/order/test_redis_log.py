@@ -303,6 +303,29 @@ def test_who_lacks_entries_of_a_log_that_somebody_has_trimmed_asks_for_a_snapsho
     two.hear(FromEngine.Joined)
 
 
+def test_who_lacks_entries_in_the_middle_of_the_log_asks_for_a_snapshot_and_begins_with_it(join, ask, place):
+    """Somebody has deleted them. Whoever has read them goes on."""
+    one = join("a")
+    one.hear(FromEngine.Joined)
+    one.submit(1, b"kept")
+    one.submit(2, b"gone")
+    one.submit(3, b"kept, too")
+    ids = [id_ for id_, _ in one.packets(4)]
+    assert ask.client.xdel(place.key("log"), ids[2]) == 1
+    two = join("b")
+    assert [id_ for id_, _ in two.packets(2)] == ids[:2], "up to there it can be read"
+    assert "entries 3 to 3 of its log are gone" in two.hear(FromEngine.Working).why
+    ((_, fields),) = one.packets(1)
+    assert b"s" in fields
+    one.say(ToEngine.Piece(b"all of it", True), ToEngine.Keep(ids[3], 0))
+    assert "entries 3 to 3 of its log are gone" in two.hear(FromEngine.Foreign).why
+    again = join("b")
+    assert again.hear(FromEngine.Piece).piece == b"all of it"
+    again.hear(FromEngine.Joined)
+    late = join("a", 1, ids[1], "run")
+    assert "entries 3 to 3 of its log are gone" in late.hear(FromEngine.Foreign).why
+
+
 def test_who_finds_another_log_than_the_one_it_has_read_says_so(join, ask):
     ask(scripts.JOIN, "a", 1, scripts.VERSION, "run")
     assert "5-7" in join("a", 1, "5-7").hear(FromEngine.Foreign).why
