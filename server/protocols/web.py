@@ -59,9 +59,9 @@ as long as the account, and those of guests for as long as the session.
     keys {name, number}: there is a new list of an account's devices (docs/sealing.md); a list is in base64url
     bye {why, text, [retry]}, and a close frame. retry: seconds after which to come back
 
-A message has at most 64 KiB, in one frame or several, and a text at most the `text_bytes` of the configuration; if
-these are more than 20 KiB, a message may have three times as many, and 4 KiB. Close codes beside those of RFC 6455:
-4000 the client reads too slowly, 4001 another login took over, 4002 it is idle.
+A text has at most the `text_bytes` of the configuration. A message has at most 64 KiB, in one frame or several; if
+`text_bytes` is above 20 KiB, three times `text_bytes` and 4 KiB. Close codes beside those of RFC 6455: 4000 the client
+reads too slowly, 4001 another login took over, 4002 it is idle.
 """
 import base64
 import functools
