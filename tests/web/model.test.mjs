@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 import {Model} from "./model.js";
+import {Past} from "./past.js";
 
 test("conversations with any name have drafts of their own", () => {
   const model = new Model();
@@ -17,4 +18,42 @@ test("conversations with any name have drafts of their own", () => {
   model.heard({on: "renamed", room: "#lobby", old: "__proto__", new: "hasOwnProperty"});
   assert.equal(model.drafts.get("hasOwnProperty"), "for __proto__");
   assert.equal(model.drafts.has("__proto__"), false);
+});
+
+test("older messages are not cut off while somebody looks at them", () => {
+  const model = new Model();
+  const lobby = model.current;
+  const say = (n) => model.heard({on: "said", room: "#lobby", n, by: "bob", at: n, text: `text ${n}`});
+  for (let n = 1; n <= 6000; n++) say(n);
+  lobby.lookedBack = true;
+  say(6001);
+  assert.equal(lobby.firstNumber, 1);
+  model.look("bob");
+  say(6002);
+  assert.equal(lobby.firstNumber, 1501);
+});
+
+test("a search looks through so many more messages each time", async () => {
+  const model = new Model();
+  const lobby = model.current;
+  const net = {
+    phase: "in",
+    async request({before = 9001}) {
+      const message = (_, at) => ({n: before - 100 + at, by: "bob", at: 1, text: "text"});
+      return {messages: Array.from({length: 100}, message), more: before > 101};
+    }
+  };
+  const past = new Past(model, net, {draw() {}, changed() {}, trouble: assert.fail});
+  await past.latest(lobby);
+  for (const most of [2100, 4100]) {
+    let looked = 0;
+    for await (const found of past.search(lobby, "text", true, () => false)) ({looked} = found);
+    assert.equal(looked, most);
+  }
+});
+
+test("that a key was changed is told, as nobody is told more", () => {
+  const model = new Model();
+  model.heard({on: "managed", room: "#lobby", act: "set", by: "bob", name: "key", text: ""});
+  assert.deepEqual(model.current.last.parts, [{name: "bob"}, " changed the key"]);
 });

@@ -308,6 +308,30 @@ def test_what_is_unread_is_found_below_many_rooms(server, open_page):
     assert page.wrongs() == []
 
 
+_BOTTOM = ("[...document.querySelectorAll('#rows .said')].find((said) => said.textContent === arguments[0])"
+           ".getBoundingClientRect().bottom")
+
+
+def test_what_is_read_stays_where_it_is_when_older_messages_are_shown_above_it(server, open_page):
+    """Also where the name above the first message goes, as there are more of the same speaker before it."""
+    with at_nc(server, "lea") as lea:
+        for number in range(180):
+            lea.send("MSG number %d" % number)
+        lea.send("PING")
+        lea.until("PONG")
+        page = open_page()
+        page.enter(server.url, "ann")
+        page.until_shown("number 179")
+        page.until("document.querySelectorAll('#rows .message').length === 80")
+        for number in (100, 80):  # 80 messages are shown at first, and 100 are loaded
+            first = "number %d" % number
+            page.run("document.getElementById('scroll').scrollTop = 0")
+            before = page.run("return " + _BOTTOM, first)
+            page.until("document.querySelector('#rows .said').textContent !== arguments[0]", first)
+            assert abs(page.run("return " + _BOTTOM, first) - before) < 2
+    assert page.wrongs() == []
+
+
 def test_nothing_typed_is_lost_by_a_reload(server, open_page):
     page = open_page()
     page.enter(server.url, "ann")

@@ -50,6 +50,7 @@ export class Log {
     this.scroll = $("scroll");
     this.rows = $("rows");
     this.cache = new WeakMap();
+    this.shown = []; // the items that have a row
     this.days = new Map();
     this.newLine = el("div", {className: "new", textContent: "New"});
     this.start = el("div", {className: "start"});
@@ -88,6 +89,7 @@ export class Log {
     this.following = this.sticks = true;
     this.first = null;
     this.behind = 0;
+    this.shown = [];
     arrange(this.rows, []);
     if (one.newFrom) {
       const at = one.items.findIndex((item) => item.n >= one.newFrom);
@@ -129,12 +131,15 @@ export class Log {
     if (one.name !== this.name) return this.open();
     const [start, end] = this._range();
     this.first = one.items[start] || null;
+    one.lookedBack = !this.following;
+    const anchor = this.sticks ? null : this._anchor();
     const wanted = [];
     if (start === 0 && !one.more) wanted.push(this._beginning(one));
     let before = null;
     let day = "";
     let marked = false;
-    for (const item of one.items.slice(start, end)) {
+    this.shown = one.items.slice(start, end);
+    for (const item of this.shown) {
       const itsDay = item.at ? new Date(item.at * 1000).toDateString() : day;
       if (itsDay !== day) {
         wanted.push(this._day(itsDay));
@@ -155,22 +160,23 @@ export class Log {
         before = {kind: "text", by: this.model.me, at: entry.at, sealed: entry.sealed};
       }
     }
-    const anchor = this.sticks ? null : this._anchor();
     arrange(this.rows, wanted);
     if (this.sticks) this.scroll.scrollTop = this.scroll.scrollHeight;
-    else if (anchor && anchor.node.isConnected)
-      this.scroll.scrollTop += anchor.node.getBoundingClientRect().top - anchor.top;
+    else if (anchor) {
+      const {node} = this.cache.get(anchor.item);
+      if (node.isConnected) this.scroll.scrollTop += node.getBoundingClientRect().bottom - anchor.bottom;
+    }
     this.behind = one.items.length - end;
     $("latest").hidden = this.sticks || this.atBottom;
     $("latest-text").textContent = one.unread ? plural(one.unread, "new message") : "Latest";
   }
 
-  // The first visible row, and its position.
+  // The first visible item, and where its row ends: above, the row may lose its name, as `_row` says.
   _anchor() {
     const edge = this.scroll.getBoundingClientRect().top;
-    for (const node of this.rows.children) {
-      const {top, bottom} = node.getBoundingClientRect();
-      if (bottom > edge && node.dataset.row) return {node, top};
+    for (const item of this.shown) {
+      const {bottom} = this.cache.get(item).node.getBoundingClientRect();
+      if (bottom > edge) return {item, bottom};
     }
     return null;
   }

@@ -33,6 +33,7 @@ export class Conversation {
     this.numbers = new Set();
     this.more = true; // may there be older messages than those in `items`?
     this.loaded = false; // were the latest asked for?
+    this.lookedBack = false; // is the user looking at older messages? Then none is cut off
     this.unread = 0;
     this.manyUnread = false; // more than `unread`
     this.counted = new Set(); // times and texts of these, if they are not in `items`
@@ -95,7 +96,7 @@ export class Conversation {
   }
 
   trim() {
-    if (this.items.length <= MOST_ITEMS) return;
+    if (this.items.length <= MOST_ITEMS || this.lookedBack) return;
     for (const item of this.items.splice(0, MOST_ITEMS / 4)) this.numbers.delete(item.n);
     this.more = true;
   }
@@ -227,7 +228,7 @@ export class Model {
 
   look(name) {
     const before = this.conversations.get(this.open);
-    if (before && name !== this.open) before.newFrom = 0;
+    if (before && name !== this.open) Object.assign(before, {newFrom: 0, lookedBack: false});
     this.open = name;
     this.seen();
   }
@@ -427,8 +428,8 @@ export class Model {
         ...(text ? [{quote: text}] : [])
       );
     } else if (act === "set") {
-      const isOff = !text || text === "off";
-      if (name === "key") one.event(this.now(), {name: by}, isOff ? " took the key away" : " set a key");
+      // A key is never told, nor that there is none.
+      if (name === "key") one.event(this.now(), {name: by}, " changed the key");
       else one.event(this.now(), {name: by}, ` set ${name}: ${text}`);
     } else if (act === "rename") {
       this._move(room, name);

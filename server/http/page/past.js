@@ -87,6 +87,7 @@ export class Past {
   // Search the loaded messages; with `further`, load and search earlier ones too.
   async *search(one, words, further, isOver) {
     const low = words.toLowerCase();
+    const most = one.texts.length + FURTHER;
     let looked = 0;
     do {
       if (looked) await this.older(one);
@@ -99,6 +100,6 @@ export class Past {
       looked = texts.length;
       yield {found, looked, since: texts.length ? texts[0].at : 0, more: one.more};
       if (looked === before) return;
-    } while (further && one.more && looked < FURTHER * Math.ceil((looked + 1) / FURTHER) && this.net.phase === "in");
+    } while (further && one.more && looked < most && this.net.phase === "in");
   }
 }
