@@ -3,14 +3,14 @@ from typing import Any, Callable, Dict, List
 
 from parley.server.ipc.queues import Queue, called
 
-POLITENESS = 5  # nice, of a process whose work may take long, to those that talk
+POLITENESS = 5  # niceness of processes whose work may take long, so that talk goes first
 
 
 class Aide:
     """Sends messages to a helper process, and handles its messages. If the process dies, another one is attached.
 
     down, up: the queues to the process and from it, while there is one.
-    waiting: does `down` have no room, so that the hub waits for it?
+    waiting: is `down` full, so that the hub watches it for room?
     """
 
     down: Queue
@@ -59,7 +59,7 @@ class Aide:
         raise NotImplementedError
 
     def _put(self, frames: bytes) -> None:
-        """Queue a frame, if there is a process."""
+        """Queue frames, if there is a process."""
         if self.down is not None:
             try:
                 self.down.put(frames)

@@ -7,15 +7,15 @@ Then = Callable[[Any], object]  # what is called with the result of a request; N
 
 
 def ignore(result: Any) -> None:
-    """A `Then` for requests of whose result nobody has to hear."""
+    """A `Then` for requests whose result nobody needs."""
 
 
 class AskedStore:
     """The hub's end of a store: `parley.server.storage.journal` has two.
 
     last_number: the latest number that may have been given to a message before this start.
-    reserved: the latest number that the store has reserved, so that it may be given.
-    identity: a text that no other store has: in that one, the same numbers are those of other messages.
+    reserved: the latest number that the store has reserved; none above it may be given.
+    identity: a text that no other store has; in another store, the same numbers belong to other messages.
     """
 
     last_number: int

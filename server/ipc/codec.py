@@ -8,8 +8,8 @@ A value is a letter and what follows it. Counts of bytes or items are unsigned, 
     f 8 bytes    a floating-point number
     b n bytes    bytes
     s n bytes    text, in UTF-8
-    t l S Z      a tuple, list, set or frozenset: n, and so many values; those of sets in order
-    d n          a dictionary: n, and so many keys, each followed by its value, in its order
+    t l S Z      a tuple, list, set or frozenset: n, then n values; those of sets in ascending order
+    d n          a dictionary: n, then n keys, each followed by its value, in the dictionary's order
     o            a value of another kind, as the value that `reduce` makes of it
 
 A named tuple is read as a tuple, unless `reduce` makes something else of it, and every mapping as a plain dictionary.
@@ -18,7 +18,7 @@ Reading runs no code.
 import struct
 from typing import Any, Callable, Dict, List, Optional, Tuple
 
-DEEPEST = 32  # values within values
+DEEPEST = 32  # levels of values within values
 
 _INT = struct.Struct("!cq")
 _FLOAT = struct.Struct("!cd")

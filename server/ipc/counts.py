@@ -9,10 +9,10 @@ Counters = Dict[str, Any]  # {name: a number, or counters again}
 
 
 class Durations:
-    """How long something has taken, each time.
+    """A histogram of how long something takes.
 
-    counts: how often it was up to each of BOUNDS and above the one before; the last is how often it was longer.
-    seconds: all of them together. Where each call counts, what is not above the first of BOUNDS is noted by hand.
+    counts: for each of BOUNDS, how many durations were up to it and above the one before; last, how many were longer.
+    seconds: the sum of all durations. Where each call counts, what is not above the first of BOUNDS is noted by hand.
     """
 
     __slots__ = ("counts", "seconds")
@@ -22,7 +22,7 @@ class Durations:
         self.seconds = 0.0
 
     def note(self, seconds: float) -> None:
-        """It has taken so long once more."""
+        """Count one more duration."""
         self.counts[bisect.bisect_left(BOUNDS, seconds)] += 1
         self.seconds += seconds
 
@@ -32,7 +32,7 @@ class Durations:
 
 
 def total(several: Sequence[Mapping[str, Any]]) -> Counters:
-    """The sums of what has the same name in each of these counters."""
+    """The sums, by name, of these counters."""
     sums: Counters = {}
     for counters in several:
         _add(sums, counters)

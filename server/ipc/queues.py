@@ -1,11 +1,11 @@
 """One-way queues between processes: frames, one writer, one reader, nobody ever blocked.
 
 A `multiprocessing.Pipe` with non-blocking ends and our own framing. `multiprocessing.Queue` would leave its lock held
-when a writer is killed, and `SimpleQueue` blocks who puts; with one writer and one reader no lock is needed.
+when a writer is killed, and `SimpleQueue` blocks the writer; with one writer and one reader no lock is needed.
 
     offset  size  field    meaning
-    0       1     kind     TALK, AWAITED (talk of which somebody wants to know when it is stored), CONTROL, or EXTRA and
-                           EXTRA_AWAITED: talk of one message, whose text is followed by NUL and an extra
+    0       1     kind     TALK; AWAITED, talk that somebody wants acknowledged once it is stored; EXTRA and
+                           EXTRA_AWAITED, talk of one message, whose text is followed by NUL and an extra; CONTROL
     1       4     room     of the talk
     5       4     worker   whose talk it is
     9       4     length   of the body
@@ -31,12 +31,12 @@ TALK, AWAITED, CONTROL, EXTRA, EXTRA_AWAITED = 1, 2, 3, 4, 5
 NOT_AWAITED = (TALK, EXTRA)
 HEAD = struct.Struct("!BIIIIQQ")
 KIND_AT = 0  # its place in the head
-# Session number, time, which of the session's words (0 if it has only one under way), bytes of the sender's name, bytes
-# of name and texts, how many texts.
+# Session number, time, serial (the number of the first message within the session; 0 if only one may be pending there),
+# bytes of the sender's name, bytes of name and texts, how many texts.
 RECORD = struct.Struct("!IIIHIH")
-BETWEEN = b"\0"  # two texts of a record
+BETWEEN = b"\0"  # separates the texts of a record
 
-# (session number, sender, texts as `record` has them, time, how many) of what a session says at once.
+# (session number, sender, texts as `record` has them, time, how many texts) of a block.
 Record = Tuple[int, bytes, bytes, int, int]
 
 _PLACE = struct.Struct("!QQ")  # number and time, the end of the head
@@ -59,9 +59,9 @@ def called(frame: bytes) -> Tuple[str, Tuple[Any, ...]]:
 
 
 def record(number: int, sender: bytes, text: bytes, time: int, serial: int = 0, count: int = 1) -> bytes:
-    """What a session says at once; `time` in seconds since the epoch, of which 32 bits are kept.
+    """A block: what a session says at once. time: seconds since the epoch, of which 32 bits are kept.
 
-    text: so many texts, with BETWEEN between any two, if there are several. serial: of the first of them.
+    text: `count` texts, with BETWEEN between any two. serial: that of the first of them, see RECORD.
     """
     size = len(sender)
     return RECORD.pack(number, time & 0xFFFFFFFF, serial, size, size + len(text), count) + sender + text
@@ -78,7 +78,7 @@ def talk(room: int, worker: int, records: Sequence[bytes], kind: int = TALK, cou
 
 
 def talk_of(frame: bytes, records: Sequence[bytes]) -> bytes:
-    """Talk as in `frame`, of which only these records are left."""
+    """The talk of `frame`, with only these of its records."""
     kind, room, worker = HEAD.unpack_from(frame)[:3]
     return talk(room, worker, records, kind)
 
@@ -123,7 +123,7 @@ def said(frame: bytes) -> List[Tuple[int, bytes, bytes, int]]:
 
 
 def runs(frame: bytes) -> List[Tuple[int, int, int]]:
-    """(session number, which of its words the first is, or 0, number of messages) of each record of a talk frame."""
+    """(session number, serial of the first message, number of messages) of each record of a talk frame."""
     position, end, found = HEAD.size, len(frame), []
     while position < end:
         number, _, serial, _, size, count = RECORD.unpack_from(frame, position)
@@ -133,12 +133,12 @@ def runs(frame: bytes) -> List[Tuple[int, int, int]]:
 
 
 def words(frame: bytes) -> List[Tuple[int, int]]:
-    """(session number, which of its words) of each message of a talk frame, in order."""
+    """(session number, serial) of each message of a talk frame, in order."""
     return [(number, serial and serial + index) for number, serial, count in runs(frame) for index in range(count)]
 
 
 def without_extra(frame: bytes) -> Tuple[bytes, bytes]:
-    """(frame, extra): talk of one message with an extra, as talk without it, which has none if there is no text."""
+    """(frame, extra) of talk with an extra: the frame is without it, and has no message if there is no text."""
     _, room, worker, _, _, number, when = HEAD.unpack_from(frame)
     ((session, sender, text, time),) = said(frame)
     text, _, extra = text.partition(b"\0")
@@ -146,7 +146,7 @@ def without_extra(frame: bytes) -> Tuple[bytes, bytes]:
 
 
 def speakers(frame: bytes) -> Set[int]:
-    """The numbers of the sessions whose words are in a talk frame."""
+    """The numbers of the sessions whose messages are in a talk frame."""
     return {number for number, _, _ in runs(frame)}
 
 

@@ -11,7 +11,7 @@ Types of fields:
     holder       a session of any worker: the worker's number << 32 | that of the session
     name, text   canonical bytes
     occupied     what a name occupies: `parley.server.chat.names.claims`
-    host, port   of a client, as it is connected
+    host, port   the address that a client's connection comes from
     source       the address that a message comes from: `parley.server.chat.origins.network`
     time         seconds since the epoch; the store is told milliseconds
     id           of a message that is kept for somebody who is away
@@ -70,7 +70,7 @@ def packed(message: Message) -> bytes:
 
 
 def handlers(direction: type, *owners: object) -> Dict[str, Callable[..., Any]]:
-    """{name: method} for every message of a direction: of that owner which has one of this name.
+    """{name: method} for every message of a direction; the method is that of the one owner which has it.
 
     TypeError if none of the owners has a method for a message, or more than one.
     """

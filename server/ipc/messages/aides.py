@@ -43,8 +43,8 @@ class FromKeeper:
     class Seen(NamedTuple):
         """Here I am.
 
-        figures: {"files": {state: how many}, "bytes": that they take with what was promised, "uploads": how many come
-            now, "counters": since the process began, for `counts.total`}.
+        figures: {"files": {state: how many}, "bytes": taken by them and reserved for uploads, "uploads": how many are
+            in progress, "counters": since the process began, for `counts.total`}.
         """
 
         figures: Dict[str, Any]
@@ -76,7 +76,7 @@ class ToEngine:
         token: str = ""
 
     class Piece(NamedTuple):
-        """A piece of a snapshot of this node's state. is_first: pieces that came before it are of no use any more."""
+        """A piece of a snapshot of this node's state. is_first: it begins a snapshot; earlier pieces are void."""
 
         piece: bytes
         is_first: bool

@@ -1,11 +1,11 @@
-"""What gets a place in the order beside what workers say."""
+"""The entries of the order that are not requests of workers."""
 from typing import Any, Collection, Dict, List, NamedTuple, Optional, Tuple, Union
 
 from parley.server.ipc.messages.fields import Marker
 
 
 class Proven:
-    """What a session asked for, once its password has been looked at: this is what gets a place in the order."""
+    """Requests whose passwords have been checked: these get a place in the order, without the passwords."""
 
     class ClaimName(NamedTuple):
         """As `ToHub.Claim`, with the right password for the account of this serial.
@@ -21,7 +21,7 @@ class Proven:
         host: str = ""
 
     class OpenAccount(NamedTuple):
-        """As `ToHub.Create`. Unproven: there is a password, which is hashed once the name is known to be free."""
+        """As `ToHub.Create`. unproven: there is a password, which is hashed once the name is known to be free."""
 
         session: int
         name: bytes
@@ -53,7 +53,7 @@ class Proven:
 
 
 class Operated:
-    """What an operator asks for; the token comes back with the answer. Asker: nobody, 0."""
+    """What an operator asks for; the token comes back with the answer. asker: always 0, for no session."""
 
     class SetPassword(NamedTuple):
         """The account, which may be a new one, has this secret."""
@@ -71,14 +71,14 @@ class Operated:
         name: bytes
 
     class EmptyBox(NamedTuple):
-        """What is kept for the account is thrown away."""
+        """The messages that are kept for the account are deleted."""
 
         asker: int
         token: int
         name: bytes
 
     class ManageRoom(NamedTuple):
-        """As `ToHub.Manage`, by who runs the server."""
+        """As `ToHub.Manage`, by the server's administrator."""
 
         asker: int
         token: int
@@ -88,7 +88,7 @@ class Operated:
         text: bytes
 
     class Announce(NamedTuple):
-        """Who runs the server says something in the lobby."""
+        """The server's administrator says something in the lobby."""
 
         asker: int
         token: int
@@ -106,7 +106,7 @@ class Noticed:
 
 
 class Settled:
-    """What the store has answered, in the last field, to what was asked of it for a holder or an operator's token."""
+    """The store's answers, in the last field, to requests for a holder or for an operator's token."""
 
     class Opened(NamedTuple):
         """Is the new account stored?"""
@@ -146,14 +146,14 @@ class Settled:
         stored: Optional[bool]
 
     class Emptied(NamedTuple):
-        """Is it stored that nothing is kept any more?"""
+        """Are the messages that were kept for the account deleted?"""
 
         asker: int
         token: int
         stored: Optional[bool]
 
     class Kept(NamedTuple):
-        """Is the message stored that room was held for?
+        """Is the message stored for which space was reserved?
 
         number, time: its own, in seconds, if somebody waits for the answer. key, tag: as in `Said`, or empty.
         """
@@ -170,7 +170,7 @@ class Settled:
         stored: Optional[bool]
 
     class Said(NamedTuple):
-        """Is what was said by this tag, in the session of this key, stored?"""
+        """Is the message with this tag, in the session of this key, stored?"""
 
         asker: int
         key: bytes
@@ -178,7 +178,7 @@ class Settled:
         stored: Optional[bool]
 
     class Began(NamedTuple):
-        """The session that may come back is stored, or cannot be. The fields are those of `ToWorker.Begun`.
+        """The resumable session is stored, or cannot be. The fields are those of `ToWorker.Begun`.
 
         markers: of what its owner has read (`ReadStore.Markers`); None if they could not be told.
         """
@@ -192,7 +192,7 @@ class Settled:
         markers: Optional[List[Marker]]
 
     class Boxed(NamedTuple):
-        """What is kept for the account: `ReadStore.Box`."""
+        """How much is kept for the account: `ReadStore.Box`."""
 
         asker: int
         name: bytes
@@ -211,7 +211,7 @@ class Settled:
         stored: Union[bool, str, None]
 
     class RedactedAlone(NamedTuple):
-        """Likewise what one has said to another alone."""
+        """Likewise for a direct message."""
 
         asker: int
         by: bytes
@@ -221,7 +221,7 @@ class Settled:
         stored: Optional[bool]
 
     class RoomOpened(NamedTuple):
-        """Is the new room stored that the holder wants to be in?"""
+        """Is the new room, which the holder wants to enter, stored?"""
 
         asker: int
         room: int

@@ -10,7 +10,7 @@ class ToHub:
     # ---- a session asks, and waits for the answer
 
     class Claim(NamedTuple):
-        """Login, SignIn or Post, which `command` says, with a password: the session wants the name."""
+        """The session wants the name, with a password. command: Login, SignIn or Post."""
 
         session: int
         name: bytes
@@ -20,7 +20,7 @@ class ToHub:
         host: str
 
     class ClaimUnproven(NamedTuple):
-        """The same without a password, or (given) with one for a name that has none, so that there is nothing to prove.
+        """The session wants the name, and there is nothing to prove: no password was given, or the name has none.
 
         given: was there a password that is not empty?
         """
@@ -57,12 +57,12 @@ class ToHub:
         host: str
 
     class Hello(NamedTuple):
-        """The session wants to know which run of numbers this is."""
+        """The session asks for the identity of the sequence of message numbers: `run` in the answer."""
 
         session: int
 
     class Bring(NamedTuple):
-        """The session is about to ask for a name, and wants to be able to come back with this key.
+        """The session is about to ask for a name, and is to be resumable with this key.
 
         marks: (room, number) as in `parley.server.protocols.events.Hello`; it goes on in these rooms.
         """
@@ -80,9 +80,9 @@ class ToHub:
         host: str
 
     class SayOnce(NamedTuple):
-        """A member says something in a room, unless it has said it before by the same tag.
+        """A member says something in a room, unless it has said it before with the same tag.
 
-        serial: which of its words this is.
+        serial: the message's number within the session.
         """
 
         session: int
@@ -99,9 +99,9 @@ class ToHub:
         text: bytes
 
     class Watch(NamedTuple):
-        """A member wants to know of these names who is here, away or gone, and of no others any more.
+        """A member subscribes to the presence of these names, in the place of those before.
 
-        any_case: who is called so but for capital letters is meant, too.
+        any_case: are capital and small letters the same in these names?
         """
 
         session: int
@@ -116,14 +116,14 @@ class ToHub:
         text: bytes = b""
 
     class RealName(NamedTuple):
-        """What a session is called in full, and as a user at home; it may have no name yet."""
+        """The real name and the user name of a session, which may have no name in the chat yet."""
 
         session: int
         real_name: bytes
         user: bytes = b""
 
     class SetName(NamedTuple):
-        """What a member is called in full from now on."""
+        """A member has another real name."""
 
         session: int
         real_name: bytes
@@ -136,7 +136,7 @@ class ToHub:
         on: bool
 
     class SetMetadata(NamedTuple):
-        """`parley.server.protocols.events.SetMetadata`; the name of the room is empty, or that of somebody."""
+        """`parley.server.protocols.events.SetMetadata`; either the room's name or the user's is empty."""
 
         session: int
         room_name: bytes
@@ -154,7 +154,7 @@ class ToHub:
         everybody: bool
 
     class Follow(NamedTuple):
-        """A member wants to know of metadata by these keys, and by no others any more."""
+        """A member subscribes to metadata with these keys, in the place of those before."""
 
         session: int
         keys: Sequence[bytes]
@@ -162,7 +162,7 @@ class ToHub:
     class Identify(NamedTuple):
         """A session, which may have no name yet, wants to prove that an account is its own.
 
-        as_operator: or only that it may act as an operator.
+        as_operator: it does so only to act as an operator.
         """
 
         session: int
@@ -193,7 +193,7 @@ class ToHub:
         name: bytes
 
     class WhoWas(NamedTuple):
-        """A member asks who has been called so."""
+        """A member asks who had this name before."""
 
         session: int
         name: bytes
@@ -220,7 +220,7 @@ class ToHub:
         to: bytes
 
     class MarkRead(NamedTuple):
-        """A member has read, up to this number, what was said in a room, or (if not empty) by a partner and it."""
+        """A member has read a room, or (if `partner` is not empty) a conversation, up to this number."""
 
         session: int
         room: int
@@ -228,7 +228,7 @@ class ToHub:
         number: int
 
     class ReadMark(NamedTuple):
-        """`parley.server.protocols.events.ReadMark`; the name of the room is empty, or the partner."""
+        """`parley.server.protocols.events.ReadMark`; either the room's name or the partner is empty."""
 
         session: int
         room_name: bytes
@@ -254,7 +254,7 @@ class ToHub:
         name: bytes
 
     class Whisper(NamedTuple):
-        """A member says something to one other. `time` is its own clock's, or None. `tag`: as in `SayOnce`.
+        """A member sends a direct message. time: by the client's own clock, or None. tag: as in `SayOnce`.
 
         extra: `parley.server.protocols.events.Say`.
         """
@@ -275,10 +275,10 @@ class ToHub:
         name: bytes
 
     class Enter(NamedTuple):
-        """A member wants to be in a room, which is made if there is none of this name.
+        """A member enters a room, which is created if it does not exist.
 
-        converses: as its protocol's trait. Then a room whose name differs in case only is the one that is meant, and
-            with the answer it may be told who is there (`ToWorker.Around`).
+        converses: its protocol's trait. If true, the name may differ from the room's in capital letters, and the answer
+            may include who is there (`ToWorker.Around`).
         seals: can its client seal what it says?
         """
 
@@ -290,7 +290,7 @@ class ToHub:
         seals: bool = False
 
     class Exit(NamedTuple):
-        """A member wants to be in the room no more. `why`: in its words, or empty."""
+        """A member leaves the room. why: its own words, or empty."""
 
         session: int
         room_name: bytes
@@ -306,7 +306,7 @@ class ToHub:
         text: bytes
 
     class Redact(NamedTuple):
-        """A member removes what it has said to one alone: `parley.server.protocols.events.Redact`."""
+        """A member removes one of its direct messages: `parley.server.protocols.events.Redact`."""
 
         session: int
         to: bytes
@@ -343,7 +343,7 @@ class ToHub:
         session: int
         text: bytes
 
-    # ---- sessions ask what may take long to tell: see `parley.server.worker.lookups`
+    # ---- questions whose answers may be long: see `parley.server.worker.lookups`
 
     class Who(NamedTuple):
         """Who is here?"""
@@ -368,7 +368,7 @@ class ToHub:
         invited: bool = False
 
     class Look(NamedTuple):
-        """Who is in the room, and how is it set? Answered also to who may not see that."""
+        """Who is in the room, and what are its settings? Somebody who may not see that gets an answer without them."""
 
         sessions: Sequence[int]
         room_name: bytes
@@ -440,7 +440,7 @@ class ToHub:
     class CatchUp(NamedTuple):
         """What has the session missed: what was said since its marks, and up to the number `through`?
 
-        run: of which the numbers of its marks are.
+        run: the identity of the sequence to which the numbers of its marks belong.
         """
 
         sessions: Sequence[int]
@@ -449,7 +449,7 @@ class ToHub:
         through: int
 
     class Deliver(NamedTuple):
-        """What is kept for the member? In portions: for a client that reads a frame at a time."""
+        """What is kept for the member? in_portions: for a client that reads a frame at a time."""
 
         sessions: Sequence[int]
         name: bytes
@@ -461,7 +461,7 @@ class ToHub:
         sessions: Sequence[int]
         name: bytes
 
-    # ---- a worker tells how it went
+    # ---- a worker reports
 
     class Release(NamedTuple):
         """The session is gone. `why`: `parley.server.protocols.events.Left`."""
@@ -505,7 +505,7 @@ class ToHub:
         port: int
 
     class Timed(NamedTuple):
-        """The answer to `ToWorker.Time`: for how many seconds the session is here, and has said nothing."""
+        """The answer to `ToWorker.Time`: for how many seconds the session has been here, and has said nothing."""
 
         asker: int
         session: int
@@ -515,7 +515,7 @@ class ToHub:
         port: int
 
     class Arrived(NamedTuple):
-        """There is a new session; told while there is a limit of those with one address."""
+        """There is a new session. Sent only while connections of one address are limited."""
 
         session: int
         host: str
@@ -546,13 +546,13 @@ class ToHub:
         """The worker serves."""
 
     class AskHealth(NamedTuple):
-        """Is the server well? Somebody asks the worker."""
+        """The worker asks for the server's health, for somebody who has asked it."""
 
     class AskStatus(NamedTuple):
-        """What is there to tell of the server? Somebody asks the worker."""
+        """The worker asks for the data of the metrics, for somebody who has asked it."""
 
     class Alive(NamedTuple):
-        """The worker's loop turns; its counters."""
+        """A sign of life, with the worker's counters."""
 
         report: Dict[str, Any]
 

@@ -7,13 +7,13 @@ from parley.server.ipc.messages.fields import Listed, Missed
 class ToWorker:
     """What the hub says to a worker."""
 
-    # ---- to all workers, in one order: what happens to everybody
+    # ---- to all workers, or all that are concerned, in one order: what happens
 
     class Known(NamedTuple):
-        """To a worker that begins: the accounts and the members there are, and {name: alias} of those with one.
+        """To a new worker: all accounts and members, and {name: alias} of those with an alias.
 
-        proven: the members that are called as accounts whose passwords they have given. people: {name: Person} of those
-            of whom there is something to tell (`parley.server.protocols.events.Person`).
+        proven: the members that have given the password of the account of their name. people: {name: Person}, without
+            those of whom nothing is known but the name (`parley.server.protocols.events.Person`).
         """
 
         accounts: List[bytes]
@@ -23,7 +23,7 @@ class ToWorker:
         people: Sequence[Tuple[bytes, Tuple[Any, ...]]] = ()
 
     class Barred(NamedTuple):
-        """From these networks nobody hears the lobby without a name: addresses that are banned there."""
+        """The networks that are banned in the lobby: clients from there without a name hear nothing of it."""
 
         networks: List[str]
 
@@ -77,10 +77,10 @@ class ToWorker:
         why: bytes = b""
 
     class Person(NamedTuple):
-        """What there is to tell of a member: `parley.server.protocols.events.Person`.
+        """What is known of a member: `parley.server.protocols.events.Person`.
 
-        field: what is new, of which those are told who are in one of these rooms with it, and those `alone`, (worker,
-            session) of each; empty if nobody is.
+        field: what has changed; empty if no client is to be told. rooms: whose members are told. alone: (worker,
+            session) of others who are told.
         """
 
         worker: int
@@ -104,12 +104,12 @@ class ToWorker:
         worker: int
         session: int
         name: bytes
-        alias: Optional[bytes] = None  # of who comes by the room's own port, of whom `joined` tells next
+        alias: Optional[bytes] = None  # if the session has come by the room's own port: then `Joined` follows
         role: bytes = b""
         sealed: bool = False
 
     class Around(NamedTuple):
-        """What the session sees that enters a room next (`Entered`): the fields of a `Looked`. To its worker."""
+        """What the session of the next `Entered` sees in the room: the fields of a `Looked`. To its worker."""
 
         fields: Tuple[Any, ...]
 
@@ -122,7 +122,7 @@ class ToWorker:
         hears: bool
 
     class Exited(NamedTuple):
-        """These sessions of a worker, with these names, are in the room no more. To the workers with members there.
+        """These sessions of a worker, with these names, have left the room. To the workers with members there.
 
         gone, why: `parley.server.protocols.events.Exited`.
         """
@@ -147,7 +147,7 @@ class ToWorker:
     class Managed(NamedTuple):
         """Something was done to the room: `parley.server.protocols.events.Managed`. To the workers with members there.
 
-        out: (worker, session) of who is in the room no more because of it.
+        out: (worker, session) of those who have to leave the room because of it.
         """
 
         room: int
@@ -174,25 +174,25 @@ class ToWorker:
         until: float
 
     class Configure(NamedTuple):
-        """The settings are these from now on: `parley.server.config.Settings.of_workers`."""
+        """New settings: `parley.server.config.Settings.of_workers`."""
 
         settings: Dict[str, Any]
 
     class Health(NamedTuple):
-        """The answer to AskHealth: what is not as it should be, in words; nothing if all is well."""
+        """The answer to `ToHub.AskHealth`: what is wrong, in words; nothing if all is well."""
 
         troubles: Sequence[str]
 
     class Status(NamedTuple):
-        """The answer to AskStatus: `parley.server.supervisor.hub.Hub.status`."""
+        """The answer to `ToHub.AskStatus`: `parley.server.supervisor.hub.Hub.status`."""
 
         status: Dict[str, Any]
 
     class Stop(NamedTuple):
-        """Take nothing new; be done with what was asked."""
+        """Accept nothing new, and finish what was asked."""
 
     class End(NamedTuple):
-        """Say good-bye to everybody, and end."""
+        """Say good-bye to all clients, and exit."""
 
     # ---- to one worker: the answers for its sessions
 
@@ -207,7 +207,7 @@ class ToWorker:
         fields: Tuple[Any, ...]
 
     class Confirmed(NamedTuple):
-        """Yes. If the session has said something to one alone: its number and time; `at`: in milliseconds."""
+        """Done. After a direct message: its number and time; `at`: the same time in milliseconds."""
 
         session: int
         number: int = 0
@@ -221,10 +221,10 @@ class ToWorker:
         run: bytes
 
     class Begun(NamedTuple):
-        """The session, which has its name, is one that may come back.
+        """The session has its name, and is resumable; or it is resumed.
 
-        account: has the name an account? number: of the latest message. kept: messages that are waiting.
-        entered: (room, topic, is it sealed?) of each that it is in again. refused: (room, why not) of the others.
+        account: has the name an account? number: of the latest message. kept: how many messages are waiting.
+        entered: (room, topic, is it sealed?) of each room that it is in again. refused: (room, why not) of the others.
         read: its read markers: `parley.server.protocols.events.Welcome`.
         """
 
@@ -257,7 +257,7 @@ class ToWorker:
         last: int
 
     class Refused(NamedTuple):
-        """No; why is a `parley.server.protocols.events.Reason`."""
+        """The answer no, with a `parley.server.protocols.events.Reason`."""
 
         session: int
         reason: str
@@ -300,7 +300,7 @@ class ToWorker:
         last: int
 
     class Kept(NamedTuple):
-        """The answer to `ToHub.Deliver`. More: there is another portion."""
+        """The answer to `ToHub.Deliver`. more: there is another portion."""
 
         sessions: Sequence[int]
         name: bytes
@@ -314,9 +314,9 @@ class ToWorker:
         counts: List[Tuple[bytes, int]]
 
     class Stored(NamedTuple):
-        """What was said is stored; the number of the first message, and the time of all.
+        """Messages of a room are stored: the number of the first, and the time of all.
 
-        said: (session, which of its words the first is, number of messages) of what each said at once.
+        said: (session, serial of the first message, number of messages) of each block.
         at: the same time in milliseconds.
         """
 
@@ -326,7 +326,7 @@ class ToWorker:
         at: int = 0
 
     class Unsaid(NamedTuple):
-        """What was said, likewise, is not heard, or not stored; why is a `Reason`."""
+        """Messages, likewise, were not passed on, or not stored, for this `Reason`."""
 
         said: Sequence[Tuple[int, int]]
         reason: str
@@ -334,7 +334,7 @@ class ToWorker:
     # ---- to one worker: what it is to do for a session
 
     class Tell(NamedTuple):
-        """What happens to the session alone, likewise."""
+        """An event for the session alone, in the form of `Answer`."""
 
         session: int
         event: str
@@ -352,7 +352,7 @@ class ToWorker:
         extra: bytes = b""
 
     class Mark(NamedTuple):
-        """Answer with `ToHub.Told` once everything in front of this has been sent."""
+        """Answer with `ToHub.Told` once the session has been sent everything before this."""
 
         session: int
         mark: int
@@ -370,7 +370,7 @@ class ToWorker:
         asker: int
 
     class Time(NamedTuple):
-        """The holder `asker` wants to know how long the session is here: answer with `ToHub.Timed`."""
+        """The holder `asker` wants to know how long the session has been here: answer with `ToHub.Timed`."""
 
         session: int
         asker: int
