@@ -9,7 +9,7 @@ import socket
 import time
 
 from parley.conformance import profile as profiles
-from parley.conformance.actor import Selector
+from parley.conformance.actor import MOST_MESSAGES, Selector
 from parley.conformance.message import Message, in_short
 from parley.conformance.names import random_name
 from parley.conformance.transcript import NOTE, OWN_RECEIVED, OWN_SENT, RECEIVED, SENT, Transcript, visible
@@ -42,6 +42,7 @@ class Guest:
         self.raw = []  # all that has come, as it came
         self.replies = 0  # to the suite's own requests
         self.closed = False
+        self.is_flooded = False  # the server talks without end, so that it is not read any more
         self.socket = None
 
     def connect(self):
@@ -74,6 +75,10 @@ class Guest:
             self.closed = True
             self.visit.selector.remove(self)
             self.visit.note(self, NOTE, "closed by the server")
+        elif len(self.raw) > MOST_MESSAGES:
+            self.is_flooded = True
+            self.visit.selector.remove(self)
+            self.visit.note(self, NOTE, "is not read any more, as the server talks without end")
 
     def _take(self, message):
         self.raw.append(message)
@@ -115,9 +120,9 @@ class Guest:
         return self.lines.pop(0) if self.lines else None
 
     def hear_all(self, seconds=QUIET_SECONDS):
-        """All lines, when none has come for so long."""
-        count = -1
-        while count != len(self.raw) and not self.closed:
+        """All lines, when none has come for so long; those of a second or two where they come without end."""
+        count, end = -1, time.monotonic() + (seconds + ANSWER_SECONDS) * self.visit.time_scale
+        while count != len(self.raw) and not self.closed and time.monotonic() < end:
             count = len(self.raw)
             self.visit.selector.read_until(
                 lambda: len(self.raw) > count or self.closed, time.monotonic() + seconds)  # noqa: B023
@@ -138,7 +143,7 @@ class Guest:
                 if not self.closed:
                     self.write(goodbye, "a good-bye", own=True)
                     self.visit.read_until(lambda: self.closed, QUIET_SECONDS)
-        if not self.closed:
+        if not (self.closed or self.is_flooded):
             self.visit.selector.remove(self)
         if how == "rst":
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, b"\1\0\0\0\0\0\0\0")

@@ -13,6 +13,9 @@ from parley.conformance.unread import acknowledge_at_once, forget_what_came, is_
 _READ_SIZE = 65536
 _SEND_SECONDS = 30.0
 _READ_SECONDS = 1.5  # in which a server reads what was written to it, if it reads that connection at all
+# What a foreign server may say to a client that says nothing: messages, and bytes of one. More it says without end.
+MOST_MESSAGES = 20000
+_MOST_BYTES = 1 << 24
 
 
 class Selector:
@@ -64,12 +67,14 @@ class Actor:
         self.socket = None
         self.closed_by_peer = None  # "fin" or "rst"
         self.half_closed = False
+        self.is_flooded = False  # the server talks without end, so that it is not read any more
         self.is_bare = False  # without what the protocol opens a connection with
         self.is_read = True  # by the server, as far as that was waited for
         self.markers = []  # (sender, nonce) of each marker that has arrived
         self.replies = 0  # to the suite's own requests
         self.echoed = False
         self.heard = 0  # messages, whatever became of them
+        self._unasked = 0  # of them, since the actor said something
         self.has_caught_up = False  # with what was said before the login, where a foreign server tells that
         self.inbox = deque()
         self.latest = None  # the message that came into the inbox last
@@ -103,7 +108,7 @@ class Actor:
         self.is_bare = bare
         self.is_read = True
         self.closed_by_peer = None
-        self.half_closed = self.has_caught_up = False
+        self.half_closed = self.has_caught_up = self.is_flooded = False
         self.inbox.clear()
         self.latest = None
         self.decoder = self.codec.Decoder()
@@ -128,6 +133,7 @@ class Actor:
         """
         self.record(self.ident, transcript.OWN_SENT if own else transcript.SENT, shown)
         self.spoke = self.spoke or not own
+        self._unasked = 0
         for piece in pieces:
             self._pause()
             self.state.sent(piece, own)
@@ -160,11 +166,21 @@ class Actor:
             acknowledge_at_once(self.socket)
         for message in self.decoder.feed(data):
             self.heard += 1
+            self._unasked += 1
             read = self.reader.read(message) if self.reader else [message]
             if not read:
                 self.record(self.ident, transcript.OWN_RECEIVED, self._shown(message))
             for one in read:
                 self._dispatch(one)
+        self._read_no_flood()
+
+    def _read_no_flood(self):
+        """Read no more of a foreign server that talks without end."""
+        is_flooded = self._unasked > MOST_MESSAGES or len(self.decoder.unfinished) > _MOST_BYTES
+        if self.profile and is_flooded and self.connected and self.closed_by_peer is None:
+            self.is_flooded = True
+            self.selector.remove(self)
+            self.record(self.ident, transcript.NOTE, "is not read any more, as the server talks without end")
 
     def _dispatch(self, message):
         beat = self.codec.heartbeat(message) if hasattr(self.codec, "heartbeat") else None
@@ -230,7 +246,7 @@ class Actor:
         """Close the connection, if there is one; `how` is fin or rst."""
         if not self.connected:
             return
-        if self.closed_by_peer is None:
+        if self.closed_by_peer is None and not self.is_flooded:
             self.selector.remove(self)
         if how == "rst":
             self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))

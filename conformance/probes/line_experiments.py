@@ -15,6 +15,7 @@ _ORDERED = 20
 _STRIKES = 15  # errors in one connection, as many as a scenario makes
 LONG = 8000  # bytes of a text, as long as the longest in a scenario
 _SHOWN = 40
+_MOST_NEWS = 50  # of what others do, in front of the answer to a login
 # In `Profile.unanswered`: an end that is not announced, where others are.
 AFTER_RESET, AFTER_END = "INFO disconnected, after a reset", "INFO disconnected, after a proper end"
 AS_TALK = "direct messages look like talk"  # in `Profile.manners`
@@ -72,10 +73,11 @@ def _enter(visit, *idents):
 def _log_in(guest):
     """Log the guest in under its name; returns whether that has succeeded."""
     guest.say("LOGIN " + guest.name)
-    answer = guest.hear()
-    while answer is not None and answer.startswith(("INFO ", "MSG ")):
-        answer = guest.hear()  # what others do meanwhile
-    return answer == "OK"
+    for _ in range(_MOST_NEWS):
+        answer = guest.hear()
+        if answer is None or not answer.startswith(("INFO ", "MSG ")):
+            return answer == "OK"
+    return False
 
 
 def _answer(visit, guest, line):

@@ -73,8 +73,12 @@ class OneThreadServer:
             client.held += data
             getattr(self, "_feed_" + client.protocol)(client)
         elif not data:
-            self._leave(client)
-            self._close(client)
+            self._say_no_more(client)
+
+    def _say_no_more(self, client):
+        """It says that it sends no more."""
+        self._leave(client)
+        self._close(client)
 
     def _leave(self, client):
         """No more is said to it; what it still says is dropped, as closing at once could cost it its last words."""

@@ -68,6 +68,7 @@ MEANT_FOR = {
     "padded-strips": "padded/unicode",
     "padded-says-goodbye": "padded/goodbye",
     "padded-stays": "padded/goodbye",
+    "padded-acknowledges-the-end": "padded/half-close",
 }
 
 

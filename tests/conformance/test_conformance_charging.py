@@ -41,6 +41,7 @@ FAULTS = {
     "padded-no-relay": "PAD-RELAY-1",
     "padded-own-time": "PAD-RELAY-5", "padded-names-the-address": "PAD-RELAY-1",
     "padded-hands-on-nothing": "PAD-FRAME-4",
+    "padded-acknowledges-the-end": "PAD-FRAME-10",
 }
 QUICK = ("dollar-answers-in-json",)
 

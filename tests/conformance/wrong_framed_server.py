@@ -3,8 +3,10 @@
 It knows enough to pass the scenarios that the tests play on it, and no more: nothing that is written out of caution in
 a real server.
 """
+import contextlib
 import re
 import struct
+import threading
 import time
 
 from one_thread import OneThreadServer
@@ -59,6 +61,7 @@ BUGS = {
     "padded-strips": "texts lose their outer spaces",
     "padded-says-goodbye": "a good-bye is a text",
     "padded-stays": "a good-bye is acknowledged, and the connection stays",
+    "padded-acknowledges-the-end": "who says that he sends no more is told without end that this was received",
 }
 
 _HEAD = struct.Struct(">BIII10sI")
@@ -84,6 +87,20 @@ class WrongFramedServer(OneThreadServer):
 
     def worker_address(self, index, protocol="line"):
         return self.address(protocol)
+
+    def _say_no_more(self, client):
+        if client.protocol == "padded" and "padded-acknowledges-the-end" in self.bugs and not client.gone:
+            self.selector.unregister(client.sock)
+            threading.Thread(target=self._acknowledge_without_end, args=(client,), daemon=True).start()
+        else:
+            super()._say_no_more(client)
+
+    def _acknowledge_without_end(self, client):
+        with contextlib.suppress(OSError):
+            while True:
+                client.sock.sendall(b"Msg received")
+        self.clients.remove(client)
+        client.sock.close()
 
     def _part(self, client):
         if client.name:
