@@ -1,7 +1,8 @@
-// What the page knows: see server/http/page/model.js.
+// What the page knows, and what is typed there: see server/http/page/model.js, past.js and commands.js.
 import assert from "node:assert/strict";
 import test from "node:test";
 
+import {understood} from "./commands.js";
 import {Model} from "./model.js";
 import {Past} from "./past.js";
 
@@ -56,4 +57,26 @@ test("that a key was changed is told, as nobody is told more", () => {
   const model = new Model();
   model.heard({on: "managed", room: "#lobby", act: "set", by: "bob", name: "key", text: ""});
   assert.deepEqual(model.current.last.parts, [{name: "bob"}, " changed the key"]);
+});
+
+test("a command is understood, and one that is none is not said", () => {
+  for (const [typed, wish] of [
+    ["hello /me", {text: "hello /me"}],
+    ["//join is a command", {text: "/join is a command"}],
+    ["/usr/bin/python", {text: "/usr/bin/python"}],
+    ["/ 2", {text: "/ 2"}],
+    ["/* one\n/two */", {text: "/* one\n/two */"}],
+    ["/me waves  twice", {text: "* ann waves  twice"}],
+    ["/JOIN #dev", {command: "join", words: ["#dev"]}],
+    ["/join  #dev  the key", {command: "join", words: ["#dev", "the key"]}],
+    ["/part", {command: "part", words: []}],
+    ["/dm bob  so  so", {command: "dm", words: ["bob", "so  so"]}],
+    ["/kick bob", {command: "kick", words: ["bob"]}],
+    ["/mute bob too loud", {command: "mute", words: ["bob", "too loud"]}]
+  ]) {
+    assert.deepEqual(understood(typed, "ann"), wish, typed);
+  }
+  for (const typed of ["/login ann secret", "/msg bob psst", "/constructor", "/join", "/join dev", "/dm bob", "/part #dev"]) {
+    assert.throws(() => understood(typed, "ann"), /command|written/, typed);
+  }
 });

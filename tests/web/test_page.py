@@ -263,6 +263,37 @@ def test_everything_can_be_done_with_keys_alone(server, open_page):
     assert page.wrongs() == []
 
 
+def test_commands_do_what_they_do_in_other_clients_and_others_are_told_to_nobody(server, open_page):
+    page = open_page()
+    page.enter(server.url, "root", "secret")
+    with at_nc(server, "lea") as lea:
+        page.say("/login ann secret")
+        page.until("document.getElementById('rows').textContent.includes('There is no command /login.')")
+        assert page.run("return document.getElementById('text').value") == "/login ann secret"
+        page.run("document.getElementById('text').value = ''")
+        page.say("/me waves")
+        assert lea.read() == "MSG root * root waves"
+        page.say("/dm lea over here")
+        page.until("document.getElementById('title').textContent === 'lea'")
+        assert lea.read() == "DM root over here"
+        lea.send("JOIN #dev word")
+        lea.send("#dev SET key word")
+        lea.until("#dev INFO lea changed the key")
+        page.say("/join #dev word")
+        page.until("document.getElementById('title').textContent === '#dev'")
+        lea.until("#dev INFO root joined")
+        page.say("/topic What is new")
+        lea.until("#dev INFO root set the topic: What is new")
+        page.say("/kick lea out of here")
+        lea.until("#dev INFO root kicked lea: out of here")
+        page.say("/unban nobody")
+        page.until("document.querySelector('#rows > :last-child').textContent.includes('nobody')"
+                   " || document.querySelector('#rows > :last-child').textContent.includes('Nobody')")
+        page.keys(UP, UP, UP, UP)
+        page.until("document.getElementById('text').value === '/join #dev'")
+    assert page.wrongs() == []
+
+
 def test_it_fits_a_phone(server, open_page):
     page = open_page(size="phone")
     page.open(server.url)

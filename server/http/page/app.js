@@ -93,7 +93,13 @@ const past = new Past(model, net, {
   unread: () => log.open(),
   trouble: tellTrouble
 });
-const composer = new Composer(model, net, log, {announce, changed: saveSoon, sent: () => log.toBottom()}, saved);
+const composer = new Composer(
+  model,
+  net,
+  log,
+  {announce, changed: saveSoon, sent: () => log.toBottom(), command: obey, trouble: tellTrouble},
+  saved
+);
 new Files(net, {where: () => model.current, announce, trouble: tellTrouble});
 const head = new Head(model, net, draw);
 const side = new Side(model);
@@ -448,6 +454,18 @@ async function leave(one) {
   one.inside = false;
   model.conversations.delete(one.name);
   open(LOBBY);
+}
+
+// Do what a slash command says, in the open room.
+function obey(command, [first, second]) {
+  if (command === "join" && second) join(first, second).then(() => open(first), tellTrouble);
+  else if (command === "join") open(first);
+  else if (command === "part") leave(model.current);
+  else if (command === "dm") {
+    open(first);
+    composer.say(second);
+  } else if (command === "topic") ask({do: command, room: model.open, text: first});
+  else ask({do: command, room: model.open, name: first, ...(second ? {text: second} : {})});
 }
 
 function drop(room) {

@@ -1,12 +1,14 @@
 // The message field: drafts, completion of names, and recalling what was sent.
 
+import {understood} from "./commands.js";
 import {$, arrange, el, face, grouped, plural} from "./nodes.js";
 
 const TYPING_EVERY = 3500; // milliseconds; the server passes on what comes 3 s after the last
 const TALLEST = 0.4; // of the window
 
 export class Composer {
-  // actions: announce(text): to screen readers, changed(): the state has to be saved, sent(): a message was sent.
+  // actions: announce(text): to screen readers, changed(): the state has to be saved, sent(): a message was sent,
+  // command(command, words): one was typed, trouble(error): show it.
   // saved: {drafts, sent}, as `state` has it.
   constructor(model, net, log, actions, saved) {
     Object.assign(this, {model, net, log, actions});
@@ -107,7 +109,7 @@ export class Composer {
   // Tell the server that the user is typing, now or once TYPING_EVERY has passed.
   _tell() {
     clearTimeout(this._timer);
-    if (!this.text.value.trim()) return;
+    if (!this.text.value.trim() || this.text.value.startsWith("/")) return;
     const wait = this._told + TYPING_EVERY - Date.now();
     if (wait > 0) {
       this._timer = setTimeout(() => this._tell(), wait);
@@ -138,14 +140,28 @@ export class Composer {
   _send() {
     const {value} = this.text;
     if (!value.trim() || !this._grow()) return;
-    const one = this.model.current;
-    this.sent.push(value);
-    const where = one.isRoom ? {do: "say", room: one.name} : {do: "whisper", to: one.name};
-    const sealed = this.net.seals.isOn(one.name);
-    this.net.post({...where, text: value.trimEnd(), ...(sealed ? {sealed} : {})});
+    let wish;
+    try {
+      wish = understood(value.trimEnd(), this.model.me);
+    } catch (error) {
+      this.actions.trouble(error);
+      return;
+    }
+    const {text, command, words} = wish;
+    this.sent.push(command === "join" ? `/join ${words[0]}` : value); // the key of a room is not kept
     this.text.value = "";
     this._recalled = 0;
     this.typed();
+    if (command) this.actions.command(command, words);
+    else this.say(text);
+  }
+
+  // Say a text in the open conversation.
+  say(text) {
+    const one = this.model.current;
+    const where = one.isRoom ? {do: "say", room: one.name} : {do: "whisper", to: one.name};
+    const sealed = this.net.seals.isOn(one.name);
+    this.net.post({...where, text, ...(sealed ? {sealed} : {})});
     one.newFrom = 0;
     this.actions.sent();
   }

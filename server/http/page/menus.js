@@ -15,7 +15,8 @@ const KEYS = {
   "Shift Enter": "a new line",
   Tab: "complete a name",
   "↑": "what you sent before",
-  "Ctrl Shift F": "search"
+  "Ctrl Shift F": "search",
+  "/": "a command, such as /join #room"
 };
 
 export class Menus {
