@@ -22,7 +22,7 @@ from parley.server.supervisor.hub import Torn
 LONGEST_REQUEST = 4096  # bytes
 MOST_CALLERS = 8  # at the same time
 LONGEST_CALL = 30.0  # seconds, from the connection until the answer has been sent
-LONGEST_COPY = 6 * 3600.0  # the same of a request that waits for a copy of all that there is
+LONGEST_COPY = 6 * 3600.0  # the same for a request that waits for a copy of everything that is stored
 LONG = frozenset(["backup", "refill"])
 _PEER = struct.Struct("3i")  # what SO_PEERCRED gives: pid, uid, gid
 
@@ -94,8 +94,8 @@ class NoServer(ConnectionError):
 class Control:
     """Listens at `path`, for this user alone, and answers requests; CannotUse if there can be no socket.
 
-    requests: {name: function}. The function is called with `reply` and the request's arguments by name, and calls
-        reply(answer) now or later.
+    requests: {name: function}. A function gets `reply` and the request's arguments by name, and calls reply(answer) now
+        or later.
     selector: watches the sockets; the loop that uses it calls `on_ready` of the objects registered there.
     clock: monotonic seconds.
     """

@@ -1,4 +1,4 @@
-"""The queue of password checks: their order, and who has to wait or is refused."""
+"""The queue of password checks: in which order they are done, which are delayed, and which are refused."""
 import collections
 import logging
 
@@ -8,10 +8,10 @@ from parley.server.chat.origins import origin
 from parley.server.protocols.events import Reason
 from parley.server.supervisor.hashing import checked_proof, scram_of
 
-MOST_WAITING = 64  # for the hashing, which takes up to half a second each; and as many that are delayed
+MOST_WAITING = 64  # jobs in the queue, which take up to half a second each; and again as many delayed ones
 MOST_OF_ONE = 32  # of these from one address
 MOST_ADDRESSES = 1000  # that may have one job each in the queue, even if it is full: they take turns
-LINE_EVERY = 1.0  # seconds between two lines in the log about the same: a flood must not become one there
+LINE_EVERY = 1.0  # seconds between two log lines with the same reason, so that a flood of tries does not flood the log
 
 log = logging.getLogger(__name__)
 
@@ -19,8 +19,8 @@ log = logging.getLogger(__name__)
 class Job:
     """A password check or hashing that a session waits for.
 
-    host: where it comes from; origin: what counts as one address.
-    name: the account whose password it gives; None if it gives nobody's.
+    host: the client's address; origin: what is counted as one address.
+    name: the account whose password was given; None for a new password.
     start: start(done) begins it; done(trouble, secret) is called later. then: then(trouble, secret) tells the result.
     due: when it may begin, monotonic seconds; None if that was at once.
     """
@@ -36,7 +36,7 @@ class Job:
 class Door(Passwords):
     """Passes one job at a time to the process that hashes, from each address in turn.
 
-    Results are told by then(trouble, secret): trouble is a Reason, or None.
+    Results are passed to then(trouble, secret), where trouble is a Reason, or None.
 
     secrets: see `server.supervisor.hashing.Verifier`. throttle: `server.chat.login_throttle.LoginThrottle`.
     clock: gives monotonic seconds.
@@ -52,7 +52,7 @@ class Door(Passwords):
         self._delayed = []  # jobs whose time will come, the next one first
         self._begun = None  # the job that is being done
         self._closed = False
-        self._told = {}  # reason -> when the log last told of it
+        self._logged = {}  # reason -> when it was last logged, monotonic seconds
 
     def verify(self, holder, host, name, account, password, then):
         """Is this the account's password? The secret in the answer is to replace the account's, or None."""
@@ -64,7 +64,7 @@ class Door(Passwords):
         return found and (found.salt, found.rounds)
 
     def verify_proof(self, holder, host, name, account, message, proof, then):
-        """See `parley.server.chat.contract.Passwords`. It takes no time, but wrong ones count as wrong passwords do."""
+        """See `parley.server.chat.contract.Passwords`. Done at once; a wrong proof counts as a wrong password."""
         self._admit(Job(holder, host, name, lambda done: done(*checked_proof(account.secret, message, proof)), then))
 
     def hash(self, holder, host, password, then):
@@ -181,8 +181,8 @@ class Door(Passwords):
         """Log and count a refusal to a client at `host`; `name` is the account in question, or None."""
         self.refusals[reason] += 1
         now = self._clock()
-        if now - self._told.get(reason, -LINE_EVERY) >= LINE_EVERY:
-            self._told[reason] = now
+        if now - self._logged.get(reason, -LINE_EVERY) >= LINE_EVERY:
+            self._logged[reason] = now
             log.warning(
                 "refused %(host)s, account %(account)s: %(reason)s (%(so_far)d so far)",
                 {"host": host or "?", "account": name and name.decode(), "reason": reason,

@@ -34,7 +34,7 @@ class Figures:
         self._past = total([self._past, report.get("counters", {})])
 
     def told(self, reports):
-        """The totals as plain values, given the workers' latest reports."""
+        """The totals as plain values; `reports` are the latest ones of all workers."""
         return {
             "version": __version__,
             "python": platform.python_version(),

@@ -10,8 +10,8 @@ that it knows the password without sending it:
 
     $scram$600000$<salt>$<StoredKey>$<ServerKey>
 
-As PBKDF2 costs a guesser less than scrypt does, this is only made if it is wanted, at a login with the password; and it
-is taken away at the next one if it is wanted no more.
+PBKDF2 costs a guesser less than scrypt does. So this part is made only if the configuration wants it, at a login with
+the password; if the configuration wants it no more, the next login takes it away.
 
 The costs are minimums of OWASP's Password Storage Cheat Sheet. For scrypt it lists several equivalent ones, from
 n = 2^17 with p = 1 (128 MiB for each password) to n = 2^13 with p = 10. This is n = 2^14 with p = 5: 16 MiB, and about
@@ -40,7 +40,7 @@ _SECRET = re.compile(
     r"(scrypt|pbkdf2)\$([0-9]{1,7}(?::[0-9]{1,2}:[0-9]{1,2})?)\$([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]+)"
     r"(?:\$scram\$([0-9]{4,8})\$([A-Za-z0-9+/=]+)\$([A-Za-z0-9+/=]{44})\$([A-Za-z0-9+/=]{44}))?")
 LEAST_SCRAM_ROUNDS = 4096  # with fewer, clients refuse (RFC 7677)
-MOST_DEATHS = 3  # of processes in a row over one job; then the job counts as the cause
+MOST_DEATHS = 3  # of processes in a row over one job; then the job is taken for the cause, and fails
 _SCRYPT_MEMORY = 256 << 20  # bytes that verifying a secret may take
 
 log = logging.getLogger(__name__)
@@ -60,7 +60,7 @@ class Scram(NamedTuple):
 
 
 def hashed(password, scram=False):
-    """The secret (str) to store for a password (bytes). scram: with what SCRAM needs, if that can be?"""
+    """The secret (str) to store for a password (bytes). scram: with what SCRAM needs, if the password is text?"""
     method, salt = _method(), os.urandom(16)
     digest = _digest(method, COSTS[method], password, salt)
     secret = "$".join((method, ":".join(map(str, COSTS[method])), _text(salt), _text(digest)))
@@ -110,7 +110,7 @@ def scram_of(secret):
 
 
 def checked_proof(secret, message, proof):
-    """(trouble, signature): is this the proof of somebody who knows the password of the secret (str)? See RFC 5802."""
+    """(trouble, signature): does the proof show that its sender knows the password of the secret? See RFC 5802."""
     keys = scram_of(secret)
     if keys is None:
         return Reason.UNVERIFIABLE, None
@@ -135,7 +135,7 @@ def matches(password, secret):
 
 
 def is_outdated(secret, scram=False):
-    """Was the secret made with another method, at less cost than new ones, or for SCRAM unlike these? Or Unverifiable.
+    """Does the secret differ from new ones by its method, a lower cost, or its part for SCRAM? Or Unverifiable.
     """
     method, cost, _, _ = parse_secret(secret)
     keys = scram_of(secret)
@@ -207,10 +207,10 @@ _JOBS = {"verify": _verify, "hash": lambda password, scram: (None, hashed(passwo
 class Verifier(Aide):
     """The hub's end: sends jobs to the process, and calls then(trouble, secret) for each result.
 
-    Jobs outlive the process: its replacement gets those that are not done.
+    Jobs survive the death of the process: its replacement gets those that are not done.
 
     trouble: a `Reason`, or None if the job succeeded. secret: what to store for the password from now on, or None.
-    scram: are secrets to have what SCRAM needs? To be set before the process begins.
+    scram: are new secrets to have what SCRAM needs? To be set before the process begins.
     """
 
     def __init__(self):
@@ -222,7 +222,7 @@ class Verifier(Aide):
         self._deaths = 0  # of processes since the last result
 
     def attach(self, down, up):
-        """A process has been forked. It gets the jobs that the one before left, but not one that ended MOST_DEATHS."""
+        """A process has been forked. It gets the jobs that the last one left, except one that ended MOST_DEATHS."""
         if self._deaths >= MOST_DEATHS:
             self._give_up(next(iter(self._jobs)))
         super().attach(down, up)

@@ -30,16 +30,16 @@ from parley.server.worker.beat import wait_for
 from parley.server.worker.strangers import Strangers
 
 LOOK_EVERY = 1.5  # seconds between two looks at who still gives signs of life
-MISSED_IF_WELL = 3  # such looks without a sign of life; a worker with more cannot be counted on
+MISSED_IF_WELL = 3  # such looks without a sign of life; a worker with more counts as silent
 MOST_MISSED = 4  # likewise; a worker with more is stuck
-GATHERING = 0.5  # of `pacing`: how long one worker's talk waits for that of the others
-FADES = 0.9  # to this part of itself falls the number of messages that a full round has, at most, in each round
-FEW = 4  # who enter rooms; so many may do so without making others wait
-# Where many enter rooms, seconds until more are let in: for each member told of each newcomer, and at most.
+GATHERING = 0.5  # part of `pacing` for which one worker's talk waits for that of the others
+FADES = 0.9  # factor by which the number of messages of a usual round falls, at most, from one round to the next
+FEW = 4  # users who may enter rooms in one round without making later ones wait
+# Seconds between two rounds in which many enter rooms: for each time that a member is told of a newcomer; at most.
 TELLING, ARRIVALS_EVERY = 4e-6, 0.02
 LONG_ANSWERS = 1 << 18  # bytes of answers in a round; with more, further questions wait for the next
 LONGEST_COMMIT = 5.0  # seconds, after which the server is not ready
-MOST_LAST_WORDS = 64  # reads of a dead process's queue, which holds less
+MOST_LAST_WORDS = 64  # reads of a dead process's queue; what it holds takes fewer
 # The slots of its helper processes; those of workers are numbers.
 HASHING, JOURNAL, FILES = "hashing", "journal", "files"
 PRESSED = 0.002  # seconds between two rounds while a worker that is far behind catches up
@@ -63,11 +63,11 @@ class Stream:
         self.down = down
         self.up = up
         self.frames = []  # of this round
-        self.waiting = False  # for room in the queue?
-        self.missed = 0  # looks since its last sign of life
-        self.ready = False  # has it begun to serve?
-        self.done = False  # has it, told to stop, asked its last question?
-        self.report = {}  # what it last told of itself
+        self.waiting = False  # does the hub wait for room in `down`?
+        self.missed = 0  # looks since the worker's last sign of life
+        self.ready = False  # has the worker begun to serve?
+        self.done = False  # has the worker, told to stop, asked its last question?
+        self.report = {}  # the latest counters of the worker
 
     @property
     def is_silent(self):
@@ -100,7 +100,7 @@ class Hub(Post):
         self.keeper = None  # `server.files.keeper.Keeper`, if files are kept
         self.streams = {}
         self.workers_wanted = 0  # how many there should be
-        self.failed = {}  # worker -> what is wrong with it, so that it has to be replaced
+        self.failed = {}  # number of a process that has to be replaced -> what is wrong with it
         self.selector = selectors.DefaultSelector()
         self.strangers = Strangers()
         self.census = Census(self)
@@ -124,15 +124,15 @@ class Hub(Post):
         self._arrivals = []  # (worker, request) of those who want to enter rooms
         self._questions = collections.deque()  # (worker, name, arguments) of those that wait for another round
         self._answer_bytes = 0  # sent to single workers in this round
-        self._stored = None  # (worker, first number, time, runs) of what is stored, but not acknowledged yet
-        self._stored_next = None  # (worker, number, time) of a message that would follow on these
+        self._stored = None  # (worker, first number, time, runs) of talk that is stored, but not acknowledged yet
+        self._stored_next = None  # (worker, number, time) of talk that can join it in one acknowledgement
         self._next_look = self._next_arrivals = time.monotonic()
-        self._talked = set()  # workers, in this round
-        self._expected = set()  # workers that talked together in the last round in which any did
+        self._talked = set()  # workers with talk in this round
+        self._expected = set()  # workers with talk in the last round that had any, if they were several
         self._messages = 0  # of talk, in this round
         self._usual = 0.0  # how many messages a full round has lately had
         self._talk_waits = 0.0  # for how many seconds the talk of this round may wait for more
-        self._hurries = False  # is there anything else in this round, which must not wait?
+        self._hurries = False  # is there anything in this round that must not wait for talk?
 
     def _make_order(self):
         return AtHand(self._deliver, time.time)
@@ -142,7 +142,7 @@ class Hub(Post):
         return time.monotonic
 
     def _heeded(self, throttle):
-        """What is told of passwords, and asked before one is tried."""
+        """The throttle to which the door reports passwords; a node of a cluster tells the other nodes, too."""
         return throttle
 
     @property
@@ -218,9 +218,11 @@ class Hub(Post):
                 self._hurries = True
 
     def _gather(self):
-        """There is talk: wait for more, for as long as the workers allow (see `server.worker.beat`), and a moment for
-        workers that had some together in the last round. The wait ends as soon as there is as much as full rounds have
-        had lately, and with any request. Where one worker alone had some, talk comes too seldom to be waited for.
+        """There is talk: wait for more of it, so that one round serves all.
+
+        It waits for as long as the workers allow (see `server.worker.beat`). If several workers had talk in the last
+        round, it also waits a moment for those of them that have none yet. The wait ends with any request, and as soon
+        as there are as many messages as full rounds have had lately.
         """
         now = time.monotonic()
         soon, latest = now + self.pacing * GATHERING, now + self._talk_waits
@@ -235,7 +237,7 @@ class Hub(Post):
                 self._hear_all(0)
 
     def _let_in(self):
-        """Let all in together who want to enter rooms: most of the cost is to tell the members who has come."""
+        """Decide all requests to enter rooms together: most of the cost is to tell the members who has come."""
         arrivals, self._arrivals = self._arrivals, []
         told = self.register.entering.told_of_newcomers
         for worker, request in arrivals:
@@ -291,7 +293,7 @@ class Hub(Post):
             name, fields = what
             if fields and fields[0]:
                 self._do(worker, fields[:1], self._in_order[name], worker, *fields)
-            else:  # nobody's session is to blame for a bug in it
+            else:  # no session has asked for it
                 self._attempt(self._in_order[name], worker, *fields)
 
     def _say(self, worker, frame):
@@ -328,10 +330,10 @@ class Hub(Post):
     # ---- bugs
 
     def _do(self, worker, askers, action, *arguments):
-        """Do what sessions asked for. An exception ends these sessions, or, if something was changed, the server.
+        """Call an action for sessions that asked. An exception ends them, or, after a change, the server (Torn).
 
-        askers: the first argument of the request, in a sequence: the number of a session of this worker, or several in
-            a list, or a holder of a name, on whatever worker (see `server.chat.register`).
+        askers: a sequence of one item, the first argument of the request: a session of this worker by its number, a
+            list of several, or a holder.
         """
         try:
             self._attempt(action, *arguments)
@@ -383,7 +385,7 @@ class Hub(Post):
             self.worker(worker, ToWorker.Stored(said, first, when // 1000, when))
 
     def _hear_aide(self, number):
-        self._hurries = self._hurries or self._aides[number] is self.verifier  # it lets somebody in
+        self._hurries = self._hurries or self._aides[number] is self.verifier  # somebody waits to get in
         try:
             self._aides[number].hear()
         except EOFError:
@@ -604,7 +606,7 @@ class Hub(Post):
 
 
 def _each(askers):
-    """The sessions that a request is for: one or a list of them, or none where it is a worker's own."""
+    """The sessions, or holders, that a request is for; none if it is the worker's own."""
     asker = askers[0] if askers else ()
     return [asker] if isinstance(asker, int) else asker if isinstance(asker, list) else ()
 

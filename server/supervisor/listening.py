@@ -5,7 +5,7 @@ import socket
 import sys
 
 EVERYWHERE = "auto"  # the `host` that means every address of this machine
-BACKLOG = 4096  # the kernel caps it; while a worker is replaced, its connections wait here
+BACKLOG = 4096  # connections that wait to be accepted, as while a worker is replaced; the kernel may cap it
 
 _BALANCED = sys.platform.startswith("linux")  # elsewhere SO_REUSEPORT exists but balances nothing
 _LOCALHOST = ("127.0.0.1", "::1")  # of `localhost`, even if the hosts file lacks one of them (RFC 6761)
@@ -48,8 +48,8 @@ def format_address(sock):
 def reachable_addresses(sock):
     """If a socket listens on all addresses: those at which other machines reach it, such as "192.0.2.17:4000".
 
-    They are the addresses from which the system would send to another machine, which a connected datagram socket shows
-    without sending anything. A machine with loopback addresses only has none.
+    They are those from which the system would send to other machines: a connected datagram socket shows its own address
+    without sending anything. A machine that has only loopback addresses has none of them.
     """
     host, port = sock.getsockname()[:2]
     families = {"0.0.0.0": [socket.AF_INET], "::": [socket.AF_INET, socket.AF_INET6]}.get(host, [])  # noqa: S104

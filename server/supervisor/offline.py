@@ -13,7 +13,7 @@ from parley.server.storage.journal import InProcess
 
 
 class Offline(Post):
-    """A register in which nobody is, over a database that no server works with.
+    """A register without members, over a database that no server works with.
 
     requests: {name: function}, as of `Operators`.
     rooms: as `Database.rooms` gives them, which has to be asked outside of a transaction.
@@ -49,7 +49,7 @@ class Offline(Post):
         """Likewise."""
 
     def change(self):
-        """What is torn is not committed."""
+        """If there is a bug after this, the command's transaction is not committed."""
 
     def audit(self, who, holder, act, room, about, text):
         """There is no log."""

@@ -1,4 +1,4 @@
-"""Where a server without storage has its control socket: PORT.sock in a folder that is private to its user.
+"""Where the control socket of a server without storage is: PORT.sock in a folder that is private to its user.
 
 The folder is `parley` in $XDG_RUNTIME_DIR, which belongs to the user and is removed after their last session; if
 there is none, it is `parley-UID` in the directory of temporary files. A command that looks for a server looks in both,
@@ -33,7 +33,7 @@ def make(port, environment):
 
 
 def find(port, environment):
-    """The path of the control socket of the server on `port`; if there is none, where it would be."""
+    """The path of the control socket of the server on `port`, or where it would be if there is none."""
     paths = [os.path.join(folder, _name(port)) for folder in _folders(environment)]
     return next((path for path in paths if os.path.lexists(path)), paths[0])
 

@@ -8,7 +8,7 @@ OF_THE_PARENT = (*STOP_SIGNALS, signal.SIGHUP, *MEANINGLESS_SIGNALS)
 
 
 def leave_to_parent():
-    """In a child: heed none of these signals, which a terminal sends to all processes."""
+    """In a child: ignore these signals, which a terminal sends to all processes."""
     signal.set_wakeup_fd(-1)
     for number in OF_THE_PARENT:
         signal.signal(number, signal.SIG_IGN)

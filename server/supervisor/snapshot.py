@@ -1,7 +1,7 @@
-"""Snapshots: the state of a node as bytes, for nodes that join. It is that of the register and of the store in memory.
+"""Snapshots: the state of a node as bytes, for nodes that join: that of the register and of the store in memory.
 
-`parts` lists the objects and those of their attributes that are state; all others are settings, or other objects.
-KINDS lists the classes of the objects in these attributes.
+`parts` lists the objects that have state, and those of their attributes that are it. KINDS lists the classes of the
+objects in these attributes.
 """
 import collections
 import contextlib
@@ -25,7 +25,7 @@ VERSION = 4
 
 log = logging.getLogger(__name__)
 
-# By the name of a class in snapshots: the class, its attributes that are stored, and those that begin anew.
+# Name of a class in snapshots -> the class, its attributes that are stored, {other attribute: function of its value}.
 KINDS = {
     "accounts.Account": (accounts.Account, accounts.Account.__slots__, {}),
     "accounts._Share": (accounts._Share, accounts._Share.__slots__, {}),
@@ -77,8 +77,8 @@ def parts(register, all_accounts, census, store, numbers, node):
 
 
 def taken(parts):
-    """The bytes of all that."""
-    numbers = {}  # id of an object -> its number, as it may be found in several places
+    """The bytes of these parts."""
+    numbers = {}  # id of an object -> its number, as it may be in several places
 
     def reduce(value):
         kind = type(value)
@@ -114,7 +114,7 @@ class Taking:
         os.set_blocking(self._reader, False)
 
     def read(self, most):
-        """The next bytes, at most so many: empty at the end, None if there are none yet. EOFError if it has failed."""
+        """At most `most` further bytes: empty at the end, None if there are none yet. EOFError if it has failed."""
         try:
             data = os.read(self._reader, most)
         except BlockingIOError:

@@ -142,7 +142,7 @@ class Supervisor:
                 on_start()
 
     def _stop(self):
-        """Stop in two steps, so that nothing said is lost: answer what was asked, then disconnect everybody."""
+        """Stop in two steps, so that nothing said is lost: answer what was asked, then disconnect all clients."""
         self._hub.everyone(ToWorker.Stop())
         self._hub.door.close()  # or a login might wait there longer than a stop may take
         self._run_until(lambda: self._all("done") and not self._hub.depth)
@@ -188,7 +188,7 @@ class Supervisor:
         reply(self._hub.status())
 
     def _reply_with_who(self, reply, **asked):
-        """Reply with who is here, on workers that are named likewise."""
+        """Reply with who is online; workers are named as in the log."""
 
         def with_slots(answer):
             for row in answer.get("who", ()):
