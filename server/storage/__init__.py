@@ -1,1 +1,1 @@
-"""What outlives a connection, in memory or in a database: messages, accounts, boxes, sessions, read markers."""
+"""The stores, in memory or in a database: messages, accounts, boxes, sessions, read markers."""

@@ -7,7 +7,7 @@ import threading
 from typing import Any, Callable, Optional, Union
 from urllib.parse import quote
 
-UNFINISHED = ".unfinished"  # the end of a copy's name until it is complete
+UNFINISHED = ".unfinished"  # suffix of a copy's name until it is complete
 PAGES = 256  # of 4 KiB each, copied between two pauses
 STEPS = 20000  # of SQLite's virtual machine between two pauses, where one statement copies all pages
 IN_PAGES = hasattr(sqlite3.Connection, "backup")  # from Python 3.7 on
@@ -17,7 +17,7 @@ Result = Union[bool, str]  # True, or why there is no copy
 
 
 class _Stopped(Exception):
-    """The copy is not wanted any more."""
+    """The copy was called off."""
 
 
 class Copying:
@@ -52,7 +52,7 @@ def copied(database: str, path: str, pause: Optional[Callable[..., None]] = None
     Returns True once the copy is on the disk, or a text that says why there is none.
 
     database: its path. path: of the copy, absolute; no file may be there. Only this user may read the copy.
-    pause: called again and again; an exception from it ends the copying.
+    pause: called between any two pieces; an exception from it ends the copying.
     """
     if not os.path.isabs(path):
         return "%s: not an absolute path" % path
@@ -84,7 +84,7 @@ def _copy(database: str, path: str, pause: Optional[Callable[..., None]]) -> Non
     with contextlib.closing(
             sqlite3.connect("file:%s?mode=ro" % quote(database), isolation_level=None, uri=True)) as source:
         if IN_PAGES:
-            # Outside of a transaction it would begin anew after each commit of others.
+            # Outside of a transaction it would start over after each commit of others.
             source.execute("BEGIN")
             source.execute("SELECT count(*) FROM sqlite_master").fetchall()
             with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as target:

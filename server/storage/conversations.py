@@ -1,4 +1,4 @@
-"""Conversations between two users, in memory, and the addresses from which they came."""
+"""Conversations between two users, in memory, and the addresses from which their messages came."""
 import collections
 from typing import Iterator, List, MutableMapping, Optional
 
@@ -15,7 +15,7 @@ SOURCE_SIZE = SLOT + OBJECT + INT + 2 * BYTES + 320  # of a `Source`, beside its
 
 
 class Source:
-    """The conversations whose latest message came from one address, the one that was silent longest first.
+    """The conversations whose latest messages came from one address, the one that was silent longest first.
 
     key: the address. size: bytes of memory of all of them.
     """

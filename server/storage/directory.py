@@ -1,4 +1,4 @@
-"""The storage directory, which a server has for itself."""
+"""The storage directory, which only one server at a time may use."""
 import errno
 import fcntl
 import os
@@ -7,11 +7,11 @@ import time
 from typing import Optional
 
 DATABASE, LOCK, CONTROL = "parley.db", "lock", "control.sock"
-WAIT = 5.0  # seconds within which the processes of a server that was killed end, on a busy machine
+WAIT = 5.0  # seconds to wait for the lock: the processes of a server that was killed may take as long to end
 
 
 class CannotUse(Exception):
-    """The directory cannot be used; the text says which, why, and what to do. errno: as of an OSError."""
+    """A directory or socket cannot be used; the text says which, why, and what to do. errno: as of an OSError."""
 
     def __init__(self, text: str, number: Optional[int]) -> None:
         super().__init__(text)
@@ -41,7 +41,7 @@ class Directory:
                             % (path, error.strerror), error.errno) from None
 
     def _look(self) -> None:
-        """CannotUse if others have access: whoever can write here can give accounts to anybody."""
+        """CannotUse if others have access: with write access they could make themselves any account."""
         seen = os.lstat(self.path)
         if not stat.S_ISDIR(seen.st_mode):
             raise CannotUse("%s: not a directory but a link or a file; name the directory itself" % self.path,

@@ -1,9 +1,9 @@
 """The journal: the process that writes to the database and reads from it, and its end in the hub.
 
-The hub sends requests and gets the answers in the same order. All requests that have come to the process by the time
-that it is free are one transaction (group commit); talk that nobody wants acknowledged first waits UNAWAITED for more.
-So only those who wait for an answer wait for the disk. Requests are counted, and the count is part of each commit: a
-process that takes over from a dead one reports the count in the database, and gets the requests after that again.
+The hub sends requests and gets the answers in the same order. The process takes all requests that are there into one
+transaction (group commit); talk without acknowledgement first waits UNAWAITED seconds for more. So only those who wait
+for an answer wait for the disk. Requests are counted, and the count is part of each commit: a process that takes over
+from a dead one reports the count in the database, and gets the requests after that again.
 """
 import collections
 import contextlib
@@ -41,12 +41,12 @@ MOST_WAITING = 24 << 20  # bytes of memory for requests without an answer; furth
 # Memory of a request beside its frame, with the function that waits for the answer, and with what that refers to.
 TALK_SIZE = tuple_of(2) + ITEM + BYTES + 576
 QUESTION_SIZE = tuple_of(2) + ITEM + BYTES + 704
-UNAWAITED = 0.02  # seconds that talk waits for more, unless a request comes whose answer somebody waits for
+UNAWAITED = 0.02  # seconds that talk without acknowledgement waits for more; a request with an answer ends the wait
 PRUNE_EVERY, PRUNE_AGAIN = 60.0, 0.1  # seconds; the latter while there is more to delete
-LOOK_AT_COPY = 0.1  # seconds between two looks whether a copy is complete
-TRY_AGAIN = 10.0  # seconds after a failure until it is tried whether something can be stored
+LOOK_AT_COPY = 0.1  # seconds between two checks whether a copy is complete
+TRY_AGAIN = 10.0  # seconds after a failure until the process tries whether it can store again
 MOST_UNANSWERED = 6  # checks of the hub without an answer, some nine seconds
-HOPELESS = 2  # after so many processes in a row that died without an answer, waiting requests fail
+HOPELESS = 2  # processes in a row that died without an answer; after that, waiting requests fail
 
 log = logging.getLogger(__name__)
 
@@ -99,7 +99,7 @@ class Journal(AskedStore, Aide):
         self._ready = False  # has the process reported the count in the database?
         self._closed = False  # do requests fail at once, until there is another process?
         self._fruitless = 0  # processes in a row that died without an answer
-        self._mourned = False  # has the end of this process been noticed?
+        self._mourned = False  # was the end of this process handled?
         self._heard_at = time.monotonic()
         self._failing = False
         self._commits = Durations()
@@ -188,7 +188,7 @@ class Journal(AskedStore, Aide):
                 self.backed_up("the process that made the copy has ended")
 
     def through(self, through: int) -> None:
-        """So many requests of this run are in the database. Those of them that only read are sent again."""
+        """See `FromJournal.Through`: of the requests up to there, only those that read are sent again."""
         again = []
         while self._answered < through:
             frame, then = self._next()
@@ -298,7 +298,7 @@ class Writing:
         self._tell(FromJournal.Through(self._scribe.through))
 
     def _take(self, scribe: "Scribe", came: List[bytes]) -> None:
-        """Write what has come, unless it is only talk that waits for more; and see to failures and copies."""
+        """Write what has come, unless it is only talk that waits for more; then look after failures and copies."""
         now = time.monotonic()
         if came and not self._frames:
             self._due = now + UNAWAITED
@@ -323,7 +323,7 @@ class Writing:
 
 
 class _Wanted(NamedTuple):
-    """The result of a request for a copy at this path: it is begun after the commit of its transaction."""
+    """The result of a request for a copy at this path, which begins after the commit of the request's transaction."""
 
     path: str
 

@@ -45,8 +45,8 @@ class Store(Pages):
     """The interface of every store, and its implementation in memory, for as long as the server runs.
 
     Names and texts are canonical bytes. Messages come with numbers, each greater than the last, and with times in
-    milliseconds since the epoch. Times that are read, unless a method says otherwise, and those of accounts are whole
-    seconds since the epoch. A write returns True.
+    milliseconds since the epoch. Methods that read give times in whole seconds since the epoch, unless they say
+    otherwise; those of accounts are seconds, too. A write returns True.
 
     clock: gives seconds since the epoch.
     keep_room_messages: how many messages of each room but the lobby are kept; 0 is no limit.
@@ -60,13 +60,13 @@ class Store(Pages):
         self._kept: Dict[bytes, List[_Kept]] = {}  # by name
         self._last_kept = 0  # the latest id
         self._conversations: Dict[Pair, Conversation] = {}
-        self._sources: Dict[str, Source] = {}  # address -> the conversations in which it has said the latest
-        self._size = 0  # of all that, in memory
+        self._sources: Dict[str, Source] = {}  # address -> the conversations whose latest message came from there
+        self._size = 0  # of all conversations, in memory
         self._lobby = Talk()
-        self._latest: Optional[List[Listed]] = None  # the latest messages of the lobby, until there is another one
+        self._latest: Optional[List[Listed]] = None  # the latest messages of the lobby, cached until the next one
         self._rooms: Dict[int, Talk] = {}  # by number, without the lobby
         self._rooms_size = 0  # in memory
-        # Read markers by owner, the one that changed first in front: {(room, partner): number}.
+        # {owner: {(room, partner): number}} of read markers, ordered by the owners' latest changes.
         self._markers: Dict[bytes, Dict[Tuple[int, bytes], int]] = collections.OrderedDict()
         self._markers_size = 0  # in memory
 
@@ -102,7 +102,7 @@ class Store(Pages):
             self._make_room()
 
     def _make_room(self) -> None:
-        """The rooms that have most talk lose their oldest, a sixteenth more than needed, as all rooms are looked at."""
+        """The rooms with the most talk lose their oldest: a sixteenth more than needed, as finding them is slow."""
         largest = [(-talk.size, number) for number, talk in self._rooms.items() if talk]
         heapq.heapify(largest)
         while largest and self._rooms_size > MOST_OF_ROOMS - MOST_OF_ROOMS // 16:
@@ -264,7 +264,7 @@ class Store(Pages):
         return True
 
     def use(self, name: bytes) -> bool:
-        """Note that an account, if there is one, is used now."""
+        """Note that an account, if it exists, is used now."""
         if name in self._accounts:
             self._accounts[name].used = self._now()
         return True

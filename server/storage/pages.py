@@ -4,12 +4,12 @@ from typing import Any, Callable, Generator, Iterable, List, Optional, Tuple, Ty
 
 from parley.server.ipc.messages import Listed, Missed
 
-MOST_MESSAGES = 1000  # of a conversation in memory, of a box, and of one answer
+MOST_MESSAGES = 1000  # in a conversation in memory, in a box, and in one answer
 MOST_BYTES = 256 << 10  # of texts in one answer, which should fit into an outbox
 MOST_BROWSED = 200  # messages of one page
-MOST_MISSED = 1000  # messages of one room for a resumed session; if it has missed more, it gets
-MOST_BEHIND_GAP = 200  # the latest so many
-MOST_MISSED_BYTES = 2 * MOST_BYTES  # for a resumed session, of all rooms: of a message its text and FRAME bytes
+MOST_MISSED = 1000  # messages of one room for a resumed session
+MOST_BEHIND_GAP = 200  # latest messages that a session gets which has missed more than MOST_MISSED
+MOST_MISSED_BYTES = 2 * MOST_BYTES  # for a resumed session, of all rooms; a message counts its text and FRAME bytes
 FRAME = 100
 MOST_MARKERS = 200  # read markers of one owner
 BEHIND_ALL = 1 << 63  # a number greater than all others
@@ -116,14 +116,14 @@ class Pages:
         raise NotImplementedError
 
     def _number_at(self, room: int, partner: bytes, time: int) -> int:
-        """A number: what has a smaller one, in the room or of the partner, was said before then, in milliseconds.
+        """A number such that all messages with smaller ones, in the room or by the partner, were said before `time`.
 
-        Where it costs little to look at all, 0 will do.
+        time: milliseconds. A store that looks at few messages anyway may give 0.
         """
         raise NotImplementedError
 
     def _number_from(self, room: int, partner: bytes, time: int) -> int:
-        """A number: what has this or a greater one was said then or later. Likewise BEHIND_ALL will do."""
+        """A number such that all messages with it or greater ones were said at `time` or later; or BEHIND_ALL."""
         raise NotImplementedError
 
     def browse_exactly(self, room: int, name: bytes, partner: bytes, before: Optional[int], after: Optional[int],
@@ -201,7 +201,7 @@ def with_kept(messages: List[Told], sender: bytes, kept: List[Listed]) -> Tuple[
 
 def latest_between(found: List[Tuple[int, bytes, int]], after_time: int, before_time: int, most: int) -> List[
         Tuple[int, bytes, int]]:
-    """Those of which the last item is between two times, at most `most`, ordered by that."""
+    """The items whose last field is between two times, at most `most`, in its order."""
     fit = [one for one in found if after_time < one[2] < before_time]
     return sorted(fit, key=lambda one: (one[2], one))[:max(0, min(most, MOST_MESSAGES))]
 

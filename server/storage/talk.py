@@ -27,7 +27,7 @@ class Talk:
     frames: (number of the first message, its place, talk frame) of each frame, oldest first.
     last: the place of the latest message. size: bytes of memory.
     extras: {number: (milliseconds, sender, extra)} of the messages that have an extra, oldest first; None if none have.
-        For messages without a text, which are not in `frames`; for others time and sender are 0 and empty.
+        Time and sender are 0 and empty for messages with a text, as `frames` has them.
     """
 
     __slots__ = ("frames", "last", "size", "extras")
@@ -139,7 +139,7 @@ class Talk:
 
     @staticmethod
     def _without_text(after: int, before: int, latest: bool, extras: Extras) -> Iterator[Listed]:
-        """Looks only at as many as are wanted: there may be ten thousand."""
+        """Those of the messages without a text, one by one: there may be ten thousand, and few be wanted."""
         numbers = list(extras)
         numbers = numbers[bisect.bisect_right(numbers, after):bisect.bisect_left(numbers, before)]
         for number in reversed(numbers) if latest else numbers:
@@ -156,7 +156,7 @@ class Talk:
             yield from reversed(found) if latest else found
 
     def _frames_between(self, after: int, before: int, latest: bool) -> Iterator[_Frame]:
-        """Those frames only that may have messages with numbers between two others: there may be tens of thousands."""
+        """The frames that may have messages with numbers between two others, without a look at all the others."""
         start = max(0, self._before(after + 1) - 1)
         stop = max(start, self._before(before))
         if latest:
@@ -166,10 +166,10 @@ class Talk:
 
     def _before(self, number: int) -> int:
         """How many frames begin before the message of this number?"""
-        return bisect.bisect_left(self.frames, (number,))  # with which each frame begins
+        return bisect.bisect_left(self.frames, (number,))  # each frame begins with the number of its first message
 
     def number_behind(self, time: int) -> int:
-        """The number behind all messages that were said before then, in milliseconds, unless the clock was set."""
+        """The number after those of all messages from before `time`, in milliseconds, unless the clock was set."""
         index = self._first_since(time)
         if not index:
             return 0
@@ -177,12 +177,12 @@ class Talk:
         return first + int(HEAD.unpack_from(frame)[4])
 
     def number_from(self, time: int) -> Optional[int]:
-        """The number of the first message that was said then or later; likewise. None if there is none."""
+        """The number of the first message from `time` or later, likewise; None if there is none."""
         index = self._first_since(time)
         return self.frames[index][0] if index < len(self.frames) else None
 
     def _first_since(self, time: int) -> int:
-        """Which frame is the first that was said at this time or later? By halves."""
+        """The index of the first frame of this time or later, by binary search."""
         low, high = 0, len(self.frames)
         while low < high:
             middle = (low + high) // 2

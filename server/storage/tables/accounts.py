@@ -4,7 +4,7 @@ from typing import Dict, List, Optional, Tuple
 from parley.server.storage.pages import Row
 from parley.server.storage.tables.file import DatabaseFile
 
-TOLD_BY = "metadata "  # with the name behind it: the key of an account's metadata in `facts`
+TOLD_BY = "metadata "  # with the account's name behind it: the key of its metadata in `facts`
 
 
 class Accounts(DatabaseFile):

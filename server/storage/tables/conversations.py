@@ -108,9 +108,9 @@ class Conversations(DatabaseFile):
     def _place_of(self, conversation: int, number: int) -> int:
         """A place such that all messages up to this number are at or before it, and all others behind it.
 
-        Found by binary search, as only places are indexed. It is at most the number itself, which it would be if all
-        earlier messages had been in this conversation; and at least so far before the last place as there are later
-        numbers, which it would be if all later messages had been.
+        Found by binary search, as only places are indexed. It is at most the number itself, its value if all earlier
+        messages were in this conversation. It is at least the last place less the count of later numbers, its value if
+        all later messages were.
         """
         if number <= 0:
             return 0

@@ -15,7 +15,7 @@ _LAST_NUMBER = (1 << 63) - 1  # the greatest integer of SQLite, for numbers and 
 class Past(Conversations, Pages):
     """The messages of rooms, and those of two users since the account of the one that asks was made."""
 
-    _keep_room_messages: int  # how many of each room but the lobby may be told; 0 is no limit
+    _keep_room_messages: int  # how many messages of each room but the lobby may be read; 0 is no limit
 
     def lobby(self, since: Optional[int], most: int) -> Tuple[List[Listed], int, bool]:
         if since is None:

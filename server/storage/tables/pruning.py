@@ -8,12 +8,12 @@ _PRUNED_AT_ONCE = 500  # messages
 
 
 class Pruning(Messages):
-    """Deletes forgotten conversations, messages that are too many in a room or in all, or too old, and old tags."""
+    """Deletes forgotten conversations, messages that are too many (in one room or in all) or too old, and old tags."""
 
     _keep_messages: int  # see `Database`
     _keep_days: int
     _keep_room_messages: int
-    _looked_at = ""  # the last room at which `prune` has looked: the second name of its pair
+    _looked_at = ""  # the last room that `prune` has looked at: the second name of its pair
 
     def prune(self) -> bool:
         """Delete some of what is not kept any longer. Returns whether there may be more."""
@@ -119,7 +119,7 @@ class Pruning(Messages):
         today, first = self._today(), self._number + 1
         latest = self._row("SELECT day FROM days ORDER BY first DESC, day LIMIT 1")
         if latest and latest[0] > today:
-            self._note_day(first)  # so that it gets older, even if nobody says anything any more
+            self._note_day(first)  # so that they get older, even if nobody says anything any more
         day = today
         for start, noted in self._rows("SELECT first, day FROM days ORDER BY first DESC, day DESC"):
             if noted <= today:

@@ -51,8 +51,8 @@ MIGRATIONS = (
     DROP INDEX said_in;
     CREATE UNIQUE INDEX placed_in ON messages (conversation, place);
     """,
-    # The numbers of messages are those of this database, whose name `identity` no other has. Of what was said by a tag,
-    # `tags` has the latest (see `server.chat.sessions`).
+    # `identity` names this database, to which the numbers of messages belong; no other has the same. `tags` has the
+    # latest messages with tags (see `server.chat.sessions`).
     """
     INSERT INTO facts VALUES ('identity', lower(hex(randomblob(8))));
     CREATE TABLE sessions (key BLOB PRIMARY KEY, name TEXT, account INTEGER, since INTEGER) WITHOUT ROWID;
@@ -64,7 +64,7 @@ MIGRATIONS = (
     CREATE TABLE markers (
         owner TEXT, room INTEGER, partner TEXT, number INTEGER, PRIMARY KEY (owner, room, partner)) WITHOUT ROWID;
     """,
-    # Extras of messages. A message without a text is here alone, and not in `messages`.
+    # Extras of messages. A message without a text is only here, and not in `messages`.
     """
     CREATE TABLE extras (
         number INTEGER PRIMARY KEY, conversation INTEGER, time INTEGER, sender TEXT, extra BLOB, checksum INTEGER);
