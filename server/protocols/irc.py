@@ -34,6 +34,7 @@ from parley.server.protocols.irc_caps import Form, Forms, form, form_of
 from parley.server.protocols.irc_caps import traits_of as _traits_of
 from parley.server.protocols.irc_words import (
     HOST,
+    LONGEST_LINE,
     NUMERICS,
     OTHERWISE,
     heard,
@@ -51,7 +52,7 @@ from parley.server.protocols.irc_words import (
     with_tag,
 )
 from parley.server.protocols.seldom import NONE, Seldom
-from parley.server.protocols.text import PLAIN, canonical, is_utf8
+from parley.server.protocols.text import PLAIN, canonical, is_utf8, pieces
 from parley.server.protocols.traits import Traits
 
 NAME = "irc"
@@ -64,6 +65,7 @@ TRAITS = Traits(
 LONGEST_TAGS = 8191  # bytes, with the "@" and the blank behind them: IRCv3, Message Tags
 LONGEST_LABEL = 64
 LONGEST_CLIENT_TAGS = 4094  # bytes of tags that a client sends, without "@" and blank: the same document
+_LONGEST_REPEATED = LONGEST_LINE - 112  # bytes of what a client has sent, in a line that may have two names beside it
 _SPARE = 512  # bytes of an unfinished line beyond these limits, for line ends and blanks that do not count
 _TALK = (b"PRIVMSG #", b"privmsg #")
 
@@ -156,7 +158,7 @@ class Decoder:
     def me(self) -> bytes:
         """Its nick, or "*"."""
         name = self.made if self.name is None else self.name
-        return nick(name) if name is not None else self.wanted_nick or b"*"
+        return nick(name) if name is not None else middle(self.wanted_nick)
 
     @property
     def caps(self) -> FrozenSet[bytes]:
@@ -386,7 +388,7 @@ class Decoder:
             params.append(last)
         command = COMMANDS.get(word.upper())
         if not is_utf8:
-            self.fail(canonical(word.upper()), b"INVALID_UTF8", text=b"The line is not valid UTF-8")
+            self.fail(middle(word.upper()), b"INVALID_UTF8", text=b"The line is not valid UTF-8")
             return None
         if command is None:
             return self.numeric(b"421", middle(word), text=b"Unknown command") if word else None
@@ -518,9 +520,10 @@ class Decoder:
         """PING. The answer goes through the hub, so it comes after all events that precede it in the order."""
         if not params or not params[0]:
             return self.numeric(b"409", text=b"No origin specified")
+        token = next(pieces(canonical(params[0]), _LONGEST_REPEATED))
 
         def pong(client: "Decoder", answer: Any) -> None:
-            client.line(client.server, b"PONG", client.server, text=params[0])
+            client.line(client.server, b"PONG", client.server, text=token)
 
         if self.name is None:
             pong(self, None)
@@ -530,7 +533,7 @@ class Decoder:
     def take_quit(self, params: List[bytes]) -> Optional[Commands]:
         """QUIT."""
         given = heard(params[0], b"").plain if params else None
-        return self.quit(b"Quit: " + given if given else b"")
+        return self.quit(next(pieces(b"Quit: " + given, _LONGEST_REPEATED)) if given else b"")
 
     def quit(self, why: bytes) -> Commands:  # noqa: A003 - the protocol's word
         """The commands by which it leaves. why: in words, or empty."""

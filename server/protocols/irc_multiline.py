@@ -87,7 +87,7 @@ def add(client: Any, command: bytes, params: List[bytes]) -> None:
     text = params[1] if len(params) > 1 else b""
     part, goes_on = heard(text, b""), CONCAT in client.tags
     if not params or params[0] != draft.target:
-        _refuse(client, draft, b"MULTILINE_INVALID_TARGET", draft.target, middle(params[0]) if params else b"*",
+        _refuse(client, draft, b"MULTILINE_INVALID_TARGET", middle(draft.target), middle(params[0]) if params else b"*",
                 text=b"All lines have the target of the batch")
     elif draft.command not in (b"", command) or goes_on and not text or text[:1] == b"\x01" or part.plain is None:
         _refuse(client, draft, b"MULTILINE_INVALID", text=b"This cannot be a line of it")

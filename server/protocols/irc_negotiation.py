@@ -10,7 +10,7 @@ from parley.server.protocols.irc_words import middle
 Commands = Optional[Sequence[Any]]
 
 _ECHO = b"echo-message"
-_LINE_BYTES = 400  # of capabilities in a line
+_LINE_BYTES = 280  # of capabilities in a line
 _WITH_VALUES = 302  # the version of CAP LS from which on capabilities have values, and cap-notify is implied
 
 

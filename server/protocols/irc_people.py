@@ -11,6 +11,7 @@ from parley.server.protocols.irc_rooms import prefixes_of, then
 from parley.server.protocols.irc_words import (
     HOST,
     LOBBY,
+    LONGEST_REAL_NAME,
     account_of,
     clock,
     date,
@@ -28,13 +29,11 @@ from parley.server.protocols.text import folded
 
 Commands = Optional[Sequence[Any]]
 _USERS_AT_ONCE = 500  # of a WHO, which take some milliseconds
-_MOST_ASKED = 5  # nicks in a USERHOST
-_ROOMS_A_LINE = 10  # of 319
+_USERS_A_LINE = 5  # of 302: RFC 1459, 5.7
 _NOBODY = events.Person()
 _LIST_BYTES = 400  # of a list in one line
 _TOKENS_A_LINE = 13  # of 005
 MOST_WATCHED = 100  # nicks of a MONITOR list
-_MOST_OF_MONITOR = 2 * MOST_WATCHED  # in one line
 _WHOX = b"tcuihsnfdlaor"  # the fields of 354, in their order
 
 
@@ -172,7 +171,7 @@ class _WhoByMask(_Who):
 
 def whois(client: Any, params: List[bytes]) -> Commands:
     """WHOIS."""
-    wanted = (params[1] if len(params) > 1 else params[0]).split(b",")[0]
+    wanted, *others = (params[1] if len(params) > 1 else params[0]).split(b",")
 
     def told(client: Any, answer: Any) -> None:
         if isinstance(answer, events.WhoisTold):
@@ -186,6 +185,9 @@ def whois(client: Any, params: List[bytes]) -> Commands:
     if not wanted:
         client.numeric(b"431", text=b"No nickname given")
         return None
+    if others:
+        client.numeric(b"407", middle(others[0]), text=b"Too many targets")
+        return None
     name = client.name_of(wanted)
     return [Labelled(told, events.Whois(name)), *irc_metadata.whois(client, name), events.Turn(end)]
 
@@ -194,11 +196,8 @@ def _tell_all_of(client: Any, told: events.WhoisTold) -> None:
     known, one = client.known, nick(told.name)
     person = known.people.get(told.name, _NOBODY)
     client.numeric(b"311", one, user_of(known, told.name), HOST, b"*", text=real_name_of(known, told.name))
-    rooms = [prefix_of(role) + shown(room) for room, role in told.rooms]
-    while rooms:
-        line = rooms[:_ROOMS_A_LINE]
-        client.numeric(b"319", one, text=b" ".join(line))
-        del rooms[:_ROOMS_A_LINE]
+    for line in _lines([prefix_of(role) + shown(room) for room, role in told.rooms], b" "):
+        client.numeric(b"319", one, text=line)
     client.numeric(b"312", one, client.server, text=b"Parley")
     if person.away is not None:
         client.numeric(b"301", one, text=person.away)
@@ -236,12 +235,13 @@ def whowas(client: Any, params: List[bytes]) -> Commands:
 
 def userhost(client: Any, params: List[bytes]) -> Commands:
     """USERHOST."""
-    wanted = params[:_MOST_ASKED]
+    wanted = list(dict.fromkeys(map(bytes.lower, params)))
 
     def told(client: Any, answer: Any) -> None:
         present = _by_nick(answer)
-        client.numeric(b"302", text=b" ".join(
-            _userhost(client, present[one.lower()]) for one in wanted if one.lower() in present))
+        found = [_userhost(client, present[one]) for one in wanted if one in present]
+        for start in range(0, len(found) or 1, _USERS_A_LINE):
+            client.numeric(b"302", text=b" ".join(found[start:start + _USERS_A_LINE]))
 
     return [Labelled(told, events.Who())]
 
@@ -261,12 +261,12 @@ def _userhost(client: Any, name: bytes) -> bytes:
 
 def ison(client: Any, params: List[bytes]) -> Commands:
     """ISON."""
-    wanted = [one for param in params for one in param.split(b" ") if one]
+    wanted = list(dict.fromkeys([one.lower() for param in params for one in param.split(b" ") if one]))
 
     def told(client: Any, answer: Any) -> None:
         present = _by_nick(answer)
-        client.numeric(b"303", text=b" ".join(
-            nick(present[one.lower()]) for one in wanted if one.lower() in present))
+        for line in _lines([nick(present[one]) for one in wanted if one in present], b" ") or [b""]:
+            client.numeric(b"303", text=line)
 
     return [Labelled(told, events.Who())]
 
@@ -274,12 +274,19 @@ def ison(client: Any, params: List[bytes]) -> Commands:
 def away(client: Any, params: List[bytes]) -> Commands:
     """AWAY."""
     why = params[0] if params else b""
+    refusals: List[str] = []
+
+    def refused(client: Any, answer: Any) -> None:
+        refusals.append(answer.reason)
 
     def told(client: Any, answer: Any) -> None:
-        client.numeric(b"306" if why else b"305", text=b"You are marked as away" if why else b"You are here again")
+        if refusals:
+            client.refuse(refusals[0])
+        else:
+            client.numeric(b"306" if why else b"305", text=b"You are marked as away" if why else b"You are here again")
 
-    # Away has no answer. Count has one, which comes once all workers have been told of Away.
-    return [events.Away(bool(why), plain_of(params, 0)), Labelled(told, events.Count())]
+    # If it is done Away has no answer. Count has one, which comes once all workers have been told of Away.
+    return [Labelled(refused, events.Away(bool(why), plain_of(params, 0))), Labelled(told, events.Count())]
 
 
 def setname(client: Any, params: List[bytes]) -> Commands:
@@ -294,6 +301,9 @@ def setname(client: Any, params: List[bytes]) -> Commands:
 
     if not wanted.strip():
         client.fail(b"SETNAME", b"INVALID_REALNAME", text=b"It has no characters")
+        return None
+    if len(wanted) > LONGEST_REAL_NAME:
+        client.fail(b"SETNAME", b"INVALID_REALNAME", text=b"It has more than %d bytes" % LONGEST_REAL_NAME)
         return None
     return [Labelled(told, events.SetName(wanted))]
 
@@ -344,31 +354,39 @@ def changed(client: Any, told: events.Changed) -> None:
 def monitor(client: Any, params: List[bytes]) -> Commands:
     """MONITOR."""
     what = params[0].upper()
-    names = [client.name_of(one) for one in params[1].split(b",")[:_MOST_OF_MONITOR] if one] if len(params) > 1 else []
+    given = [one for one in params[1].split(b",") if one] if len(params) > 1 else []
     watched = client.watched if client.watched is not None else {}
-    if what == b"C":
+    if what in (b"+", b"-") and not given:
+        client.numeric(b"461", b"MONITOR", text=b"Not enough parameters")
+    elif what == b"C":
         client.watched = None
         return [events.Watch(())]
-    if what == b"L":
-        _listed(client, b"732", [nick(name) for name, _ in watched.values()])
+    elif what == b"L":
+        for line in _lines([middle(nick(name)) for name, _ in watched.values()]):
+            client.numeric(b"732", text=line)
         client.numeric(b"733", text=b"End of MONITOR list")
     elif what == b"S":
         for name, state in watched.values():
             _tell_presence(client, name, state)
     elif what == b"+":
-        for position, name in enumerate(names):
-            if len(watched) >= MOST_WATCHED and folded(name) not in watched:
-                client.numeric(b"734", b"%d" % MOST_WATCHED, b",".join(map(nick, names[position:])),
-                               text=b"The list is full")
-                break
-            watched[folded(name)] = name, ""
+        left_out = []
+        for raw in given:
+            name = client.name_of(raw)
+            if len(watched) < MOST_WATCHED or folded(name) in watched:
+                watched[folded(name)] = name, ""
+            else:
+                left_out.append(middle(raw))
+        for line in _lines(left_out):
+            client.numeric(b"734", b"%d" % MOST_WATCHED, line, text=b"The list is full")
         client.watched = watched
         return [_watch(client), Labelled(_told_so_far, events.Count())]
     elif what == b"-":
-        for name in names:
-            watched.pop(folded(name), None)
+        for raw in given:
+            watched.pop(folded(client.name_of(raw)), None)
         client.watched = watched or None
         return [_watch(client)]
+    else:
+        client.fail(b"MONITOR", b"INVALID_PARAMS", middle(params[0]), text=b"There is no such subcommand")
     return None
 
 
@@ -380,20 +398,20 @@ def _told_so_far(client: Any, answer: Any) -> None:
     """Nothing to tell: Watch is answered by `Presence` events, which come before the answer to the Count behind it."""
 
 
-def _listed(client: Any, code: bytes, words: Sequence[bytes]) -> None:
-    line: List[bytes] = []
+def _lines(words: Sequence[bytes], between: bytes = b",") -> List[bytes]:
+    """The words, joined to lines of at most _LIST_BYTES."""
+    lines: List[bytes] = []
     for word in words:
-        if line and sum(map(len, line)) + len(line) + len(word) > _LIST_BYTES:
-            client.numeric(code, text=b",".join(line))
-            line = []
-        line.append(word)
-    if line:
-        client.numeric(code, text=b",".join(line))
+        if lines and len(lines[-1]) + len(word) < _LIST_BYTES:
+            lines[-1] += between + word
+        else:
+            lines.append(word)
+    return lines
 
 
 def _tell_presence(client: Any, name: bytes, state: str) -> None:
     if state == "gone":
-        client.numeric(b"731", text=nick(name))
+        client.numeric(b"731", text=middle(nick(name)))
     else:
         client.numeric(b"730", text=client.source(name))
 

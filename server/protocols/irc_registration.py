@@ -6,7 +6,8 @@ from parley import __version__
 from parley.server.protocols import events, irc_metadata, irc_people
 from parley.server.protocols.contract import Frames
 from parley.server.protocols.events import Labelled, Reason
-from parley.server.protocols.irc_words import is_nick, middle, nick, sentence, user
+from parley.server.protocols.irc_words import LONGEST_REAL_NAME, is_nick, middle, nick, sentence, user
+from parley.server.protocols.text import canonical, pieces
 
 Commands = Optional[Sequence[Any]]
 
@@ -53,7 +54,8 @@ def take_user(client: Any, params: List[bytes]) -> Commands:
     if not params[0] or not params[3]:
         client.numeric(b"461", b"USER", text=b"Not enough parameters")
         return None
-    client.wanted_user, client.wanted_real_name = user(params[0]), params[3]
+    client.wanted_user = user(params[0])
+    client.wanted_real_name = next(pieces(canonical(params[3]), LONGEST_REAL_NAME))
     return come(client)
 
 

@@ -75,8 +75,13 @@ def _rooms_of(client: Any, param: bytes) -> Sequence[bytes]:
     """The first rooms of a list, each once; the client is told if there are more than may be."""
     rooms = listed(param)
     if len(rooms) > _MOST_ROOMS:
-        client.numeric(b"407", middle(rooms[_MOST_ROOMS]), text=b"There are too many rooms from this one on")
+        _too_many(client, b"rooms", rooms[_MOST_ROOMS])
     return rooms[:_MOST_ROOMS]
+
+
+def _too_many(client: Any, what: bytes, first: bytes) -> None:
+    """Tell that from this one on nothing was done."""
+    client.numeric(b"407", middle(first), text=b"There are too many %b from this one on" % what)
 
 
 def leave_all(client: Any) -> Commands:
@@ -322,6 +327,8 @@ def kick(client: Any, params: List[bytes]) -> Commands:
         client.numeric(b"461", b"KICK", text=b"There have to be as many rooms as people, or one")
         return None
     pairs = list(zip(rooms if len(rooms) > 1 else rooms * len(people), people))
+    if len(pairs) > MOST_TARGETS:
+        _too_many(client, b"people", pairs[MOST_TARGETS][1])
     return [Labelled(functools.partial(_kicked, room, one), events.Manage(room, "kick", client.name_of(one), why))
             for room, one in pairs[:MOST_TARGETS]]
 
@@ -354,6 +361,7 @@ def mode(client: Any, params: List[bytes]) -> Commands:
             continue
         changes += letter not in _MASKS or bool(rest)
         if changes > _MOST_MODES:
+            _too_many(client, b"changes", sign + letter)
             break
         if letter in _MASKS and not rest:
             if letter not in listed_already:
@@ -478,16 +486,17 @@ def _mode_of_oneself(client: Any, params: List[bytes]) -> Commands:
         person = client.known.people.get(client.name)
         client.numeric(b"221", b"+" + (person.flags if person is not None else b""))
         return None
-    commands: List[Any] = []
+    flags: Dict[bytes, bytes] = {}  # letter -> the last sign in front of it
     sign = b"+"
-    for letter in map(str.encode, params[1].decode()[:_MOST_MODES]):
+    for letter in map(str.encode, params[1].decode()):
         if letter in b"+-":
             sign = letter
-        elif letter in b"iwB":
-            commands.append(Labelled(functools.partial(_flag_set, sign, letter), events.SetFlag(letter, sign == b"+")))
-        elif letter != b"o":
-            client.numeric(b"501", text=b"Unknown MODE flag")
-    return commands
+        else:
+            flags[letter] = sign
+    if not flags.keys() <= {b"i", b"w", b"B", b"o"}:
+        client.numeric(b"501", text=b"Unknown MODE flag")
+    return [Labelled(functools.partial(_flag_set, flags[letter], letter), events.SetFlag(letter, flags[letter] == b"+"))
+            for letter in flags if letter in b"iwB"]
 
 
 def _flag_set(sign: bytes, letter: bytes, client: Any, answer: Any) -> None:

@@ -89,6 +89,13 @@ def _begin(client: Any, mechanism: bytes) -> None:
         client.line(b"AUTHENTICATE +", bare=True)
 
 
+def _challenge(client: Any, message: bytes) -> None:
+    """Tell it a message of the exchange, in lines of _CHUNK characters; the last one is shorter."""
+    encoded = base64.b64encode(message)
+    for start in range(0, len(encoded) + 1, _CHUNK):
+        client.line(b"AUTHENTICATE " + (encoded[start:start + _CHUNK] or b"+"), bare=True)
+
+
 def _failed(client: Any, text: bytes) -> Commands:
     client.sasl = None
     client.numeric(b"904", text=text)
@@ -134,7 +141,7 @@ def _scram_first(client: Any, message: bytes) -> Commands:
             both = nonce + answer.nonce
             first = b"r=%b,s=%b,i=%d" % (both, base64.b64encode(answer.salt), answer.rounds)
             client.sasl.scram = account, bare + b"," + first, header, both
-            client.line(b"AUTHENTICATE " + base64.b64encode(first), bare=True)
+            _challenge(client, first)
 
     return [Labelled(told, events.ScramBegin(account))]
 
@@ -154,7 +161,7 @@ def _scram_last(client: Any, message: bytes) -> Commands:
             _failed(client, sentence(answer.reason))
         elif client.sasl is not None:
             client.sasl.is_proven = True
-            client.line(b"AUTHENTICATE " + base64.b64encode(b"v=" + base64.b64encode(answer.signature)), bare=True)
+            _challenge(client, b"v=" + base64.b64encode(answer.signature))
 
     return [Labelled(told, events.ScramFinish(account, start + b"," + found.group(1), proof))]
 

@@ -62,10 +62,14 @@ def tagmsg(client: Any, params: List[bytes]) -> Commands:
     if not params or not params[0]:
         client.numeric(b"461", b"TAGMSG", text=b"Not enough parameters")
         return None
+    targets = listed(params[0])
+    if len(targets) > MOST_TARGETS:
+        _too_many(client, params[0])
+        return None
     tags = _client_tags(client)
     typing = [tag for tag in tags if tag.startswith((b"+typing=", b"+draft/typing="))]
     commands: List[Any] = []
-    for target in listed(params[0])[:MOST_TARGETS]:
+    for target in targets:
         if typing and len(typing) == len(tags):
             if typing[0].endswith(b"=active"):
                 commands.append(events.Typing(target, b"") if is_room(target) else events.Typing(
@@ -73,6 +77,10 @@ def tagmsg(client: Any, params: List[bytes]) -> Commands:
         elif tags:
             commands.append(_to(client, target, b"TAGMSG", b"", packed_extra(b"TAGMSG", tags, b"")))
     return commands
+
+
+def _too_many(client: Any, targets: bytes) -> None:
+    client.numeric(b"407", middle(targets), text=b"Too many targets")
 
 
 def _client_tags(client: Any) -> List[bytes]:
@@ -103,7 +111,7 @@ def _say(client: Any, command: bytes, params: List[bytes]) -> Commands:
         return None
     targets = listed(params[0])
     if len(targets) > MOST_TARGETS:
-        client.numeric(b"407", middle(params[0]), text=b"Too many targets")
+        _too_many(client, params[0])
         return None
     text, whole = heard(params[1], client.me)
     extra = packed_extra(command, _client_tags(client), whole)
@@ -156,6 +164,8 @@ def _to_status(client: Any, target: bytes, command: bytes, raw: bytes) -> List[A
         else:
             wanted = OPS if target[:1] == b"@" else (*OPS, b"voice")
             receivers.extend([name for name, role in answer.members if role in wanted and name != client.name])
+            if not receivers and command != b"NOTICE":
+                client.numeric(b"401", middle(target), text=b"Nobody else there has that role")
         if len(receivers) > MOST_OF_STATUS:
             del receivers[:]
             client.numeric(b"407", middle(target), text=b"Too many members have that role")

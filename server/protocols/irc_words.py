@@ -19,6 +19,8 @@ MOST_LINES = 100  # of one text, as it is sent or told: each would be a line of 
 LONGEST_LINE = 512  # bytes with CR LF and without tags: RFC 1459, 2.3
 LONGEST_NICK = 32  # characters
 LONGEST_USER = 10
+LONGEST_REAL_NAME, LONGEST_AWAY = 150, 390  # bytes
+_LONGEST_MIDDLE = 200  # bytes
 _LONGEST_MASK = 512  # bytes; a longer mask matches nothing, as no name or room needs one
 
 _SHORT_DIGEST, _LONG_DIGEST = 4, 12  # characters behind the "|" of an alias
@@ -131,9 +133,12 @@ def real_name_of(known: Any, name: bytes) -> bytes:
 
 
 def middle(raw: bytes) -> bytes:
-    """A parameter that a client has sent, so that it can be repeated as any parameter but the last; never empty."""
-    word = canonical(raw).lstrip(b":").split(b" ", 1)[0]
-    return word or b"*"
+    """A parameter that a client has sent, so that it can be repeated as any parameter but the last; never empty.
+
+    It is cut where it is longer than any name of a room, as the line that repeats it has at most LONGEST_LINE bytes.
+    """
+    word = canonical(raw[:2 * _LONGEST_MIDDLE]).lstrip(b":").split(b" ", 1)[0]
+    return next(pieces(word, _LONGEST_MIDDLE)) or b"*"
 
 
 # ---- masks
@@ -377,11 +382,12 @@ def farewell(why: bytes) -> bytes:
 # ---- 005
 
 def supported(network: bytes, topic_bytes: int) -> Sequence[bytes]:
-    """The tokens of 005."""
+    """The tokens of 005. topic_bytes: of a topic and of why somebody is kicked; 0 means no limit."""
+    limited = (b"TOPICLEN=%d" % topic_bytes, b"KICKLEN=%d" % topic_bytes) if topic_bytes else ()
     return (
         b"CASEMAPPING=ascii", b"CHANTYPES=#", b"PREFIX=(ov)@+", b"STATUSMSG=@+", b"CHANMODES=beI,k,l,CEimnst",
-        b"MODES=6", b"NICKLEN=%d" % LONGEST_NICK, b"CHANNELLEN=33", b"TOPICLEN=%d" % topic_bytes,
-        b"AWAYLEN=%d" % topic_bytes, b"KICKLEN=%d" % topic_bytes, b"USERLEN=%d" % LONGEST_USER, b"NAMELEN=150",
+        b"MODES=6", b"NICKLEN=%d" % LONGEST_NICK, b"CHANNELLEN=33", *limited,
+        b"AWAYLEN=%d" % LONGEST_AWAY, b"USERLEN=%d" % LONGEST_USER, b"NAMELEN=%d" % LONGEST_REAL_NAME,
         b"MONITOR=100", b"WHOX", b"BOT=B", b"ELIST=MNU", b"EXCEPTS", b"INVEX", b"EXTBAN=,am",
         b"ACCOUNTEXTBAN=account,a", b"MAXLIST=beI:100",
         b"TARGMAX=PRIVMSG:4,NOTICE:4,TAGMSG:4,KICK:4,JOIN:,PART:,NAMES:,LIST:,WHOIS:1", b"UTF8ONLY", b"LINELEN=8192",

@@ -1009,6 +1009,15 @@ def test_who_leaves_without_a_reason_hears_none(member):
     assert member.audience.drain() == [("part", HANGUP)]
 
 
+@for_each("command", [Quit, lambda why: Exit(b"#dev", why)])
+def test_why_somebody_leaves_is_cut_if_it_is_long(make_client, hub, command):
+    client = make_client()
+    client.state, client.name = MEMBER, b"ann"
+    client.hear([command(b"x\n" + "\u00e9".encode() * 4000)])
+    why, = [message[-1] for message in hub.drain()]
+    assert why == ("x\u2424" + "\u00e9" * 193).encode()
+
+
 def test_what_waited_is_forgotten_by_who_leaves(in_state, hub):
     client = in_state(WAITING)
     client.hear([SAY, Ping(b""), Who()])

@@ -148,17 +148,106 @@ MANY = [b"%x" % number for number in range(1500)]
 
 
 @for_each("line, most", [
-    (b"MODE #a +" + b"x" * 8000, 50), (b"MODE #a -" + b"l" * 8000, 50), (b"MODE ann +" + b"x" * 8000, 50),
+    (b"MODE #a +" + b"x" * 8000, 51), (b"MODE #a -" + b"l" * 8000, 51), (b"MODE ann +" + b"x" * 8000, 50),
     (b"JOIN " + b"a," * 4000, 1), (b"JOIN " + b"#a," * 2600, 2), (b"JOIN " + b",".join(MANY), 501),
     (b"PART #" + b",#".join(MANY), 501), (b"NAMES " + b",".join(MANY), 502),
     (b"METADATA * GET " + b"k " * 3000, 1), (b"METADATA * SUB " + b"k " * 3000, 1),
-    (b"MONITOR + " + b".,".join(MANY), 3)])
+    (b"MONITOR + " + b".,".join(MANY), 25), (b"USERHOST " + b"a " * 4000, 1), (b"KICK #a " + b"a," * 3000, 5)])
 def test_no_line_has_thousands_of_answers(line, most):
     client = Client(b"ann", caps=b"draft/metadata-3")
     before = len(irc_words._aliases)
     told = client.send(line)
     assert len(told) + len(client.asked) <= most
     assert len(irc_words._aliases) - before <= 200
+
+
+@for_each("line, done, told", [
+    (b"MODE #a +" + b"l" * 51 + b" 5" * 51, 50, [b" 407 ann +l :"]),
+    (b"MODE #a " + b"+o-o" * 26 + b" b" * 52, 50, [b" 407 ann +o :"]),
+    (b"MODE ann +" + b"i" * 60 + b"B", 2, []),
+    (b"MODE ann +" + b"x" * 60 + b"B", 1, [b" 501 ann :"]),
+    (b"KICK #a a,b,c,d,e,f", 4, [b" 407 ann e :"]),
+    (b"TAGMSG a,b,c,d,e", 0, [b" 407 ann a,b,c,d,e :"]),
+    (b"WHOIS bob,eve", 0, [b" 407 ann eve :"]),
+    (b"MONITOR +", 0, [b" 461 ann MONITOR :"]), (b"MONITOR - ,", 0, [b" 461 ann MONITOR :"]),
+    (b"MONITOR X a", 0, [b" FAIL MONITOR INVALID_PARAMS X :"])])
+def test_what_is_left_out_of_a_line_is_told(line, done, told):
+    client = Client(b"ann", caps=b"message-tags")
+    lines = client.send(b"@+typing=active " + line)
+    assert len([one for one in client.asked if type(one) is not events.Count]) == done
+    assert len(lines) == len(told) and all(map(bytes.startswith, lines, [b":irc.test" + one for one in told])), lines
+
+
+def test_whom_a_list_has_no_room_for_is_told_by_name():
+    client = Client(b"ann")
+    wanted = [b"n%d" % number for number in range(1000)]
+    told = client.send(b"MONITOR + " + b",".join(wanted))
+    assert client.asked[0] == events.Watch(tuple(wanted[:100]))
+    assert [name for line in told for name in line.split(b" ")[4].split(b",")] == wanted[100:]
+    assert codes(told) == ["734"] * len(told) and max(map(len, told)) <= 512
+    assert codes(client.send(b"MONITOR + N99,new,n1")) == ["734"], "who is on the list may be named again"
+    client.send(b"MONITOR - " + b",".join(wanted))
+    assert client.asked[-1] == events.Watch(()) and client.decoder.watched is None
+
+
+def test_many_who_are_asked_for_are_all_told_of():
+    names = [b"n%d" % number for number in range(200)]
+    client = Client(b"ann")
+    client.answers = {events.Who: events.Present(names)}
+    for line, code in ((b"ISON " + b" ".join(names), "303"), (b"USERHOST " + b" ".join(names), "302")):
+        told = client.send(line)
+        assert set(codes(told)) == {code} and max(map(len, told)) <= 512
+        assert [one.split(b"=")[0] for line in told for one in line.partition(b" :")[2].split()] == names
+    assert codes(client.send(b"ISON x")) == ["303"] and codes(client.send(b"USERHOST x")) == ["302"]
+
+
+def test_what_a_client_has_sent_is_told_it_again_in_lines_that_are_not_too_long():
+    client = Client(b"ann", caps=b"draft/metadata-3 draft/multiline batch draft/read-marker")
+    for kind in events.COMMANDS:
+        client.answers[kind] = lambda asked: events.Refused(Reason.NOBODY, asked)
+    for command in irc.COMMANDS:
+        for params in (b"x%b", b"#x%b", b"x%b y%b", b"#x%b y%b z", b"* x%b y%b", b"+x%b draft/multiline #y%b"):
+            for told in client.send(command + b" " + params.replace(b"%b", "\u00e9".encode() * 300)):
+                assert len(told) <= 512 and told.decode(), (command, params)
+    client.send(b"BATCH +1 draft/multiline #" + b"x" * 600)
+    assert len(client.send(b"@batch=1 PRIVMSG #" + b"y" * 600 + b" :hi")[0]) <= 512
+    assert all(len(line) <= 512 for line in Client().send(b"NICK " + b"x" * 600, b"CAP LS 302", b"FOO"))
+
+
+def test_the_rooms_of_somebody_are_told_in_lines_that_are_not_too_long():
+    rooms = [(b"#" + "\u1234".encode() * 30 + b"%d" % number, b"op") for number in range(20)]
+    client = Client(b"ann")
+    client.answers = {events.Whois: events.WhoisTold(b"bob", rooms, 0, 0, False, "")}
+    told = [line for line in client.send(b"WHOIS bob") if b" 319 " in line]
+    assert b" ".join(line.partition(b" :")[2].strip() for line in told) == b" ".join(b"@" + room for room, _ in rooms)
+    assert max(map(len, told)) <= 512
+
+
+def test_who_cannot_be_away_for_so_long_a_reason_is_not_told_to_be():
+    client = Client(b"ann")
+    client.answers = {events.Away: lambda asked: events.Refused(Reason.TEXT_TOO_LONG, asked),
+                      events.Count: events.Counted(1, 1, 1)}
+    assert codes(client.send(b"AWAY :" + b"x" * 400)) == ["417"]
+    client.answers.pop(events.Away)
+    assert codes(client.send(b"AWAY :lunch")) == ["306"]
+
+
+def test_a_long_real_name_is_cut_at_the_door_and_refused_inside():
+    client = Client()
+    client.send(b"NICK ann", b"USER u 0 * :" + "\u00e9".encode() * 200)
+    assert client.asked[0] == events.Introduce("\u00e9".encode() * 75, b"u")
+    assert codes(Client(b"ann").send(b"SETNAME :" + b"x" * 151)) == ["FAIL"]
+
+
+def test_a_length_without_limit_is_not_told_as_zero():
+    assert not [token for token in irc_words.supported(b"Test", 0) if token.endswith(b"=0")]
+    assert {b"TOPICLEN=390", b"KICKLEN=390", b"AWAYLEN=390"} <= set(irc_words.supported(b"Test", 390))
+
+
+def test_a_message_to_a_role_that_nobody_else_has_is_refused():
+    client = Client(b"ann")
+    client.answers = {events.Look: lambda asked: events.Looked(b"#dev", ((b"ann", b"op"),), (), True)}
+    assert codes(client.send(b"PRIVMSG @#dev :hi")) == ["401"] and codes(client.send(b"NOTICE @#dev :hi")) == []
 
 
 @for_each("line", [b"JOIN :", b"PRIVMSG #a :hi", b"WHO", b"LIST", b"TOPIC #a", b"MODE ann +i"])

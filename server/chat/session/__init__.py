@@ -17,7 +17,7 @@ another part that it uses, and knows nothing of the others. What concerns severa
     files       files
 """
 from parley.server.chat.names import spelled
-from parley.server.chat.session.base import LINES_A_MESSAGE
+from parley.server.chat.session.base import LINES_A_MESSAGE, in_brief
 from parley.server.chat.session.files import Files
 from parley.server.chat.session.logins import Logins
 from parley.server.chat.session.personal import Personal
@@ -27,7 +27,7 @@ from parley.server.chat.session.talk import Talk
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols import events
 from parley.server.protocols.events import HOME, Reason
-from parley.server.protocols.text import canonical, is_blank, one_line
+from parley.server.protocols.text import is_blank
 
 _LOGINS = (events.Hello, events.Login, events.SignIn, events.Create, events.SignUp, events.Post)
 
@@ -126,7 +126,7 @@ class Session(Talk, Logins, Questions, Personal, Files):
     @handles(events.Quit)
     def _quit(self, quit_):
         self._reply(events.Done(quit_))
-        self.leave(by=QUIT, why=one_line(canonical(quit_.why)) if type(quit_) is events.Quit else b"")
+        self.leave(by=QUIT, why=in_brief(quit_.why) if type(quit_) is events.Quit else b"")
 
     @handles(events.Broken, of=(STRANGER, MEMBER))
     def _broken(self, broken):

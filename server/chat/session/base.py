@@ -8,6 +8,7 @@ from parley.server.ipc.messages import ToHub
 from parley.server.protocols import events
 from parley.server.protocols.events import HOME
 from parley.server.protocols.seldom import NONE, Seldom
+from parley.server.protocols.text import canonical, one_line, pieces
 
 LINES_A_MESSAGE = 16  # of one text, in IRC each a line of its own with its sender in front; and of an answer there
 PEOPLE_A_MESSAGE = 128  # of whom each is told of metadata, or is asked for its own, in the time that a message takes
@@ -16,7 +17,13 @@ PEOPLE_A_MESSAGE = 128  # of whom each is told of metadata, or is asked for its 
 HELD_AGAINST_BANS = 8
 # Messages, for what is looked for in all that somebody has said alone, or in a room: it may take milliseconds.
 LOOKED_THROUGH = 8
+LONGEST_PERSONAL = 390  # bytes of what one is called in full, and of why one is away or leaves
 _NEVER = float("-inf")
+
+
+def in_brief(why):
+    """Why somebody leaves, as others are told: one line, cut if it is long, as leaving must not fail."""
+    return next(pieces(one_line(canonical(why)), LONGEST_PERSONAL))
 
 
 class Base:

@@ -1,14 +1,13 @@
 """What others are told of a client, and what it wants to be told of them."""
 from parley.server.chat.names import spelled
 from parley.server.chat.room import LOBBY
-from parley.server.chat.session.base import Base
+from parley.server.chat.session.base import LONGEST_PERSONAL, Base
 from parley.server.chat.session.states import MEMBER, STRANGER, handles
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols import events
 from parley.server.protocols.events import Reason
 from parley.server.protocols.text import canonical_within, one_line
 
-LONGEST_PERSONAL = 390  # bytes of what one is called in full, and of why one is away
 LONGEST_USER = 32  # bytes
 WATCHED_A_MESSAGE = 16  # people, of each of whom one is told how it is
 

@@ -1,6 +1,6 @@
 """Rooms: entering, leaving, keeping order."""
 from parley.server.chat.names import InvalidName, room_and_claims, spelled
-from parley.server.chat.session.base import LOOKED_THROUGH, Base
+from parley.server.chat.session.base import LOOKED_THROUGH, Base, in_brief
 from parley.server.chat.session.states import handles
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols import events
@@ -52,8 +52,7 @@ class Rooms(Base):
 
     @handles(events.Exit)
     def _exit(self, command):
-        why = one_line(canonical(command.why))
-        self._ask(command, ToHub.Exit(self.client.number, self._named(command.room), why))
+        self._ask(command, ToHub.Exit(self.client.number, self._named(command.room), in_brief(command.why)))
 
     @handles(events.Manage)
     def _manage(self, command):
