@@ -676,6 +676,7 @@ test("whoever is removed from a room is not in it", () => {
     ": ",
     {quote: "enough"}
   ]);
+  assert.equal(model.conversation("#dev").refusal, "You were removed from #dev: enough");
 });
 
 test("whoever has the role for it keeps order", () => {

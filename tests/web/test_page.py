@@ -294,6 +294,34 @@ def test_commands_do_what_they_do_in_other_clients_and_others_are_told_to_nobody
     assert page.wrongs() == []
 
 
+def test_who_is_banned_is_told_why_and_comes_back_when_the_ban_is_lifted(server, open_page):
+    teacher, pupil = open_page(), open_page(size="phone")
+    teacher.open(server.url)
+    teacher.until("document.activeElement.id === 'name'")
+    teacher.keys("root", TAB, "forgotten", ENTER)
+    teacher.until("document.getElementById('door-error').textContent.includes('whoever runs this server')")
+    teacher.enter(server.url, "root", "secret")
+    pupil.enter(server.url, "kim")
+    for page in (teacher, pupil):
+        page.go("#dev")
+    teacher.say("/ban kim enough for today")
+    why = "document.getElementById('outside-why').textContent"
+    pupil.until("document.getElementById('outside').checkVisibility()"
+                " && %s === 'You were banned from #dev: enough for today'" % why)
+    assert pupil.run("return document.getElementById('about-count').textContent") == ""
+    pupil.click("#enter-room")
+    pupil.until("%s.startsWith('You are banned')" % why)
+    teacher.click("#about-button")
+    for name, told in (("nobody", "not banned"), ("kim", "kim is no longer banned.")):
+        teacher.run("const field = document.querySelector('[aria-label=\"Lift a ban: name\"]');"
+                    "field.focus(); field.select()")
+        teacher.keys(name, ENTER)
+        teacher.until("document.getElementById('panel').textContent.includes(arguments[0])", told)
+    pupil.click("#enter-room")
+    pupil.until("document.getElementById('composer').checkVisibility()")
+    assert teacher.wrongs() == pupil.wrongs() == []
+
+
 def test_it_fits_a_phone(server, open_page):
     page = open_page(size="phone")
     page.open(server.url)

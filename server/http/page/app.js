@@ -111,6 +111,7 @@ const panel = new Panel(model, {
   topic: (room, text) => net.request({do: "topic", room, text}),
   set: (room, setting, value) => net.request({do: "set", room, setting, value}),
   invite: (room, name) => net.request({do: "invite", room, name}),
+  unban: (room, name) => net.request({do: "unban", room, name}),
   show(one, n) {
     if (isNarrow()) panel.close();
     open(one.name);

@@ -5,6 +5,7 @@ import {$} from "./nodes.js";
 import {Refusal} from "./net.js";
 
 const CONNECT_WITHIN = 10000; // milliseconds
+const FORGOTTEN = " If it is forgotten, whoever runs this server can give you another.";
 const FIELDS = {
   "wrong-password": "password",
   "password-required": "password",
@@ -89,7 +90,8 @@ export class Door {
       $("make").checked = false;
       this.entered();
     } catch (refusal) {
-      this._say(sentence(refusal), refusal.why === "offline" ? null : FIELDS[refusal.why] || "name");
+      const more = refusal.why === "wrong-password" ? FORGOTTEN : "";
+      this._say(sentence(refusal) + more, refusal.why === "offline" ? null : FIELDS[refusal.why] || "name");
     }
     this.busy = false;
     this.changed();

@@ -30,7 +30,7 @@ export class Head {
           : "not here now";
     if ($("topic").textContent !== topic) $("topic").replaceChildren(topic ? nameNode(topic) : "");
     $("topic").title = topic;
-    $("about-count").textContent = one.isRoom && one.count ? String(one.count) : "";
+    $("about-count").textContent = one.isRoom && one.inside && one.count ? String(one.count) : "";
     $("about-button").setAttribute(
       "aria-label",
       one.isRoom ? `About this room: ${plural(one.count, "member")}` : "About this person"

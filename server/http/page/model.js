@@ -450,8 +450,10 @@ export class Model {
     if (role !== undefined) one.roles.set(name, role);
     if (role !== undefined && name === this.me) one.role = role;
     if (act === "kick" || act === "ban") {
-      if (name === this.me) this._outside(one);
-      else if (one.members && one.members.delete(name)) one.count = one.members.size;
+      if (name === this.me) {
+        this._outside(one);
+        one.refusal = `You were ${act === "ban" ? "banned" : "removed"} from ${one.name}${text ? ": " + text : "."}`;
+      } else if (one.members && one.members.delete(name)) one.count = one.members.size;
     }
   }
 

@@ -53,7 +53,7 @@ function field(input, button, act) {
 
 export class Panel {
   // actions: person(name), leave(room), drop(room), search(conversation, words, further), show(conversation, n); and
-  // topic(room, text), set(room, setting, value), invite(room, name), which return promises
+  // topic(room, text), set(room, setting, value), invite(room, name), unban(room, name), which return promises
   constructor(model, actions) {
     Object.assign(this, {model, actions});
     this.kind = ""; // "about", "search"
@@ -137,6 +137,23 @@ export class Panel {
     return section;
   }
 
+  // A section with a field for a name, which is returned. act(name) returns a promise of what is shown then.
+  _forName(body, title, button, act) {
+    const input = el("input", {placeholder: "Name", "aria-label": `${title}: name`, autocapitalize: "off"});
+    this._section(
+      body,
+      title,
+      field(input, button, async () => {
+        const name = input.value.trim();
+        if (!name) return "";
+        const told = await act(name);
+        input.value = "";
+        return told;
+      })
+    );
+    return input;
+  }
+
   _room(body, one) {
     const manages = one.isMine;
     const topic = (this.topic = manages
@@ -162,26 +179,24 @@ export class Panel {
     });
     this.membersTitle = this._section(body, "Members", this.filter, this.members).firstChild;
     if (one.name !== LOBBY && one.inside) {
-      const name = el("input", {
-        id: "invite-field",
-        placeholder: "Name",
-        "aria-label": "Whom to invite",
-        autocapitalize: "off"
-      });
-      this._section(
-        body,
-        "Invite somebody",
-        field(name, "Invite", async () => {
-          const whom = name.value.trim();
-          if (!whom) return "";
-          await this.actions.invite(one.name, whom);
-          name.value = "";
-          return `${whom} is invited.`;
-        })
-      );
+      this._forName(body, "Invite somebody", "Invite", async (name) => {
+        await this.actions.invite(one.name, name);
+        return `${name} is invited.`;
+      }).id = "invite-field";
     }
     this.settings = null;
-    if (manages) this._settings(body, one);
+    if (manages) {
+      this._settings(body, one);
+      this._forName(body, "Lift a ban", "Lift", async (name) => {
+        try {
+          await this.actions.unban(one.name, name);
+        } catch (refusal) {
+          if (refusal.why === "nobody") return `${name} is not banned here.`;
+          throw refusal;
+        }
+        return `${name} is no longer banned.`;
+      });
+    }
     if (one.name !== LOBBY) {
       const leave = el("button", {
         type: "button",
