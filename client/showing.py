@@ -17,8 +17,8 @@ COLOURS = (
 SHORT = 200  # characters that are shown of a text that was not sent
 _LATEST = 0xFFFFFFFF  # seconds; later times are shown as this one
 # Marks count only at the edges of words, so that 2*3*4 and snake_case stay.
-_MARKED = re.compile(r"(?<![\w*_`])(?:\*(?P<bold>[^\s*](?:[^*\n]*[^\s*])?)\*|_(?P<italic>[^\s_](?:[^_\n]*[^\s_])?)_"
-                     r"|`(?P<code>[^`\n]+)`)(?![\w*_`])")
+_MARKED = re.compile(r"(?<![\w*_`])(?:(?P<stars>\*\*?)(?P<bold>[^\s*](?:[^*\n]*[^\s*])?)(?P=stars)"
+                     r"|_(?P<italic>[^\s_](?:[^_\n]*[^\s_])?)_|`(?P<code>[^`\n]+)`)(?![\w*_`])")
 
 
 def visible(text, line_end="\u2424"):
@@ -33,7 +33,7 @@ def colour(name):
 
 
 def marked_up(text):
-    """(style, text) of each piece of a text with *bold*, _italic_ and `code`."""
+    """(style, text) of each piece of a text with *bold* or **bold**, _italic_ and `code`."""
     end = 0
     for mark in _MARKED.finditer(text):
         yield "", text[end:mark.start()]

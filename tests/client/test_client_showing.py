@@ -10,6 +10,7 @@ HOSTILE = ["\x1b[31mred", "\x1b]0;title\x07", "a\rb", "\x00", "\x7f", "\x9b31m",
            "\u202eabc", "\ud800"]
 MARKED = {
     "*bold*": [("class:bold", "bold")],
+    "**bold**, 2**3, ***x***, **y*": [("class:bold", "bold"), ("", ", 2**3, ***x***, **y*")],
     "a _b c_, `d*e*`": [("", "a "), ("class:italic", "b c"), ("", ", "), ("class:code", "d*e*")],
     "2*3*4 and snake_case_name": [("", "2*3*4 and snake_case_name")],
     "* no * ** __ _ x _": [("", "* no * ** __ _ x _")],

@@ -12,6 +12,7 @@ const NUMBER = /^ {0,3}(\d{1,4})[.)] +(?=\S)/;
 const URL_START = /https?:\/\/[^\s<>"`\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+/iy;
 const ROOM = /#[^\s,:#]{1,32}/uy;
 const PLAIN = /[^`hH#*_]+/y;
+const RUN = /\*+|_+/y;
 const WORD = /[\p{L}\p{N}\p{M}_]/u;
 const SCRIPTS = [
   /\p{Script=Latin}/u,
@@ -22,7 +23,7 @@ const SCRIPTS = [
   /\p{Script=Hebrew}/u,
   /\p{Script=Arabic}/u
 ];
-const MARKS = {"*": "b", _: "i"};
+const MARKS = {"*": "b", "**": "b", _: "i"};
 
 // A text as blocks. me: my name, to be marked. isRoom(name): is there such a room, for a link to it?
 export function parse(text, {me = "", isRoom = () => false} = {}) {
@@ -87,7 +88,7 @@ function fencesBehind(lines) {
   return closing;
 }
 
-// One line. Of each mark only the latest that is open can still be closed, so at most two are open at a time.
+// One line. Of each mark only the latest that is open can still be closed, so at most three are open at a time.
 function inline(line, context) {
   const root = {inline: []};
   let open = [root];
@@ -145,24 +146,23 @@ function inline(line, context) {
         continue;
       }
     } else if (char in MARKS) {
-      const depth = open.findIndex((one) => one.mark === char);
+      const mark = matchAt(RUN, line, at);
+      const kind = MARKS[mark]; // none of longer ones, which mean themselves
+      const depth = open.findIndex((one) => one.mark === mark);
       const previous = before(line, at);
-      const next = after(line, at);
-      if (depth > 0 && previous.trim() && !isWord(next) && (plain || top().inline.length)) {
+      const next = after(line, at + mark.length - 1);
+      at += mark.length;
+      if (kind && depth > 0 && previous.trim() && !isWord(next) && (plain || top().inline.length)) {
         flush();
         unwind(depth + 1);
         const {inline: inner} = open.pop();
-        top().inline.push({kind: MARKS[char], inline: inner});
-        at++;
-        continue;
-      }
-      if (next.trim() && next !== char && !isWord(previous) && previous !== char) {
+        top().inline.push({kind, inline: inner});
+      } else if (kind && next.trim() && !isWord(previous)) {
         flush();
         if (depth > 0) unwind(depth);
-        open.push({mark: char, inline: []});
-        at++;
-        continue;
-      }
+        open.push({mark, inline: []});
+      } else plain += mark;
+      continue;
     }
     plain += char;
     at++;
