@@ -1,9 +1,8 @@
 """Accounts: names that exist whether or not somebody is online under them, and the messages kept for them.
 
-The messages kept for an account are its box. Messages from one address may take as much of a box, and of all boxes, as
-they leave free: those from the first address at most half, from the next one half of the rest. Other names or accounts
-give an address no more.
-Sizes are those in memory (`server.chat.sizes`).
+The messages kept for an account are its box. Messages from one address may take at most half of what other addresses
+leave free, in a box and in all boxes, whatever names or accounts they come from. Sizes are those in memory
+(`server.chat.sizes`).
 """
 import functools
 import itertools
@@ -17,22 +16,22 @@ from parley.server.ipc.messages import Message, ReadStore, Settled, ToStore, ent
 from parley.server.order.at_hand import Order
 from parley.server.protocols.sealed import read_list
 
-MOST_OF_BOX = 256 << 10  # bytes of one box, as what is told at once should fit into an outbox
-MOST_OF_BOXES = 6 << 20  # bytes of all, where they are in the memory of the hub
-MOST_OF_STORED_BOXES = 32 << 20  # likewise, where they are in a database and only counted in the hub
-MOST_ACCOUNTS = 10000  # that nobody set up: whoever lists them makes a worker name them all
+MOST_OF_BOX = 256 << 10  # bytes of one box: what is sent at once should fit into an outbox
+MOST_OF_BOXES = 6 << 20  # bytes of all boxes, if they are in the memory of the hub
+MOST_OF_STORED_BOXES = 32 << 20  # likewise, if they are in a database and only counted in the hub
+MOST_ACCOUNTS = 10000  # with more, clients may make no others: a worker that lists all of them is busy with that
 DAY = 86400  # seconds
 TIDY_EVERY = 60  # seconds
 TIDIED_AT_ONCE = 100  # boxes, so that nobody has to wait for it
-TIDY_ON_AFTER = 1  # seconds, if there may be more
+TIDY_ON_AFTER = 1  # seconds until the next ones, if there may be more
 LAST_ID = (1 << 63) - 1  # of kept messages
 
-# Of a message, beside its text and its sender's name: as the store in memory has it, or the register for a while.
+# Memory of a message beside its text and its sender's name, in the store or, for a while, in the register.
 KEPT_SIZE = tuple_of(5) + SLOT + 2 * INT + 4 * BYTES
-# The first one from an address takes more: its share, its place among all addresses, and at worst a box of its own.
+# The first message from an address takes more: for its share, its place among all addresses, and at worst a box.
 SHARE_SIZE = (SLOT + OBJECT + 4 * INT + 2 * BYTES) + (SLOT + INT + 2 * BYTES) + (2 * SLOT + DICT + LIST + 4 * BYTES)
 
-# What room is held for: receiver, serial of its account, source, sender, text, time in milliseconds.
+# A message for which space is reserved: receiver, serial of its account, source, sender, text, time in milliseconds.
 Held = Tuple[bytes, int, str, bytes, bytes, int]
 
 # What is kept for an account: (source, messages, bytes of memory) of each, and the earliest time in seconds.
@@ -47,7 +46,7 @@ def kept_size(sender: bytes, text: bytes) -> int:
 class Account:
     """One account.
 
-    serial: another for each account that there is or was.
+    serial: a number that no other account has or had.
     occupied: what its name occupies (`server.chat.names.claims`).
     secret: the hashed password; None if it has none.
     kept, size: how many messages are kept for it, and the bytes of memory that they take.
@@ -74,7 +73,7 @@ class Account:
 
 
 class _Share:
-    """What one address has in one box: messages and their size; and how much of that the store does not have yet."""
+    """What one address has in one box: messages, their size, and how much of that is not stored yet."""
 
     __slots__ = ("messages", "size", "pending_messages", "pending_size")
 
@@ -94,8 +93,8 @@ class Accounts:
     most_of_boxes: bytes of memory.
     keep_days: how long a message is kept for somebody who is away; 0 is for ever.
     accounts: {name: Account}, in the order of their creation.
-    aliases: of the accounts' names, so that nobody else is shown by them while the owner is away.
-    asker: the holder that waits for the answer; token: what the operator who waits was given. Both 0 if nobody does.
+    aliases: of the accounts' names, held so that nobody else gets them while the owner is away.
+    asker: the holder that waits for the answer, or 0. token: that of the operator's request that waits for it, or 0.
     """
 
     order: Order
@@ -136,7 +135,7 @@ class Accounts:
         self._occupied.add(name, account.occupied)
 
     def begin_with(self, name: bytes, occupied: Collection[bytes], secret: Optional[str] = None) -> None:
-        """Make an account before there is an order. It is gone again if it cannot be stored."""
+        """Make an account before there is an order. If it cannot be stored it is removed again."""
         self.know(name, Account(occupied, secret))
         self._store.ask(functools.partial(self.settle_opened, name), ToStore.OpenAccount(name, secret))
 
@@ -147,7 +146,7 @@ class Accounts:
         self._ask(ToStore.OpenAccount(name, secret), Settled.Opened, asker, token, name)
 
     def settle_opened(self, name: bytes, stored: Optional[bool]) -> None:
-        """The account is gone again if it could not be stored."""
+        """If the account could not be stored it is removed again."""
         if not stored:
             self._forget(name)
 
@@ -172,7 +171,7 @@ class Accounts:
         self._ask(ToStore.KeepDevices(name, data), Settled.Published, asker, name, account.serial, number, data)
 
     def settle_published(self, name: bytes, serial: int, number: int, data: bytes, stored: Optional[bool]) -> bool:
-        """From here on the account has another list of devices, if that is stored and it still exists. Is it so?"""
+        """From here on the account has another list of devices, if that is stored. Returns whether it has."""
         account = self.with_serial(name, serial)
         if account is None:
             return False
@@ -183,23 +182,23 @@ class Accounts:
         return bool(stored)
 
     def use(self, name: bytes) -> None:
-        """Somebody logs in with this name. If it is an account's, note that in the store, once a day."""
+        """Somebody logs in with this name. If it is an account's, note its use in the store, once a day."""
         account, today = self.accounts.get(name), self.seconds // DAY
         if account is not None and account.used_on != today:
             account.used_on = today
             self._store.ask(ignore, ToStore.Use(name))
 
     def close(self, name: bytes, asker: int = 0, token: int = 0) -> None:
-        """Delete the account with all that was said to it or by it: the next owner of the name is somebody else.
+        """Delete the account, its box and its conversations, which the next owner of the name must not read.
 
-        Until that is stored the name is nobody else's, and nothing is kept for it. Leads to a `Settled.Closed`.
+        Until that is stored nobody else gets the name, and nothing is kept for it. Leads to a `Settled.Closed`.
         """
         account = self.accounts[name]
         account.closing += 1
         self._ask(ToStore.CloseAccount(name), Settled.Closed, asker, token, name, account.serial)
 
     def settle_closed(self, name: bytes, serial: int, stored: Optional[bool]) -> bool:
-        """Delete the account if that is stored. False if it is not, or if another request had deleted it before."""
+        """Delete the account if that is stored. False if it is not stored, or was deleted by another request before."""
         if not self._is_still(name, serial):
             return False
         self.accounts[name].closing -= 1
@@ -230,7 +229,7 @@ class Accounts:
         """The names of accounts that occupy any of `occupied`."""
         return self._occupied.names(occupied)
 
-    # ---- boxes. `source` is the address that a message comes from, as `server.chat.origins.network` has it
+    # ---- boxes. source: the address that a message comes from, in the form of `server.chat.origins.network`
 
     def know_box(self, name: bytes, shares: List[Tuple[str, int, int]], oldest: Optional[int]) -> None:
         """Add what the store keeps for an account already: see `Box`."""
@@ -261,16 +260,16 @@ class Accounts:
                   key, tag)
 
     def reserve(self, name: bytes, sender: bytes, text: bytes, source: str) -> Optional[Held]:
-        """Hold room for a message that may have to be kept. None if there is no room.
+        """Reserve space for a message that may have to be kept. None if there is no space.
 
-        The result is for `keep_missed` or `forgo`, one of which has to be called some time.
+        The result is for `keep_missed` or `forgo`, one of which has to be called in the end.
         """
         if not self.has_room(name, sender, text, source):
             return None
         return name, self._hold(name, sender, text, source), source, sender, text, self.order.now
 
     def keep_missed(self, held: Held) -> None:
-        """The owner has left before it was sent: keep what `reserve` held room for, unless the account is gone."""
+        """The owner has left before the message was sent: keep it, unless the account is gone."""
         name, serial, source, sender, text, time = held
         account = self.with_serial(name, serial)
         if account is None or account.closing:
@@ -280,7 +279,7 @@ class Accounts:
                       Settled.Kept, 0, name, serial, source, kept_size(sender, text), 0, 0, b"", b"")
 
     def forgo(self, held: Held) -> None:
-        """Release the space that `reserve` held: the message need not be kept."""
+        """Release what `reserve` has reserved: the message need not be kept."""
         name, serial, source, sender, text, _ = held
         self.settle_kept(name, serial, source, kept_size(sender, text), False)
 
@@ -296,7 +295,7 @@ class Accounts:
         return account.serial
 
     def settle_kept(self, name: bytes, serial: int, source: str, size: int, stored: Optional[bool]) -> None:
-        """What room of `size` bytes was held for is stored, or is not kept."""
+        """A message for which `size` bytes were reserved is stored, or (`stored` is None) is not kept."""
         account = self.with_serial(name, serial)
         if account is None:
             return
@@ -332,12 +331,12 @@ class Accounts:
             account.oldest = None
 
     def taken(self, name: bytes, last: int, sender: Optional[bytes] = None) -> None:
-        """What was kept up to the id `last`, of one sender or (None) of all, has reached the account's owner."""
+        """The owner has got the kept messages up to the id `last`, from one sender or (None) from all."""
         self._store.ask(ignore, ToStore.Taken(name, last, sender))
         self._look_into(name)
 
     def empty(self, name: bytes, token: int) -> None:
-        """Delete all that is kept for the account. Leads to a `Settled.Emptied`."""
+        """Delete all messages that are kept for the account. Leads to a `Settled.Emptied`."""
         self._ask(ToStore.Taken(name, LAST_ID), Settled.Emptied, 0, token)
         self._look_into(name)
 
@@ -365,13 +364,13 @@ class Accounts:
             self._look_into(name)
 
     def _look_into(self, name: bytes) -> None:
-        """Ask the store what is in a box after what was asked last; its answers come in the order of the questions."""
+        """Ask the store what is left in a box after the requests before."""
         account = self.accounts.get(name)
         if account is not None:
             self._ask(ReadStore.Box(name), Settled.Boxed, 0, name, account.serial)
 
     def settle_boxed(self, name: bytes, serial: int, found: Optional[Box]) -> None:
-        """Count the box anew by what the store has found in it; None if it could not be read."""
+        """Correct the count of the box by what the store has found in it; None if it could not be read."""
         account = self.with_serial(name, serial)
         if found is None or account is None:
             return

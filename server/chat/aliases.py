@@ -6,10 +6,9 @@ from parley.server.protocols.aliases import candidates
 
 
 class Aliases:
-    """Each name that is too long for one of the protocols has an alias of its own, as long as somebody holds the name.
+    """Gives an alias to each name that is too long for one of the protocols, as long as somebody holds the name.
 
-    A name may be held several times: by a member who is here under it, and by an account. Names that are short enough
-    are not kept.
+    A name may be held twice: by a member, and by an account. Short names have no alias.
     """
 
     def __init__(self) -> None:

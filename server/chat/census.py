@@ -11,7 +11,7 @@ from parley.server.protocols.events import Reason
 class Census:
     """Tells a worker to end a connection that exceeds the limit; such a connection is not counted.
 
-    most: connections of one address; 0 is no limit. A change applies to those who come from then on.
+    most: connections of one address; 0 is no limit. A change applies to new connections.
     """
 
     def __init__(self, post: Post) -> None:
@@ -31,7 +31,7 @@ class Census:
 
     def departed(self, worker: int, number: int) -> None:
         """It has ended; it may be one that was not counted."""
-        homes = self._homes.get(worker, {})  # a worker that is lost may have said so before
+        homes = self._homes.get(worker, {})  # a lost worker may have reported this just before
         if number in homes:
             self._forget(homes.pop(number))
 

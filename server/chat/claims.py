@@ -16,8 +16,8 @@ class Claims:
     """Claims of names, and their end. The methods handle messages: see `parley.server.ipc.messages`.
 
     A client that has just closed its connection may still hold its name, as its worker has not reported that yet. So
-    before a claim is refused because the name is taken, the worker of the holder is asked whether the client is still
-    connected, and the claim is decided again. A name that looks like an account's counts as taken in any case.
+    before a claim is refused because the name is taken, the worker of the holder checks whether the client is still
+    connected; then the claim is decided again. A name that looks like an account's counts as taken in any case.
 
     deciders: {name of a message: the method that decides it}, for claims that may be decided again.
     on_grant: functions called with a holder that gets its first name. on_release: with one that is gone.
@@ -41,7 +41,7 @@ class Claims:
     def claim_unproven(
             self, worker: int, session: int, name: bytes, occupied: Collection[bytes], command: str,
             given: bool = False, host: str = "", alive: Optional[int] = None) -> None:
-        """Login, SignIn and Post, where nothing is proven: give the name to the session, or say why not.
+        """Login, SignIn and Post without a verified password: give the name to the session, or say why not.
 
         alive: the holder of the name, if its worker has just confirmed that it is connected.
         """
@@ -73,7 +73,7 @@ class Claims:
 
     def claim_name(self, worker: int, session: int, name: bytes, command: str, serial: int,
                    renewed: Optional[str], host: str = "", alive: Optional[int] = None) -> None:
-        """A claim with the right password: it takes the name over from its holder, except for SignIn."""
+        """A claim with the right password. Except by SignIn, it takes the name over from its present holder."""
         holder, account = holder_of(worker, session), self._accounts.with_serial(name, serial)
         if account is None:
             self._post.refuse(holder, Reason.NO_ACCOUNT)  # it was deleted meanwhile
@@ -97,7 +97,7 @@ class Claims:
             self.grant(holder, name, account.occupied, host)
 
     def _evict_namesake(self, name: bytes, holder: int) -> None:
-        """Tell and end the older connection, as a name has one connection."""
+        """End an older connection that has the name, as a name has one connection. Its client is told why."""
         ghost = self._members.called(name)
         if ghost is not None and ghost != holder:
             self.evict(ghost, Reason.REPLACED)
@@ -208,7 +208,7 @@ class Claims:
         self._post.worker(split(checked)[0], ToWorker.Probe(split(checked)[1], holder))
 
     def probed(self, worker: int, asker: int, session: int) -> None:
-        """A worker has checked the session; if its client was gone, it is released by now."""
+        """A worker has checked the session; if its client was gone, the session is released by now."""
         rival, _, _ = self._probing.get(asker, (None, None, None))
         if rival == holder_of(worker, session):
             self._decide_again(asker)

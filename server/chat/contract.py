@@ -58,8 +58,8 @@ class Post:
                 at: int = 0) -> None:
         """Confirm what the session has asked, if it is stored.
 
-        number, time: of what it has said, if it has. serial: which of its words that is, if several may be under way.
-        at: the time in milliseconds.
+        number, time: of the message that it has sent, if it was one. serial: the message's number within the session,
+            if several may be pending. at: the time in milliseconds.
         """
         worker, session = split(holder)
         if serial:
@@ -75,7 +75,7 @@ class Post:
         raise NotImplementedError
 
     def announce(self, frame: bytes, then: Callable[[Optional[bool]], object]) -> None:
-        """Tell everybody what the server's operator says in the lobby: one message, as talk. then: is it stored?"""
+        """Send everybody a message of the administrator, as talk in the lobby. then: is it stored?"""
         raise NotImplementedError
 
     def spread(self, frame: bytes, workers: Optional[Iterable[int]]) -> None:
@@ -83,7 +83,7 @@ class Post:
         raise NotImplementedError
 
     def audit(self, who: bytes, holder: int, act: str, room: bytes, about: bytes, text: bytes) -> None:
-        """Log what somebody has done to a room, or whoever runs the server to anything else.
+        """Log what somebody has done to a room, or the administrator to anything else.
 
         holder: the session that asked for it; 0 if it was asked through the control socket. about, text: as in
             `parley.server.protocols.events.ACTS`, without what is secret.
@@ -127,11 +127,11 @@ class Passwords:
 
     def verify_proof(self, holder: int, host: str, name: bytes, account: Account, message: bytes, proof: bytes,
                      then: Looked) -> None:
-        """Is this proof right? Of `then`, the secret is the server's signature."""
+        """Is this proof right? `then` gets the server's signature in the place of a secret."""
         raise NotImplementedError
 
     def leave(self, holder: int) -> None:
-        """The session is gone: its result is told to nobody."""
+        """The session is gone: forget its request, and its result."""
         raise NotImplementedError
 
     def holders(self) -> List[int]:

@@ -1,7 +1,7 @@
 """The device lists of accounts, for end-to-end encryption. Decided in the order of the entries.
 
-The devices sign these lists, and other clients verify them. The server only passes them on, and never replaces one by
-an older one. See docs/sealing.md.
+The devices sign these lists, and other clients verify them. The server only passes them on, and never replaces a list
+by an older one. See docs/sealing.md.
 """
 from typing import Optional
 
@@ -38,7 +38,7 @@ class DeviceLists:
 
     def published(self, worker: int, asker: int, name: bytes, serial: int, number: int, data: bytes,
                   stored: Optional[bool]) -> None:
-        """The store's answer to another list."""
+        """The store's answer to a new list."""
         self._post.change()
         if self._accounts.settle_published(name, serial, number, data, stored):
             self._post.everyone(ToWorker.DevicesChanged(name, number))

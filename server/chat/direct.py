@@ -13,7 +13,7 @@ from parley.server.order.numbers import Numbers
 from parley.server.protocols import events
 from parley.server.protocols.events import Reason
 
-# How much of a box is sent at once to a client that takes a frame at a time, and needs a moment for each.
+# How much of a box is sent at once to a client that reads one frame at a time, and needs a moment for each.
 FRAMES_OF_PORTION, BYTES_OF_FRAME = 4, 1500
 MOST_DIGITS = 18  # of the number of a message
 
@@ -32,14 +32,14 @@ class DirectMessages:
         self._sessions = sessions
         self._gate = gate
         self._handed: Dict[int, int] = {}  # holder that is being sent what was kept for it -> the last message's id
-        self._untold: Dict[int, Dict[int, Held]] = {}  # holder -> {mark: what is kept unless it is sent}
+        self._untold: Dict[int, Dict[int, Held]] = {}  # holder -> {mark: what is kept if it is not sent}
         self._last_mark = 0
 
     def whisper(self, worker: int, session: int, sender: bytes, to: bytes, text: bytes, time: Optional[int],
                 host: str, tag: bytes = b"", extra: bytes = b"") -> None:
-        """Deliver to the one called exactly `to`, or keep it if that is an account whose owner is away.
+        """Deliver to the member called exactly `to`, or keep the text if that is an account whose owner is away.
 
-        extra: not kept, as a message without a text is not.
+        extra: it is not kept, nor is a message without a text.
         """
         if tag and self._is_settled(holder_of(worker, session), tag):
             return
@@ -64,9 +64,9 @@ class DirectMessages:
             self._store.ask(answer, ToStore.Whisper(number, now, sender, to, text, False, source, key, tag, extra))
 
     def _is_settled(self, asker: int, tag: bytes) -> bool:
-        """Is there nothing to do about a message with this tag?
+        """Is there nothing left to do about a message with this tag?
 
-        If its session has another connection by now, that may have sent it already, or sends it again.
+        If its session has another connection by now, that one has sent the message already, or sends it again.
         """
         return asker not in self._members or self._sessions.was_said(asker, tag)
 
@@ -140,9 +140,9 @@ class DirectMessages:
     # ---- what is kept
 
     def deliver(self, worker: int, sessions: Sequence[int], name: bytes, in_portions: bool) -> None:
-        """Send a member what is kept for it, once; it is kept until it has been sent (`taken`).
+        """Send a member what is kept for it, once; it stays in the box until it has been sent (`taken`).
 
-        in_portions: to a client that takes a frame at a time, and loses what comes in a flood.
+        in_portions: the client reads one frame at a time, and would lose messages of a flood.
         """
         holder = holder_of(worker, sessions[0])
         handed = self._handed.get(holder, 0)  # as of now: by the time of the answer that may have been taken
@@ -179,7 +179,7 @@ class DirectMessages:
             self._accounts.keep_missed(held)
 
     def begin_anew(self, holder: int, old: bytes, new: bytes) -> None:
-        """The session has another name, and with it another box."""
+        """The session has another name, and so another box."""
         self._handed.pop(holder, None)
 
 

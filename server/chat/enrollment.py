@@ -38,10 +38,10 @@ class Enrollment:
     def open_account(
             self, worker: int, session: int, name: bytes, occupied: Collection[bytes], secret: Optional[str],
             unproven: bool, host: str, alive: Optional[int] = None) -> None:
-        """Create and SignUp: make an account, for the member called so or for somebody who has no name.
+        """Create and SignUp: make an account, for the member of this name or for a session without a name.
 
         secret: the hashed password, or None if there is none.
-        unproven: is there a password that is to be hashed if the name is free?
+        unproven: is there a password that still has to be hashed, if the name is free?
         alive: see `Claims.is_taken`.
         """
         holder = holder_of(worker, session)
@@ -63,7 +63,7 @@ class Enrollment:
             self._accounts.open(name, occupied, secret, holder)
 
     def _why_not(self, holder: int, name: bytes, host: str) -> Optional[str]:
-        """Why the holder, at `host`, may not make an account of this name, which nobody else has; None if it may."""
+        """Why the holder, at `host`, may not make an account of this name, although nobody else has it; or None."""
         trouble = (self._gate.why_no_account(name) or self._gate.why_kept_away(name, host)
                    or self._gate.why_not_come(holder, name))
         if trouble:
@@ -131,14 +131,14 @@ class Enrollment:
             self._accounts.open(name, claims(name), secret, token=token)
 
     def _evict_unproven(self, name: bytes) -> None:
-        """Whoever is here under a name that gets its first password has proven nothing: it might become an operator."""
+        """End the session of a member whose name gets its first password: it has not proven that it is the owner."""
         holder = self._members.called(name)
         if holder is not None and not self._gate.is_protected(name):
             self._claims.evict(holder, Reason.REPLACED)
 
     def protected(self, worker: int, asker: int, token: int, name: bytes, serial: int, secret: str,
                   stored: Optional[bool]) -> None:
-        """The store's answer to another password."""
+        """The store's answer to a new password."""
         self._post.change()
         if token and stored and self._accounts.with_serial(name, serial) is not None:
             self._evict_unproven(name)
@@ -201,7 +201,7 @@ class Enrollment:
     # ---- what is kept for it
 
     def empty_box(self, worker: int, asker: int, token: int, name: bytes) -> None:
-        """An operator throws away what is kept for the account."""
+        """An operator deletes the messages that are kept for the account."""
         self._accounts.empty(name, token)
 
     def emptied(self, worker: int, asker: int, token: int, stored: Optional[bool]) -> None:

@@ -21,7 +21,7 @@ MILLISECONDS = 1000
 class Entering:
     """Who is in which room. The methods handle messages: see `parley.server.ipc.messages`.
 
-    told_of_newcomers: how many times a member has been told of a newcomer, in all.
+    told_of_newcomers: how many times a member has been told of a newcomer, since the start.
     on_enter: functions called with a room and the holder that has entered it; for the lobby only if it asked to enter.
     """
 
@@ -38,7 +38,7 @@ class Entering:
         self.told_of_newcomers = 0
         self.on_enter: List[Callable[[Room, int], None]] = []
         self._tidied_at = 0  # milliseconds
-        # Holder whose new room is being stored -> its requests to enter others, which are answered behind that one.
+        # Holder whose new room is being stored -> its requests to enter other rooms, which are answered after that one.
         self._opening: Dict[int, List[Tuple[bytes, Collection[bytes], Optional[bytes]]]] = {}
 
     # ---- which rooms there are
@@ -52,7 +52,7 @@ class Entering:
                     del names[name]
 
     def found(self, names: Iterable[bytes]) -> None:
-        """Make the rooms that have ports of their own. They last, and nobody has a role there for having come first."""
+        """Create the rooms that have ports of their own. They last, and their first member gets no role."""
         self._rooms.with_ports = frozenset(names)
         for name in sorted(self._rooms.with_ports - self._rooms.by_name.keys()):
             room = self._rooms.open(name)
@@ -64,7 +64,7 @@ class Entering:
         """Store the room if it lasts, or store that it is gone; then answer."""
         answer = ignore if then is None else self._post.guarded(worker, session or (), then)
         if room.members:
-            room.left_at = self._accounts.seconds  # if the server should end now
+            room.left_at = self._accounts.seconds  # in case the server ends now
         if room.number not in self._rooms.by_number:
             self._store.ask(answer, ToStore.CloseRoom(room.number))
         elif room.lasts or room is self._rooms.lobby:
@@ -73,7 +73,7 @@ class Entering:
             then(True)
 
     def tidy(self) -> None:
-        """Once a day, close rooms that nobody has visited for too long; one in which somebody is was visited today.
+        """Once a day, close rooms that nobody has visited for too long. A room with members is visited today.
 
         If a room was left while the clock was ahead, that counts as now.
         """
@@ -92,7 +92,7 @@ class Entering:
                 self.keep(room)
 
     def account_closed(self, name: bytes) -> None:
-        """The account is gone: the next owner of its name is somebody else, and inherits nothing."""
+        """The account is gone, and with it its roles and invitations: the next owner of the name inherits nothing."""
         for room in self._rooms.by_number.values():
             room.invited.pop(name, None)
             if name in room.roles or name in room.since:
@@ -138,7 +138,7 @@ class Entering:
 
     def enter(self, worker: int, session: int, room_name: bytes, occupied: Collection[bytes],
               key: Optional[bytes], converses: bool = False, seals: bool = False) -> None:
-        """Let the member into the room, which is created if it does not exist; one that lasts is stored first."""
+        """Let the member into the room. If it does not exist it is created; one that lasts is stored first."""
         holder = holder_of(worker, session)
         if seals and holder in self._members:
             self._rooms.sealing.add(holder)
@@ -162,7 +162,7 @@ class Entering:
                 self._post.refuse(holder, trouble)
 
     def _come_to_lobby(self, worker: int, session: int, holder: int, looks: bool) -> None:
-        """A member that was in no room from its login on enters the lobby."""
+        """A member that was in no room at its login enters the lobby."""
         lobby, name = self._rooms.lobby, self._members.names[holder]
         trouble = self._gate.why_kept_away(name, self._members.host(holder))
         if trouble:
@@ -178,11 +178,11 @@ class Entering:
 
     def let_in(self, holder: int, room_name: bytes, occupied: Collection[bytes], key: Optional[bytes],
                alias: Optional[bytes] = None, was_inside: bool = False, looks: bool = False) -> Optional[str]:
-        """Let the member into the room, which is not the lobby. Returns the reason why not, or None if it is in.
+        """Let the member into a room other than the lobby. Returns the Reason why not, or None if it is in.
 
-        alias: of the member, if the workers are told of it next. was_inside: was it in the room when its connection
-            ended? Then it needs no key, and no invitation. looks: is it told who is there, unless the room has to be
-            stored first?
+        alias: the member's, if the workers do not know the member yet. was_inside: was it in the room when its
+            connection ended? Then it needs no key and no invitation. looks: is it told who is there, unless the room
+            has to be stored first?
         """
         name, room = self._members.names[holder], self._rooms.by_name.get(room_name)
         owner = self._members.identities.get(holder, name)
@@ -234,7 +234,7 @@ class Entering:
         if not stored:
             self._post.refuse(asker, Reason.NOT_STORED)
         elif room is None:
-            self._post.refuse(asker, Reason.NO_ROOM)  # it was dropped meanwhile
+            self._post.refuse(asker, Reason.NO_ROOM)  # the room was dropped meanwhile
         else:
             self._admit(room, asker, worker, self._members.names[asker])
         for request in waiting:
@@ -247,7 +247,7 @@ class Entering:
             role = OP
         room.invited.pop(name, None)
         is_new = not room.is_open and self.begin_past(room, holder, name, self._numbers.last)
-        self._rooms.turn_away(room, holder, worker)  # it is told as a member what happens
+        self._rooms.turn_away(room, holder, worker)  # it hears the room as a member from now on
         self._rooms.enter(room, holder, worker, role)
         if room.banned or room.muted:
             self.note_if_barred(room, holder)
@@ -265,7 +265,7 @@ class Entering:
     def begin_past(self, room: Room, holder: int, name: bytes, number: int) -> bool:
         """In a room that is not open, a member's history begins after this message, or earlier if it was there before.
 
-        Returns whether there is anything new to be stored.
+        Returns whether this has to be stored.
         """
         name = self._members.identities.get(holder, name)
         if not self._gate.is_protected(name):
@@ -307,7 +307,7 @@ class Entering:
             self._post.confirm(holder, True)
 
     def _leave_lobby(self, worker: int, session: int, holder: int, why: bytes) -> None:
-        """A member that has entered the lobby by request leaves it."""
+        """A member that was in no room at its login leaves the lobby."""
         if not self._rooms.homes[holder]:
             self._post.refuse(holder, Reason.NOT_INSIDE)
             return
@@ -343,7 +343,7 @@ class Entering:
     def lose(self, worker: int) -> None:
         """A worker died, and its clients with it: they leave each room at once."""
         for holder in [one for one in self._rooms.homes if split(one)[0] == worker and one not in self._members]:
-            self.forget(holder)  # who has a name is released next, and its home matters there
+            self.forget(holder)  # before the members are released, where their homes matter
         for room in [room for room in self._rooms.by_number.values() if worker in room.interest]:
             sessions = [split(holder)[1] for holder in room.members if split(holder)[0] == worker]
             names = [self._members.names[holder_of(worker, session)] for session in sessions]
@@ -358,7 +358,7 @@ class Entering:
         self._tell(room, ToWorker.Exited(room.number, worker, sessions, names, True, why))
 
     def renamed(self, holder: int, old: bytes, new: bytes) -> None:
-        """A member has another name, which has no password. Its own role goes along, an account's stays behind."""
+        """A member has changed to a name without a password. It keeps its own role, but not that of an account."""
         worker, session = split(holder)
         rooms = self._rooms.joined(holder)
         for room in rooms:
@@ -374,13 +374,13 @@ class Entering:
             self._tell(room, ToWorker.RenamedIn(room.number, worker, session, old, new, alias))
 
     def has_account(self, holder: int) -> None:
-        """A member has another account now, or none: masks may be of accounts."""
+        """A member has another account now, or none: masks on the lists of its rooms may be of accounts."""
         for room in self._rooms.joined(holder):
             if room.banned or room.muted:
                 self.note_if_barred(room, holder)
 
     def note_if_barred(self, room: Room, holder: int) -> None:
-        """Remember whether a mask keeps the member from speaking, so that speaking needs no matching of masks."""
+        """Remember whether a mask keeps the member from speaking, so that no masks are matched when it speaks."""
         reason = self._gate.why_barred(room, holder) if room.banned or room.muted else None
         room.barred.pop(holder, None)
         if reason:

@@ -5,18 +5,18 @@ from typing import Callable, Counter, Dict, MutableMapping, NamedTuple, Optional
 from parley.server.chat.origins import Origin, origin
 
 MINUTE = 60.0
-OF_AN_ADDRESS = 10  # times what is tolerated for one account: a class that mistypes may share one address
-LONGEST_WAIT = 60.0  # seconds; whoever would have to wait longer for a try does not get one
+OF_AN_ADDRESS = 10  # as many times as for one account: a whole class that mistypes may share one address
+LONGEST_WAIT = 60.0  # seconds; a try that would have to wait longer is refused
 MEMORY = 600.0  # seconds for which a failure counts against its address
-MOST_REMEMBERED = 4096  # addresses, and accounts; the longest quiet ones are forgotten first
+MOST_REMEMBERED = 4096  # addresses, and as many accounts; those without failures for longest are forgotten first
 
 
 class _Failures(NamedTuple):
     """The failures from an address, or for an account.
 
-    until: when all of them would have come at the rate that is tolerated; monotonic seconds, like `at`.
-    at: when the latest came.
-    name: whose password all of an address's failures were for; None if that is not one account alone.
+    until: the time by which they would all have come at the tolerated rate; monotonic seconds.
+    at: when the latest came; monotonic seconds.
+    name: the account that all failures of an address were for; None if they were for several.
     """
 
     until: float
@@ -25,14 +25,14 @@ class _Failures(NamedTuple):
 
 
 class LoginThrottle:
-    """Allows so many failures a minute for an account, ten times as many for an address; further tries are delayed.
+    """Allows `failed_logins_per_minute` for an account, ten times as many for an address; further tries are delayed.
 
-    That somebody guesses at an account must not keep its owner out. So whoever comes from an address without failures
-    in the last ten minutes does not wait for others who have guessed: only one try of each further address is free.
+    A guesser must not keep the owner of an account out. So a try from an address without failures in the last ten
+    minutes is never delayed. Somebody with many addresses gets one such try for each of them.
 
     host: the address of a client, as it is connected. name: of an account.
     failed_logins_per_minute: 0 is no limit.
-    accounts_per_address: those made since the server started, and not deleted; 0 is no limit.
+    accounts_per_address: how many that were made since the server started may exist; 0 is no limit.
     clock: gives monotonic seconds.
     """
 
@@ -78,7 +78,7 @@ class LoginThrottle:
     def succeeded(self, host: str, name: bytes) -> None:
         """A password was right: forget the failures of the address, if all of them were for this account.
 
-        If they were forgotten in any case, whoever has an account could go on guessing at others.
+        If others were forgotten as well, the owner of one account could guess at all others.
         """
         failures = self._addresses.get(origin(host))
         if failures is not None and failures.name == name:

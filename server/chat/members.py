@@ -6,14 +6,14 @@ from typing import Any, Collection, Dict, List, Optional, Tuple
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.names import Occupied, claims
 
-MOST_FORMER = 16  # names of a member that are remembered: whoever wants to have had none can come anew instead
+MOST_FORMER = 16  # former names of a member that are remembered: reconnecting gets rid of them anyway
 
 
 @functools.lru_cache(maxsize=256)
 def holder_of(worker: int, session: int) -> int:
     """One number for a session of any worker: the worker's << 32 | that of the session. See `split`.
 
-    It is remembered for a while, so that all tables that it comes to be in have the same object.
+    The numbers are cached, so that all tables share one object for each.
     """
     return worker << 32 | session
 
@@ -31,9 +31,8 @@ class Members:
 
     names: {holder: name} of the members, in the order of their logins.
     former: {holder: the last names that it had before}, of the members that have had others.
-    last_words: {holder: why} of whom is leaving, if there is a reason to tell: `parley.server.protocols.events.Left`.
-    identities: {holder: account} of those who have given the password of an account, whatever they are called, if
-        anything.
+    last_words: {holder: why} of members that are leaving, for others: see `parley.server.protocols.events.Left`.
+    identities: {holder: account} of those who have given the password of an account, under whatever name, or none yet.
     """
 
     def __init__(self, accounts: Accounts) -> None:
@@ -121,7 +120,7 @@ class Members:
         return "" if name is None else str(self._held[name][1])
 
     def since(self, holder: int) -> Optional[int]:
-        """Nothing up to this number was said by the member; None if it has not introduced itself."""
+        """The member has said only messages with greater numbers; None if it has not introduced itself."""
         name = self.names.get(holder)
         number: Optional[int] = None if name is None else self._held[name][2]
         return number
@@ -142,7 +141,7 @@ class Members:
         return holder if holder in self.names else None
 
     def described_as(self, name: bytes) -> Optional[int]:
-        """The member whose name is given in full or as its alias, or None."""
+        """The member of this name or alias, or None."""
         return self.called(self._aliases.name(name) or name)
 
     def meant(self, name: bytes) -> Optional[int]:
@@ -170,18 +169,18 @@ class Members:
         return holder
 
     def is_like_an_account(self, name: bytes, occupied: Collection[bytes]) -> bool:
-        """Does it look like the name of an account that it may not stand beside?"""
+        """Does the name look like that of an account, so that both may not exist?"""
         for owner in self._accounts.owners(occupied):
             if self._may_not_stand_beside(name, owner):
                 return True
         return False
 
     def _may_not_stand_beside(self, name: bytes, other: bytes) -> bool:
-        """Are these two look-alikes different names, and not both names of accounts?"""
+        """Do these two look-alikes exclude each other? Not if they are the same, or if both have accounts."""
         return other != name and not (name in self._accounts.accounts and other in self._accounts.accounts)
 
     def introduction(self, name: bytes) -> Tuple[bytes, Optional[bytes], int]:
-        """What the workers are told of a member: its name; its alias, or None; how many messages are kept for it."""
+        """A member's name; its alias, or None; how many messages are kept for it: as the workers are told."""
         account = self._accounts.accounts.get(name)
         return name, self._aliases.alias(name), account.kept if account else 0
 
@@ -190,6 +189,6 @@ class Members:
         return [holder for holder in (*self.names, *self._reserved) if split(holder)[0] == worker]
 
     def known(self) -> Tuple[List[bytes], List[bytes], Dict[bytes, bytes]]:
-        """The accounts, the members and {name: alias} of these, as a worker that begins is told."""
+        """The accounts, the members and {name: alias} of these, for a new worker."""
         present = list(self.names.values())
         return list(self._accounts.accounts), present, self._aliases.of(present)

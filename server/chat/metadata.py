@@ -21,10 +21,10 @@ from parley.server.protocols import events
 from parley.server.protocols.events import Reason
 
 MOST_TOLD = 1000  # values in one answer
-MOST_OF_GUESTS = 256 << 10  # bytes of what all without an account at one address tell, who may be thousands
+MOST_OF_GUESTS = 256 << 10  # bytes of all guests at one address, who may be thousands
 
 Values = Dict[bytes, bytes]
-Row = Tuple[bytes, bytes, Optional[bytes]]  # of whom or which room, the key, the value
+Row = Tuple[bytes, bytes, Optional[bytes]]  # the name of a user or a room, the key, the value
 
 
 class Metadata:
@@ -40,11 +40,11 @@ class Metadata:
         self._gate = gate
         self._people = people
         self._entering = entering
-        self._values: Dict[Union[bytes, int], Values] = {}  # account, or a holder without one -> what it tells
-        # Of holders without an account: how much what each tells takes, and where it is from; and of all from there.
+        self._values: Dict[Union[bytes, int], Values] = {}  # account, or a holder without one -> its metadata
+        # Of holders without an account: the size of the metadata of each, and its address; and the size of all there.
         self._shares: Dict[int, Tuple[str, int]] = {}
         self._told_from: Dict[str, int] = {}
-        self._followed: Dict[int, Tuple[bytes, ...]] = {}  # holder -> the keys of which it wants to know
+        self._followed: Dict[int, Tuple[bytes, ...]] = {}  # holder -> the keys to which it subscribes
 
     def _owner(self, holder: int) -> Union[bytes, int]:
         return self._gate.account_of(holder) or holder
@@ -94,7 +94,7 @@ class Metadata:
             self._keep(self._owner(holder), self._post.guarded(worker, session, told))
 
     def _count(self, holder: int) -> None:
-        """What somebody without an account tells has changed, or is not told any more."""
+        """Count the metadata of somebody without an account, which has changed or is gone."""
         source, before = self._shares.pop(holder, (None, 0))
         if source is None:
             source = self._gate.origin_of(holder)
@@ -123,7 +123,7 @@ class Metadata:
                 values[key] = value
 
     def _keep(self, owner: Union[bytes, int], then: Callable[[Optional[bool]], None]) -> None:
-        """Store what an account tells; what others do is not kept."""
+        """Store the metadata of an account; that of others is not stored."""
         if isinstance(owner, int):
             then(True)
             return
@@ -147,7 +147,7 @@ class Metadata:
     # ---- following
 
     def follow(self, worker: int, session: int, keys: Sequence[bytes]) -> None:
-        """The member wants to know of these keys of whoever is in a room with it, or watched, and of no others."""
+        """The member subscribes to these keys, and to no others: of its rooms, of people there, of those it watches."""
         holder = holder_of(worker, session)
         if holder not in self._members:
             return  # its name was taken over meanwhile
@@ -175,7 +175,7 @@ class Metadata:
                 or any(follower in room.members for room in self._rooms.joined(holder)))
 
     def entered(self, room: Room, holder: int) -> None:
-        """A member has come to the room: those there who follow are told what it tells."""
+        """A member has entered the room: the subscribers there are told its metadata."""
         values = self._of(holder) if self._followed else None
         for follower, keys in self._followed.items() if values else ():
             if follower != holder and self._is_in(room, follower):
@@ -229,7 +229,7 @@ class Metadata:
             self._count(holder)
 
     def account_opened(self, name: bytes) -> None:
-        """There is a new account: what was told by whoever is here under its name is the account's from now on."""
+        """There is a new account: the metadata of a member of its name is the account's from now on."""
         holder = self._members.called(name)
         if holder in self._values and self._gate.is_protected(name):
             self._values[name] = self._values.pop(holder)

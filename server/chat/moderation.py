@@ -19,14 +19,14 @@ from parley.server.order.numbers import Numbers
 from parley.server.protocols import events
 from parley.server.protocols.events import Reason
 
-# By the act: how the room does it, and with which role.
+# Act -> the method of `Room` that does it, and the role that it gives or takes.
 _ROLES = {"voice": (Room.give, VOICE), "devoice": (Room.take, VOICE), "op": (Room.give, OP), "deop": (Room.take, OP)}
-_SAYS = {"voice": VOICE, "devoice": MEMBER, "op": OP, "deop": MEMBER}  # the role that one has then, as a rule
-_PUTS = {"except": "excepted", "invex": "invex"}  # on which list
+_SAYS = {"voice": VOICE, "devoice": MEMBER, "op": OP, "deop": MEMBER}  # the role that is announced
+_PUTS = {"except": "excepted", "invex": "invex"}  # act -> the list to which it adds
 _TAKES_OFF = {"unexcept": "excepted", "uninvex": "invex"}
 _CHANGES_WHO_IS_BARRED = frozenset([
     "ban", "unban", "bar", "mute", "unmute", "except", "unexcept"])
-SERVER = b"server"  # the name of who runs the server, which nobody can have
+SERVER = b"server"  # the administrator's name in what others are told; no user can have it
 
 
 class Moderation:
@@ -91,7 +91,7 @@ class Moderation:
     # ---- requests
 
     def manage(self, worker: int, session: int, room_name: bytes, act: str, about: bytes, text: bytes) -> None:
-        """Do something to the room, or to somebody in it."""
+        """A member does something to the room, or to somebody in it."""
         holder, room = holder_of(worker, session), self._rooms.by_name.get(room_name)
         if holder not in self._members:
             return  # its name was taken over meanwhile
@@ -129,9 +129,9 @@ class Moderation:
         self._post.announce(frame, lambda stored: self._post.reply(token, None if stored else Reason.NOT_STORED))
 
     def _meant(self, room: Optional[Room], act: str, about: bytes) -> bytes:
-        """The target of an act, as it is stored: a network, or the name of the user who has this name or alias.
+        """The target of an act, as it is stored: a network, or the name of the user with this name or alias.
 
-        If the act removes a ban or a mute, and there is none of this name, the target is a former name that has one.
+        If the act removes a ban or a mute, and this name has none, it is a former name of the user that has one.
         """
         if room is self._rooms.lobby and act in ("ban", "unban"):
             network = network_of(about.decode(errors="replace"))
@@ -152,7 +152,7 @@ class Moderation:
 
     def _remove(self, room: Room, by: bytes, asker: int, token: int, number: int, why: bytes, names: Sequence[bytes],
                 since: int) -> None:
-        """Remove a message, if it is by one of these names and after `since`; the answer comes once that is stored."""
+        """Remove a message, if it is by one of these names and after `since`. The answer comes once that is stored."""
         removed = b"(removed by %b)" % by
         self._post.change()
         self._store.ask(
@@ -179,9 +179,9 @@ class Moderation:
     def _do(self, room: Room, by: bytes, holder: int, act: str, about: bytes, text: bytes) -> None:
         """Do what the gate has allowed, and tell the room. holder: of `by`, see `Post.audit`."""
         self._post.change()
-        told = b"" if act == "set" and about == b"key" else text  # which is a secret
+        told = b"" if act == "set" and about == b"key" else text  # a key is a secret
         self._post.audit(by, holder, act, room.name, about, told)
-        interest = dict(room.interest)  # as those hear it who are in it now
+        interest = dict(room.interest)  # of those who are in it now, and hear of this
         concerned = [one for one in room.members if self._gate.is_meant(room, one, about)] \
             if act in _CHANGES_WHO_IS_BARRED else []
         out = self._acts[act](room, by, about, text)
@@ -297,7 +297,7 @@ class Moderation:
         for name, value in settings_of(about, text):
             setattr(room, name.decode(), setting(name, value))
         if was_open and not room.is_open:
-            for holder in room.members:  # they may have read all of the past
+            for holder in room.members:  # until now they could read all of the past
                 self._entering.begin_past(room, holder, self._members.names[holder], 0)
         if about == b"slow":
             self._rooms.note_slow(room)

@@ -49,7 +49,7 @@ def _is_drawn(name: str) -> bool:
 def canonical_room(raw: bytes) -> bytes:
     """The name of a room that the received bytes stand for, with its "#"; InvalidName if they stand for none.
 
-    Behind the "#" it is as a name, but for reserved words, and has no "," and no ":".
+    Behind the "#" the rules for names hold, but reserved words are allowed, and "," and ":" are not.
     """
     if raw[:1] != b"#" or len(raw) > _LONGEST_RAW:
         raise InvalidName(raw)
@@ -64,15 +64,15 @@ def canonical_room(raw: bytes) -> bytes:
 
 @functools.lru_cache(maxsize=1024)
 def room_and_claims(raw: bytes) -> Tuple[bytes, Tuple[bytes, ...]]:
-    """`canonical_room` and what that name occupies; remembered, as many ask for the same."""
+    """`canonical_room` and what that name occupies; cached, as many clients ask for the same rooms."""
     name = canonical_room(raw)
     return name, tuple(claims(name))
 
 
 def spelled(raw: bytes) -> bytes:
-    """The spelling under which `raw` would be found among canonical names; empty if it can be none.
+    """The spelling under which `raw` would be found among canonical names; empty if no name is like that.
 
-    So there are no controls in it, and it may be told again.
+    So it has no control characters, and may be repeated to clients.
     """
     if len(raw) > _LONGEST_RAW:
         return b""
@@ -84,16 +84,17 @@ def spelled(raw: bytes) -> bytes:
 
 
 def claims(name: bytes) -> Set[bytes]:
-    """What a canonical name occupies. Two names that have any of it in common look alike.
+    """What a canonical name occupies. Two names that occupy anything in common look alike.
 
-    It is its skeletons (see `_skeletons`), in which a letter that looks like two is written as two: "tom" as "torn".
+    A name occupies its skeletons (see `_skeletons`), in which a letter that looks like two is written as two: "tom" as
+    "torn".
     """
     return {_with_pairs(skeleton).encode() for skeleton in _skeletons(name.decode(errors="replace"))}
 
 
 @functools.lru_cache(maxsize=2048)
 def claimed(name: bytes) -> FrozenSet[bytes]:
-    """`claims`, remembered, for names that are held against one mask after the other."""
+    """`claims`, cached, for names that are compared with many masks."""
     return frozenset(claims(name))
 
 
@@ -138,7 +139,7 @@ class Occupied:
 
 @functools.lru_cache(maxsize=1)  # who claims a name asks twice: is it valid, and what does it occupy
 def _skeletons(name: str) -> Set[str]:
-    """What is left of a name if one only looks at it: two names with a common skeleton look alike.
+    """The skeletons of a name, which keep only what one sees of it: names with a common skeleton look alike.
 
     There are two, because "I" looks like "l" but is the capital of "i": one takes the letters as they are drawn, so
     that "BiII" does not pass for "Bill"; one folds them first, so that "IAN" does not pass for "ian".

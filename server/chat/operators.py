@@ -46,11 +46,11 @@ class Asked:
         self._waiting: Dict[int, Then] = {}  # by token
 
     def count_from(self, first: int) -> None:
-        """Which tokens are given from now on, so that no other node gives the same."""
+        """Give tokens from this number on; no other node gives the same."""
         self._tokens = itertools.count(first)
 
     def submit(self, kind: Callable[..., Message], fields: Iterable[Any], then: Then) -> None:
-        """Ask for a message of `Operated`, of which these are the fields behind the token."""
+        """Submit a message of `Operated`. fields: those that follow the token."""
         token = next(self._tokens)
         self._waiting[token] = then
         self._order.submit(0, entry(kind(0, token, *fields)))
@@ -115,7 +115,7 @@ class Operators:
             self._change("empty", name, Operated.EmptyBox, (name.encode(),), reply)
 
     def delete(self, reply: Reply, name: Any) -> None:
-        """Delete an account; whoever is here under its name is sent away."""
+        """Delete an account, and end the session of a member with its name."""
         if self._is_there(name, reply):
             self._change("delete", name, Operated.RemoveAccount, (name.encode(),), reply)
 

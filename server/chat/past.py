@@ -31,7 +31,7 @@ class Past:
             self, worker: int, sessions: Sequence[int], room_name: bytes, since: Optional[int], most: int) -> None:
         """What was said in the room; in one that is not open, since the member first came there."""
         room = self._rooms.by_name.get(room_name)
-        asking: Dict[int, List[int]] = {}  # the message behind which the past begins for them -> sessions
+        asking: Dict[int, List[int]] = {}  # number of the message after which the past begins -> sessions
         for session in sessions:
             holder = holder_of(worker, session)
             trouble = self._gate.why_not_look(room, holder)
@@ -80,7 +80,7 @@ class Past:
     def browse_exactly(self, worker: int, sessions: Sequence[int], room_name: bytes, partner: bytes,
                        before: Optional[int], after: Optional[int], most: int, before_time: Optional[int],
                        after_time: Optional[int], latest: bool) -> None:
-        """The same with all that is known of the messages."""
+        """The same with extras, with messages without a text, and with times in milliseconds."""
         for session in sessions:
             holder = holder_of(worker, session)
             room, since = self._rooms.by_name.get(room_name), 0
@@ -102,7 +102,7 @@ class Past:
                 latest))
 
     def partners(self, worker: int, sessions: Sequence[int], after_time: int, before_time: int, most: int) -> None:
-        """Where the latest was said between these times."""
+        """The rooms and conversations whose latest message is from between these times."""
         for session in sessions:
             holder = holder_of(worker, session)
             if holder not in self._members:
@@ -142,7 +142,7 @@ class Past:
         return self._gate.why_not_look(self._rooms.by_name.get(room_name), holder)
 
     def catch_up(self, worker: int, sessions: Sequence[int], run: bytes, marks: Marks, through: int) -> None:
-        """What each session has missed since its marks. Numbers of another run, or that were not given, count as 0."""
+        """What each session has missed since its marks. Numbers of another run, or not given yet, count as 0."""
         for session in sessions:
             holder = holder_of(worker, session)
             if holder in self._members:
@@ -161,7 +161,7 @@ class Past:
 
         def tell(found: Optional[Tuple[List[Tuple[List[Missed], bool]], int]]) -> None:
             told = [*names, b""] if alone is not None else names
-            parts, last = found if found is not None else ([([], True) for _ in told], 0)  # as nobody knows
+            parts, last = found if found is not None else ([([], True) for _ in told], 0)  # the store has failed
             self._post.worker(worker, ToWorker.CaughtUp(
                 [session], [(name, *part) for name, part in zip(told, parts)], last))
 

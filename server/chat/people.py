@@ -1,6 +1,6 @@
 """User metadata beside the name: account, real name, away status, flags.
 
-Of most there is nothing to tell. Decided in the order of the requests, and told to all workers.
+Of most users nothing of this is known. Decided in the order of the requests, and told to all workers.
 """
 import collections
 from typing import Callable, Deque, Dict, List, Optional, Tuple, Union
@@ -18,25 +18,25 @@ from parley.server.protocols.events import Reason
 from parley.server.protocols.person import packed, unpacked
 from parley.server.protocols.text import folded
 
-MOST_GONE = 1000  # people who have left, or have another name, of whom something is remembered
+MOST_GONE = 1000  # names that were given up, of whose users something is remembered
 OPERATOR_FLAG, WALLOPS_FLAG, HIDDEN_FLAG = b"o", b"w", b"i"
 # A bot; not to be found by patterns; hears what operators tell operators.
 FLAGS = frozenset([b"B", HIDDEN_FLAG, WALLOPS_FLAG])
 
-# Name, account, what it is called in full, seconds since the epoch when it left, user; what is not known is empty.
+# Name, account, real name, seconds since the epoch when it left, user name; what is not known is empty.
 Gone = Tuple[bytes, bytes, bytes, int, bytes]
 _NOTHING = packed(events.Person())
 
 
 class People:
-    """People, as far as there is anything to tell. The methods handle messages: see `parley.server.ipc.messages`.
+    """What is known of people. The methods handle messages: see `parley.server.ipc.messages`.
 
-    strangers: {holder: Person, as bytes} of those who have no name yet, and have told something; `Members` has that of
-        members.
+    strangers: {holder: Person, as bytes} of those who have no name yet, and of whom something is known; `Members` has
+        the same of members.
     gone: those who have left, the latest last.
     on_account: functions called with a member who has another account now, or none.
-    watchers: {name: {holder: True}} of who wants to know of it; where the case of letters does not matter, by what it
-        is `folded` to, a str.
+    watchers: {name: {holder: True}} of those who watch it. For watchers to whom the case of letters does not matter,
+        the key is the `folded` name, a str.
     """
 
     def __init__(self, post: Post, members: Members, accounts: Accounts, rooms: Rooms, gate: Gate,
@@ -56,11 +56,11 @@ class People:
     # ---- what people say of themselves
 
     def real_name(self, worker: int, session: int, real_name: bytes, user: bytes = b"") -> None:
-        """What the session is called in full, and at home. It has no name yet, or tells nobody of the change."""
+        """The real name and the user name of a session, which has no name yet; or the change is told to nobody."""
         self._set(holder_of(worker, session), "", real_name=real_name, user=user)
 
     def set_name(self, worker: int, session: int, real_name: bytes) -> None:
-        """The member is called otherwise in full."""
+        """The member has another real name."""
         holder = holder_of(worker, session)
         if holder in self._members:
             self._set(holder, "real_name", real_name=real_name)
@@ -91,7 +91,7 @@ class People:
         return unpacked(self._members.described(holder) or self.strangers.get(holder, _NOTHING))
 
     def is_known(self, holder: int) -> bool:
-        """Is there anything to tell of the holder, or was there?"""
+        """Is anything known of the holder, or was it?"""
         return holder in self.strangers or self._members.described(holder) is not None
 
     def identified(self, worker: int, session: int, name: bytes, serial: int, renewed: Optional[str],
@@ -124,7 +124,7 @@ class People:
             self._post.confirm(holder, True)
 
     def _set(self, holder: int, field: str, **differences: object) -> None:
-        """Remember what is different now, and tell of it. `field`: of which those are told who want to know."""
+        """Note what has changed, and tell the workers. field: the change of which clients are told."""
         before = self.person(holder)
         person = self._completed(holder, before._replace(**differences))  # type: ignore[arg-type]
         if person == before:
@@ -160,7 +160,7 @@ class People:
         return [*exact, *(holder for holder in any_case if holder not in exact)]
 
     def wallops(self, worker: int, session: int, text: bytes) -> None:
-        """Tell all operators who are here, and whoever wants to hear it."""
+        """Tell all operators who are online, and all who have the flag for it."""
         holder = holder_of(worker, session)
         if not self._gate.is_operator_here(holder):
             self._post.refuse(holder, Reason.NOT_ALLOWED)
@@ -174,14 +174,14 @@ class People:
     # ---- who comes, and goes
 
     def came(self, holder: int) -> None:
-        """A member has its first name, and there is something to tell of it."""
+        """A member has its first name: tell the workers what is known of it."""
         self._members.introduce(holder, self._numbers.last)
         self._members.describe(holder, packed(self._completed(holder, self.person(holder))))
         self.strangers.pop(holder, None)
         self._tell(holder, "")
 
     def note_gone(self, holder: int, name: bytes) -> None:
-        """Nobody has this name any more, for now."""
+        """The member gives up this name."""
         person, account = self.person(holder), self._accounts.accounts.get(name)
         own = b"" if account is None or account.secret is None else name
         self.gone.append((
@@ -190,21 +190,21 @@ class People:
             self.gone.popleft()
 
     def renamed(self, holder: int) -> None:
-        """The member, of whom there is something to tell, has another name: perhaps without its account."""
+        """The member, of whom something is known, has another name, and so perhaps another account."""
         person = self._completed(holder, self.person(holder))
         if person != self.person(holder):
             self._members.describe(holder, packed(person))
             self._tell(holder, "")
 
     def account_opened(self, name: bytes) -> None:
-        """There is a new account: whoever is here under its name has it."""
+        """There is a new account: a member of its name has it."""
         holder = self._members.called(name)
         if holder is not None and self._gate.is_protected(name):
             self._set(holder, "account")
             self._note_account(holder)
 
     def account_closed(self, name: bytes) -> None:
-        """The account is gone: nobody has it any more, nor acts by it as an operator."""
+        """The account is gone: no member has it any more, or acts by it as an operator."""
         for held, field in ((self._members.identities, "account"), (self._gate.opered, "flags")):
             for holder in [holder for holder, account in held.items() if account == name]:
                 del held[holder]
@@ -221,7 +221,7 @@ class People:
         self._timing.pop(holder, None)
 
     def lose(self, worker: int) -> None:
-        """A worker died: of its sessions without a name nothing is told any more, and about its members nothing."""
+        """A worker died: forget what is known of its sessions without a name, and questions about its members."""
         for held in (self.strangers, self._members.identities, self._gate.opered):
             for holder in [one for one in held if split(one)[0] == worker and one not in self._members]:
                 del held[holder]  # type: ignore[attr-defined]
@@ -241,7 +241,7 @@ class People:
             self._post.worker(there, ToWorker.Time(its_session, asker))
 
     def timed(self, worker: int, asker: int, session: int, seconds: int, idle: int, host: str, port: int) -> None:
-        """The worker's answer, for the asker. Whoever has left meanwhile has no name any more."""
+        """The worker's answer, for the asker. A member who has left meanwhile has no name any more."""
         whom = self._timing.pop(asker, None)
         if whom is None or whom != holder_of(worker, session):
             return
@@ -256,9 +256,9 @@ class People:
             self._accounts.order.now // 1000 - seconds, idle, self._gate.is_operator_here(whom), host, port))
 
     def _seen_rooms(self, whom: int, asker: int) -> List[Tuple[bytes, bytes]]:
-        """(room, role) of the rooms in which somebody is, and of which the asker may know.
+        """(room, role) of the rooms that somebody is in, and that the asker may know of.
 
-        Of somebody who is not to be found these are the ones in which both are, but for itself and operators.
+        Of somebody with the flag "i" these are only the rooms in which both are, unless an operator or itself asks.
         """
         is_found = (asker == whom or HIDDEN_FLAG not in self.person(whom).flags
                     or self._gate.is_operator_here(asker))
@@ -273,7 +273,7 @@ class People:
 
     @changes_nothing
     def who_was(self, worker: int, session: int, name: bytes, most: int) -> None:
-        """Who had this name, in capital letters or small ones? The latest first; at most `most`, and 0 is all."""
+        """Who had this name lately, in any case of letters? The latest first; at most `most`, and 0 is all."""
         wanted = name.lower()
         found = [gone for gone in reversed(self.gone) if gone[0].lower() == wanted]
         if found:

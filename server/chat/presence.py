@@ -24,7 +24,7 @@ class Presence:
         self._rooms = rooms
         self._gate = gate
         self._people = people
-        self._watched: Dict[int, Tuple[Union[bytes, str], ...]] = {}  # holder -> the keys of `watchers` that it is at
+        self._watched: Dict[int, Tuple[Union[bytes, str], ...]] = {}  # holder -> the keys of `watchers` that have it
         self._watchers = people.watchers
 
     def watch(self, worker: int, session: int, names: Sequence[bytes], any_case: bool = False) -> None:

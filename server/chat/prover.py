@@ -72,7 +72,7 @@ class Prover:
         self._door.verify(holder, host, name, account, old, self._post.guarded(worker, session, verified))
 
     def identify(self, worker: int, session: int, name: bytes, password: bytes, as_operator: bool, host: str) -> None:
-        """Let the session prove whose account is its own, or that it may act as an operator."""
+        """Let the session prove that an account is its own, or that it may act as an operator."""
         holder, account = holder_of(worker, session), self._accounts.accounts.get(name)
         if account is None or account.secret is None:
             self._post.refuse(holder, Reason.NO_ACCOUNT if account is None else Reason.NO_PASSWORD)
@@ -83,7 +83,7 @@ class Prover:
             holder, lambda renewed: Proven.Identified(session, name, serial, renewed, as_operator)))
 
     def scram_begin(self, worker: int, session: int, name: bytes) -> None:
-        """With which salt, and how many rounds, may the session prove that the account is its own?"""
+        """Tell the session with which salt and how many rounds it can prove that the account is its own."""
         account = self._accounts.accounts.get(name)
         found = None if account is None or account.secret is None else self._door.scram(account)
         if found is None:
@@ -114,7 +114,7 @@ class Prover:
                 self.forget(holder)
 
     def _then_submit(self, holder: int, request: Callable[[Any], Message]) -> Looked:
-        """What to do with what the door has found out for the holder: submit the request with it, or say why not."""
+        """A function of the door's result for the holder, which submits the request with it, or refuses the request."""
         worker, session = split(holder)
 
         def then(trouble: Optional[str], found: Any) -> None:

@@ -1,4 +1,4 @@
-"""Questions, which change nothing. The store answers them, or another worker, or the asker's own at this place."""
+"""Questions, which change nothing: the store answers them, or another worker, or the asker's own worker."""
 from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple
 
 from parley.server.chat.contract import Post
@@ -26,7 +26,7 @@ class Questions:
         """From whom something is kept for a member, and how much."""
 
         def tell(counts: Optional[List[Tuple[bytes, int]]]) -> None:
-            self._post.worker(worker, ToWorker.Unread(sessions, counts or []))  # what cannot be read cannot be marked
+            self._post.worker(worker, ToWorker.Unread(sessions, counts or []))  # without the store there are no counts
 
         self._store.ask(self._post.guarded(worker, sessions, tell), ReadStore.Unread(name))
 
@@ -101,10 +101,10 @@ class Questions:
     # ---- who is gone
 
     def forget(self, holder: int) -> None:
-        """The session is gone, and wants no answer."""
+        """The session is gone, and needs no answer."""
         self._locating.pop(holder, None)
 
     def lose(self, worker: int) -> None:
-        """A worker died: nobody is located there."""
+        """A worker died: it locates nobody any more."""
         for asker in [asker for asker, target in self._locating.items() if target == worker]:
             self._locate_nobody(asker)

@@ -34,7 +34,7 @@ Table = Dict[str, Callable[..., Any]]
 
 
 class Register:
-    """Who has which name, who may, what is said to one alone, and rooms.
+    """Names, accounts, permissions, direct messages, and rooms; each part is a class of its own.
 
     accounts: those whose `order` is set already.
     """
@@ -83,9 +83,9 @@ class Register:
             self.direct.begin_anew, self.entering.renamed, self.sessions.renamed, self.presence.renamed]
 
     def tables(self, *others: object) -> Tuple[Table, Table]:
-        """Two times {name of a message: its method}: what is handled as it comes, and what is decided in order.
+        """Two tables, {name of a message: its method}: of what is handled as it comes, and of what is decided in order.
 
-        The first is of messages from workers only. others: those who handle further ones of these.
+        The first has messages of workers only. others: objects that handle more of these.
         """
         deciding = (self.claims, self.enrollment, self.direct, self.entering, self.moderation, self.sessions,
                     self.presence, self.people, self.metadata, self.devices)
@@ -105,7 +105,7 @@ class Register:
         self.metadata.restore(metadata)
 
     def tidied(self, worker: int) -> None:
-        """It is time to look for what has been kept for too long."""
+        """It is time to delete what has been kept for too long."""
         self._accounts.tidy()
         self.entering.tidy()
         self.sessions.tidy()

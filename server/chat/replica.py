@@ -13,16 +13,16 @@ from parley.server.protocols.events import Reason
 NAMES_A_MESSAGE = 128  # names that can be matched with a pattern in the time that a message takes
 USERS_EVERY = 0.3  # seconds between two pushes of the list of users, in the long run
 USERS_A_SECOND = 5000  # entries of that list; a long one is pushed less often
-USERS_AT_ONCE = 1.0  # so many seconds' worth of pushes after a quiet time do not wait
-# So many workers push a long one in turn, a millisecond later for each thousand entries, which is what that takes: all
-# at once would keep all processors from everybody.
+USERS_AT_ONCE = 1.0  # seconds' worth of pushes that do not wait after a quiet time
+# Among this many workers a long list is pushed in turn, each a millisecond later for each thousand entries, the time
+# that a push takes: if all did so at once, no processor would be left for talk.
 IN_TURN = 4
 
 
 class Replica:
     """One worker's view of the chat.
 
-    worker: this worker's number, which no other worker of this server ever has, had, or will have.
+    worker: this worker's number, which no other worker of this server ever has.
     sessions: this worker's sessions, as their connections, by number; those that are gone are not in it.
     rooms: `server.chat.room.Rooms`.
     hub: see `server.chat.session.base.Base`.
@@ -36,16 +36,14 @@ class Replica:
         self._roll = rooms.roll = Roll()
         self._lists, self._lists_of = {}, None  # what was last told of the roll, by type of answer; its version then
         self._aliases = rooms.aliases
-        self._pushed_until = 0.0  # when the pushes until now would be over, in the long run
-        self._turn = None  # when it is our turn to push the list as it is now, monotonic seconds
-        self._around = ()  # a Looked for who enters a room next
+        self._pushed_until = 0.0  # when all pushes until now would be over at the rate of the long run
+        self._turn = None  # when it is this worker's turn to push the present list, monotonic seconds
+        self._around = ()  # a Looked for the session of the next `entered`
 
     def said(self, room, worker, first, records, at=0):
         """Records of talk (`parley.server.ipc.queues`) from one worker, in order; `first`: the first message's number.
 
-        at: when they got their numbers, milliseconds.
-
-        The hub may tell of a room of which nobody is here.
+        at: when they got their numbers, milliseconds. The room may have no members on this worker.
         """
         here = self._rooms.by_number.get(room)
         if here is None:
@@ -60,9 +58,9 @@ class Replica:
             here.hear_with_extra(number, *records, self._sessions.get if worker == self.worker else None, at)
 
     def stored(self, said, first=0, time=0, at=0):
-        """What was said in the room is stored; those whose protocol has a word for that are told.
+        """Messages of the room are stored; their senders are told, if their protocol acknowledges that.
 
-        said: (session number, which of its words the first is, number of messages) of what each said at once.
+        said: (session number, serial of the first message, number of messages) of each block.
         first, time: the first message's number, and when they were said; at: in milliseconds.
         """
         for number, serial, count in said:
@@ -72,7 +70,7 @@ class Replica:
             first += count
 
     def unsaid(self, said, reason):
-        """What was said was not heard, or was not stored."""
+        """Messages were not passed on, or not stored."""
         for number, serial in said:
             session = self._sessions.get(number)
             traits = session and session.audience.traits
@@ -105,7 +103,7 @@ class Replica:
     # ---- who is here
 
     def known(self, accounts, present, aliases, proven=(), people=()):
-        """Which accounts there were and who was here before this stream began; {name: alias} of those with one."""
+        """The accounts and members from before this stream began; {name: alias} of those with an alias."""
         self._aliases.update(aliases)
         self._rooms.accounts.update(proven)
         for name, person in people:
@@ -116,7 +114,7 @@ class Replica:
             self._roll.enter(name)
 
     def barred(self, networks):
-        """From these networks nobody hears the lobby without a name, from now on."""
+        """From now on clients from these networks hear nothing of the lobby without a name."""
         self._rooms.barred = list(map(network_of, networks))
         for session in self._rooms.lobby.members:
             session.heed("check_bar")
@@ -170,12 +168,12 @@ class Replica:
         self._roll.leave(name)
         if in_lobby:
             self._rooms.lobby.happen(events.Left(name, True, why))
-        self._aliases.pop(name, None)  # not sooner: it is shown by its alias to the last
+        self._aliases.pop(name, None)  # not before the events above, which show it by its alias
         self._rooms.people.discard(name)
         self._rooms.accounts.discard(name)
 
     def person(self, worker, number, name, account, real_name, away, flags, user, field, rooms, alone):
-        """There is something to tell of a member; or (`field`) that is new, and those are told who want to know."""
+        """What is known of a member has changed; unless `field` is empty, clients are told of that change."""
         person = self._rooms.people[name] = events.Person(account, real_name, away, flags, user)
         if account == name:
             self._rooms.accounts.add(name)
@@ -194,7 +192,7 @@ class Replica:
     # ---- rooms
 
     def entered(self, number, room_name, topic, worker, session_number, name, alias=None, role=b"", sealed=False):
-        """A member is in a room now; the others there are told. `alias`: of one of whom `joined` tells next."""
+        """A member is in a room now; the others there are told. alias: of a member whose `joined` follows."""
         self._enter(name, alias)
         session = self._find(worker, session_number)
         room = self._rooms.open(number, room_name) if session else self._rooms.by_number.get(number)
@@ -206,7 +204,7 @@ class Replica:
             self._list_rooms(session)
 
     def around(self, fields):
-        """What one of this worker's sessions sees in the room that it enters next."""
+        """What the session of the next `entered` sees in the room."""
         self._around = (events.Looked(*fields),)
 
     def listening(self, session_number, number, room_name, hears):
@@ -217,7 +215,7 @@ class Replica:
             self._rooms.drop_if_empty(number)
 
     def exited(self, number, worker, sessions, names, gone=False, why=b""):
-        """Members of one worker are in a room no more; those who still are are told."""
+        """Members of one worker have left a room; those who are still there are told."""
         room = self._rooms.by_number.get(number)
         if room is None:
             return
@@ -228,14 +226,14 @@ class Replica:
         self._rooms.drop_if_empty(number)
 
     def renamed_in(self, number, worker, session_number, old, new, alias):
-        """A member of a room has another name, of which `renamed` tells next."""
+        """A member of a room has another name; `renamed` follows."""
         self._enter(new, alias)
         room = self._rooms.by_number.get(number)
         if room:
             room.happen(events.Renamed(old, new, room.name), self._find(worker, session_number))
 
     def managed(self, number, act, by, about, text, out, noted=0, at=0):
-        """Something was done to a room. Those who are put `out` hear that as the last."""
+        """Something was done to a room. Those who are put `out` hear of it, and of nothing after it."""
         room = self._rooms.by_number.get(number)
         if room is None:
             return
@@ -269,13 +267,13 @@ class Replica:
     # ---- for one session, if it has not just left
 
     def whispered(self, number, sender, text, time, message, at=0, extra=b""):
-        """Somebody said something to it alone; `message` is its number."""
+        """A direct message; `message` is its number."""
         session = self._sessions.get(number)
         if session and (text or session.audience.traits.extras):
             session.heed("tell", events.Whispered(sender, text, time, message, at, extra))
 
     def probe(self, number, asker):
-        """Who has a name depends on whether the client of this session is gone: that is noticed now."""
+        """Check now whether the client of this session is gone, and answer: who gets a name depends on it."""
         session = self._sessions.get(number)
         if session:
             session.leave_if_gone()
@@ -288,11 +286,11 @@ class Replica:
             self._hub.ask_once_told(session, ToHub.Told(number, mark))
 
     def answer(self, numbers, event, fields):
-        """The answer to what these have asked."""
+        """The answer to these sessions' question."""
         self._answer(numbers, events.BY_NAME[event](*fields))
 
     def tell(self, number, event, fields):
-        """What happens to it alone."""
+        """An event for this session alone."""
         self._heed(number, "tell", events.BY_NAME[event](*fields))
 
     def refused(self, number, reason):
@@ -300,7 +298,7 @@ class Replica:
         self._heed(number, "refuse", reason)
 
     def confirmed(self, number, message=0, time=0, at=0):
-        """The answer yes; to what was said to one alone with its number and time."""
+        """The answer yes; to a direct message with its number and time."""
         self._heed(number, "confirm", message, time, at)
 
     def who(self, numbers):
@@ -308,7 +306,7 @@ class Replica:
         self._answer(numbers, self._while_unchanged(events.Present, self._roll.present))
 
     def accounts(self, numbers, pattern):
-        """The place in the order at which Accounts is answered; with a pattern all names have to be looked at."""
+        """The place in the order at which Accounts is answered; a pattern has to be compared with all names."""
         if pattern is None:
             self._answer(numbers, self._while_unchanged(events.Known, self._roll.known))
         else:
@@ -319,7 +317,7 @@ class Replica:
         self._answer(numbers, self._while_unchanged(events.News, self._roll.users))
 
     def _while_unchanged(self, kind, look):
-        """The list for everybody who asks until somebody comes or goes: the very same object, so rendered once."""
+        """A list that is the same object until somebody comes or goes, so that it is encoded once for all who ask."""
         if self._lists_of != self._roll.version:
             self._lists, self._lists_of = {}, self._roll.version
         if kind not in self._lists:
@@ -333,7 +331,7 @@ class Replica:
         self._hub.ask(ToHub.Located(asker, name, *address))
 
     def time(self, number, asker):
-        """Somebody asks for how long one of this worker's clients is here."""
+        """Somebody asks for how long one of this worker's clients has been here."""
         session = self._sessions.get(number)
         seconds, idle = session.ages() if session else (0, 0)
         self._hub.ask(ToHub.Timed(asker, number, seconds, idle, *(session.address() if session else ("", 0))))
@@ -371,7 +369,7 @@ class Replica:
         self._heed(number, "forget")
 
     def _answer(self, numbers, happening, cost=0):
-        """Tell those who asked; `cost`: of finding it out, in messages."""
+        """Tell those who asked. cost: what finding it out is charged to them, in messages."""
         for session in self._still_here(numbers):
             session.charge(cost)
             session.heed("answer", happening)
@@ -387,11 +385,11 @@ class Replica:
     # ---- the list of users, for the protocols in which it is pushed
 
     def push_users(self, now):
-        """Tell of a changed list: at once after a quiet time, else a few times a second. Gives when to look again."""
+        """Push a changed list: at once after a quiet time, else a few times a second. Returns when to call again."""
         if not self._roll.changed:
             return None
         if not self._rooms.everywhere.wants_users():
-            self._turn, self._roll.changed = None, False  # until somebody comes, perhaps in such a protocol
+            self._turn, self._roll.changed = None, False  # until somebody comes whose protocol has such a list
             return None
         if self._turn is None:
             later = self.worker % IN_TURN * (len(self._roll) // 1000) / 1000

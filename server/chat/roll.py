@@ -2,22 +2,22 @@
 from parley.server.chat.patterns import matcher
 from parley.server.protocols.text import folded
 
-MOST_REMOVED = 64  # removed names that are still in the text; and one more for each so many of its bytes
+MOST_REMOVED = 64  # removed names that may still be in the text; one more for each 64 of its bytes
 
 
 class Names:
     """Names in the order in which they were added.
 
-    They are one text with a line for each, as no name has a line's end in it: every worker has every name, and a table
-    of objects takes ten times as much. Whoever is removed is taken out when the names are looked at, or when many are,
-    so that a removal costs the same however many names there are.
+    They are kept as one text, a line for each, as no name has a line end in it: every worker has every name, and as
+    objects they would take ten times the memory. A removed name stays in the text until the names are read or many are
+    removed, so that a removal costs the same however many names there are.
     """
 
     def __init__(self):
         self._lines = bytearray()
         self._removed = set()
-        self._spellings = None  # {what a name is folded to: the name}, once somebody has looked for one in any case
-        self._has_twins = False  # are two of them folded to the same?
+        self._spellings = None  # {folded name: the name}, once a name in another case of letters was looked for
+        self._has_twins = False  # do two names have the same folded form?
 
     def __len__(self):
         return self._lines.count(b"\n") - len(self._removed)
@@ -88,12 +88,12 @@ class Roll:
     def __init__(self):
         self.version = 0
         self.changed = False
-        self._texts = None  # {name: the same as str} of everybody known, as long as nothing changes
-        self._away = None  # {account: False}, as long as there are no others
+        self._texts = None  # {name: the same as str} of everybody known, until something changes
+        self._away = None  # {account: False}, until the accounts change
         self._present = Names()  # by login
         self._accounts = Names()  # by creation
-        # Once somebody has asked for an alias: {alias: name} of those whose name one protocol cannot carry, and the
-        # function that gives the alias of a name, or the name itself.
+        # {alias: name} of those whose names IRC cannot carry, and the function that gives the alias of a name, or the
+        # name itself; both once an alias was looked for.
         self._by_alias = None
         self._alias_of = None
 
@@ -101,16 +101,16 @@ class Roll:
         return len(self._present) + len(self._accounts)
 
     def meant(self, name):
-        """The name of somebody who is here, or else of an account, that differs from this in case only.
+        """The name of a member, or else of an account, that differs from this in case only.
 
-        The same if it is one itself, or if there is none.
+        If this is such a name itself, or if there is none, the result is the name as given.
         """
         if self._present.has(name) or self._accounts.has(name):
             return name
         return self._present.in_any_case(name) or self._accounts.in_any_case(name) or name
 
     def with_alias(self, alias, alias_of):
-        """The name of somebody who is here, or of an account, that has this alias; None if there is none.
+        """The name of a member or an account that has this alias; None if there is none.
 
         alias_of: the function that gives the alias of a name, or the name itself if it needs none; always the same one.
         """

@@ -6,9 +6,9 @@ from parley.server.protocols.person import packed, unpacked
 from parley.server.protocols.sealed import records_shown
 from parley.server.protocols.text import folded
 
-LOBBY, LOBBY_NAME = 0, b"#lobby"  # rooms have numbers; everybody is in this one
-EVERYWHERE = -1  # for what happens to the server, in no room: whoever is in any room hears it, or has entered only this
-_TEXTS = 256  # among which those of whom there is more to tell are shared out, so that each is short
+LOBBY, LOBBY_NAME = 0, b"#lobby"  # the number and the name of the lobby
+EVERYWHERE = -1  # a room for what happens to the whole server: all members of this worker are in it
+_TEXTS = 256  # over which `People` distributes them, so that each text is short
 _END = b"\xff"  # which is in no UTF-8
 _MOST_FOUND = 512  # names; each of them takes 140 bytes
 
@@ -16,7 +16,7 @@ _MOST_FOUND = 512  # names; each of them takes 140 bytes
 class Room:
     """number: of the room, or EVERYWHERE. name: with its "#"; empty for the lobby and EVERYWHERE.
 
-    What happens is rendered only for those audiences of which any member is in the room.
+    What happens is encoded only for audiences that have a member in the room.
 
     audiences: its members, and others, by form (see `server.worker.fanout`).
     """
@@ -38,13 +38,13 @@ class Room:
         return not any(audience.rooms.get(self.number) for audience in self.audiences)
 
     def happen(self, happening, origin=None):
-        """Let the members hear it; `origin` is the session it comes from, if that is one of this worker's."""
+        """Send the members an event. origin: the session that it comes from, if that is one of this worker's."""
         for audience in self.audiences:
             if audience.rooms.get(self.number):
                 audience.hear(self.number, happening, origin)
 
     def hear_talk(self, first, records, find, at=0):
-        """Let the members hear what was said: records of talk (`parley.server.ipc.queues`), in order.
+        """Send the members what was said: records of talk (`parley.server.ipc.queues`), in order.
 
         first: the number of the first message. at: when it got that, milliseconds.
         find: gives this worker's session of a number; None if it has none.
@@ -79,12 +79,12 @@ class Room:
                     audience.hear_talk(self.number, [(said, find and find(number))])
 
     def wants_users(self):
-        """Is anybody here in whose protocol the list of users is pushed?"""
+        """Has any member a protocol in which the list of users is pushed?"""
         return any(audience.traits.wants_users and audience.rooms.get(self.number) for audience in self.audiences)
 
 
 class _Found(dict):
-    """What was looked up lately."""
+    """A cache of what was looked up lately."""
 
     def __init__(self, look_up):
         super().__init__()
@@ -98,16 +98,16 @@ class _Found(dict):
 
 
 class People:
-    """{name: Person} of all of whom there is more to tell, here and elsewhere.
+    """{name: Person} of all people of whom more is known than the name, on all workers.
 
-    They are kept as parts of a few long texts: as every worker knows everybody, a dictionary with a key and a value of
-    each would take as much memory as all else that is known of those who only listen.
+    They are kept as parts of a few long texts: as every worker knows everybody, a dictionary with a key and a value for
+    each would take as much memory as everything else that is known of those who only listen.
 
-    fields: a function of a name that gives what is known, packed, or None; it is asked for each line of IRC.
+    fields: a function of a name that gives what is known, packed, or None; called for each line of IRC.
     """
 
     def __init__(self):
-        # By the hash of the name. In each text there is a name, NUL and what is known, for each, between two _END.
+        # By the hash of the name. A text has for each person the name, NUL and what is known, between two _END.
         self._texts = [_END] * _TEXTS
         self._found = _Found(self._look_up)
         self.fields = self._found.__getitem__
@@ -148,14 +148,14 @@ class People:
 
 
 class Rooms:
-    """The rooms of which this worker has members; the lobby and EVERYWHERE are always among them.
+    """The rooms that have members on this worker; the lobby and EVERYWHERE are always among them.
 
-    by_number, by_name: Room by its number, and, but for the lobby and EVERYWHERE, by its name.
-    roll: `server.chat.roll.Roll`. most_members: as many were here when somebody counted them.
-    barred: networks from which nobody hears the lobby without a name.
-    accounts: the names of members, here and elsewhere, who have given the password of the account of their name.
+    by_number, by_name: Room by its number, and, except for the lobby and EVERYWHERE, by its name.
+    roll: `server.chat.roll.Roll`. most_members: the greatest number of members that was ever counted.
+    barred: networks whose clients hear nothing of the lobby without a name.
+    accounts: the names of members, of all workers, who have given the password of the account of their name.
     people: `People`.
-    aliases: name -> alias, of those who are here and have one; by these a protocol shows names too long for it.
+    aliases: {name: alias} of members, of all workers, that have one; protocols show it where a name is too long.
     """
 
     def __init__(self, audiences):
@@ -180,14 +180,14 @@ class Rooms:
         return self.by_number[EVERYWHERE]
 
     def meant(self, name):
-        """The name of a room of these that differs from this in case only; the same if there is none."""
+        """The name of one of these rooms that differs from this in case only; if there is none, the name as given."""
         if name in self.by_name or name == LOBBY_NAME:
             return name
         wanted = folded(name)
         return next((known for known in (LOBBY_NAME, *self.by_name) if folded(known) == wanted), name)
 
     def is_barred(self, host):
-        """Does nobody hear the lobby without a name who comes from this address?"""
+        """Do clients from this address hear nothing of the lobby without a name?"""
         if not self.barred:
             return False
         origin = address(host)
@@ -201,7 +201,7 @@ class Rooms:
         return room
 
     def rename(self, number, name):
-        """A room is called otherwise from now on."""
+        """A room has another name from now on."""
         room = self.by_number[number]
         if self.by_name.get(room.name) is room:
             del self.by_name[room.name]
@@ -209,13 +209,13 @@ class Rooms:
         self.by_name[name] = room
 
     def names(self, session):
-        """The names of the rooms that a session is in, but for the one that stands in the lobby's place for it."""
+        """The names of the rooms that a session is in, without the one that stands in the lobby's place for it."""
         home, by_number = session.audience.home, self.by_number
         names = [by_number[number].name for number in session.audience.members.get(session, ())]
         return [name for name in names if name and name != home]
 
     def tell_users(self, users):
-        """Push the list of users. Whoever is in rooms gets one of its own, in which these are."""
+        """Push the list of users. A member of rooms gets a list of its own, which includes them."""
         for audience in self._audiences:
             if audience.traits.wants_users and audience.rooms.get(EVERYWHERE):
                 own = {session: users._replace(rooms=names) for session, names in
@@ -223,9 +223,9 @@ class Rooms:
                 audience.hear_users(users, own)
 
     def tell_common(self, numbers, happening, origin=None, alone=()):
-        """Tell those once who are in any of these rooms, and some alone, and in whose protocol `people` are told of.
+        """Tell an event to those who are in any of these rooms, once each, and to some others `alone`.
 
-        origin: the session it comes from, which hears nothing of it.
+        Only protocols with the trait `people` tell of it. origin: the session that it comes from, which is not told.
         """
         for audience in self._audiences:
             if not audience.traits.people:

@@ -39,7 +39,7 @@ class RoomQuestions:
             self._post.answer(worker, inside, events.Present(names, room_name))
 
     def look(self, worker: int, sessions: Sequence[int], room_name: bytes) -> None:
-        """Who is in the room, and how is it set? Who may not see that is told no more than its name."""
+        """Who is in the room, and what are its settings? Somebody who may not see that is told only its name."""
         room = self._rooms.by_name.get(room_name)
         seeing = []
         for session in sessions:
@@ -53,7 +53,7 @@ class RoomQuestions:
                 self._post.answer(worker, [session], self._looked(room, holder_of(worker, session), members))
 
     def show_around(self, room: Room, holder: int) -> None:
-        """Let the holder, that the workers are told of next, see who is in the room, without another question."""
+        """Let a holder, whose entering the workers are told next, see who is in the room, without another question."""
         looked = self._looked(room, holder, self._members_of(room))
         self._post.worker(split(holder)[0], ToWorker.Around(tuple(looked)))
 
@@ -69,7 +69,7 @@ class RoomQuestions:
         return [(names[holder], ROLES.get(role, b"")) for holder, role in inside]
 
     def tally(self, worker: int, session: int) -> None:
-        """How many are here? IRC asks this for its PING, too: the answer follows those to all that was asked before."""
+        """How many are here? IRC asks this for its PING, too, as the answer comes after all earlier ones."""
         operators = sum(self._members.called(name) is not None for name in self._gate.operators)
         self._post.answer(
             worker, [session], events.Counted(len(self._members.names), len(self._rooms.by_name), operators))
@@ -82,7 +82,7 @@ class RoomQuestions:
 
     def list_rooms(self, worker: int, sessions: Sequence[int], pattern: Optional[bytes], with_lobby: bool = False,
                    invited: bool = False) -> None:
-        """Which rooms are there that the sessions may know of, or to which they are invited?"""
+        """Which rooms are there that the sessions may know of, that they are in, or to which they are invited?"""
         if invited:
             for session in sessions:
                 self._post.answer(worker, [session], events.RoomList(self._inviting(holder_of(worker, session))))
@@ -117,7 +117,7 @@ class RoomQuestions:
             self._post.answer(worker, [session], events.TopicTold(room_name, *room.topic))
 
     def masks(self, worker: int, session: int, room_name: bytes, kind: str) -> None:
-        """Who is on a list of the room? Whom it lets in is for its ops to see."""
+        """Who is on a list of the room? Only its ops may see whom it lets in."""
         holder, room = holder_of(worker, session), self._rooms.by_name.get(room_name)
         trouble = self._gate.why_not_look(room, holder)
         if room is None or trouble:
@@ -131,7 +131,7 @@ class RoomQuestions:
                 (mask, by, when) for mask, (by, _, when) in getattr(room, LISTS[kind]).items()]))
 
     def roles(self, worker: int, session: int, room_name: bytes) -> None:
-        """Who has which role in the room, and how is it set?"""
+        """Who has which role in the room, and what are its settings?"""
         holder, room = holder_of(worker, session), self._rooms.by_name.get(room_name)
         trouble = self._gate.why_not_look(room, holder)
         if room is None or trouble:

@@ -1,19 +1,19 @@
 """A client's session: its state is stranger (not logged in), member or gone.
 
-What a client may do depends on its state, by a table (HANDLERS). Whatever depends on who else is online is a question
-to the hub, because only the hub has the one order. While a question is open the client's later commands wait, so that
-answers keep the order of the commands.
+What a client may do depends on its state, by a table (HANDLERS). Requests that depend on who else is online go to the
+hub, which alone has the one order. While such a question is open the client's later commands wait, so that answers keep
+the order of the commands.
 
 A session has parts, each with the commands of one subject: a part is a class that is derived from `Base`, or from
 another part that it uses, and knows nothing of the others. What concerns several is here.
 
     states      the states, and the table
     base        what all parts know
-    talk        what is said
-    logins      names, accounts, passwords, coming back
-    rooms       entering, leaving, keeping order
+    talk        messages, to a room or to one person
+    logins      names, accounts, passwords, resuming a session
+    rooms       entering, leaving, moderation
     questions   people, the past, the server
-    personal    what others are told of the client, and it of them
+    personal    what others are told of the client, and the client of them
     files       files
 """
 from parley.server.chat.names import spelled
@@ -45,7 +45,7 @@ class Session(Talk, Logins, Questions, Personal, Files):
             self._overhear()
 
     def hear(self, commands):
-        """Handle `commands` in order; gives those behind an open question, which have to wait for its answer."""
+        """Handle `commands` in order. Returns those that have to wait, as a question is open."""
         position, end = 0, len(commands)
         while position < end:
             together = self._say_together(commands, position) if end - position > 1 else 0
@@ -70,7 +70,7 @@ class Session(Talk, Logins, Questions, Personal, Files):
         frames, commands = turn.take(self.client.name)
         if len(frames) >= LINES_A_MESSAGE:
             self.client.charge(len(frames) // LINES_A_MESSAGE)
-        if len(commands) > 1:  # each but one counts like a message, or a line that joins a hundred rooms would cost one
+        if len(commands) > 1:  # all but one are charged, or a line that joins a hundred rooms would cost one message
             self.client.charge(max(0, sum(type(one) is not events.Turn for one in commands) - 1))
         self.client.audience.tell_frames(self.client, frames)
         self.client.heed_form()
@@ -95,7 +95,7 @@ class Session(Talk, Logins, Questions, Personal, Files):
         elif post.password is None:
             self._rename(post)
         else:
-            self._already_in(post)  # a password is for the first name only
+            self._already_in(post)  # a password is only for the first name
 
     def _stranger(self, command):
         if type(command) in self._traits.open_to_strangers and getattr(command, "room", HOME) == HOME:

@@ -10,14 +10,12 @@ from parley.server.protocols.events import HOME
 from parley.server.protocols.seldom import NONE, Seldom
 from parley.server.protocols.text import canonical, one_line, pieces
 
-LINES_A_MESSAGE = 16  # of one text, in IRC each a line of its own with its sender in front; and of an answer there
-PEOPLE_A_MESSAGE = 128  # of whom each is told of metadata, or is asked for its own, in the time that a message takes
-# Messages, for what may be held against all bans of a room by all names that one has had: to enter it in vain, or to
-# speak there from outside.
-HELD_AGAINST_BANS = 8
-# Messages, for what is looked for in all that somebody has said alone, or in a room: it may take milliseconds.
-LOOKED_THROUGH = 8
-LONGEST_PERSONAL = 390  # bytes of what one is called in full, and of why one is away or leaves
+# What expensive commands cost, which counts against the client's rate.
+LINES_A_MESSAGE = 16  # lines of a text or an answer for the cost of a message, as each is a line of its own in IRC
+PEOPLE_A_MESSAGE = 128  # people, likewise, who are told of metadata, or whose metadata is read
+HELD_AGAINST_BANS = 8  # messages: all bans of a room are compared with all names that somebody outside has had
+LOOKED_THROUGH = 8  # messages: all that was said in a room, or by two, is searched, which may take milliseconds
+LONGEST_PERSONAL = 390  # bytes of a real name, and of the reason for being away or leaving
 _NEVER = float("-inf")
 
 
@@ -31,39 +29,39 @@ class Base:
 
     client: the connection, which passes on what the client asks (`hear`) and what the hub answers. Of it this uses
 
-        state, name          which only this sets; the name is canonical, or None while it is a stranger. They are there
-                             and not here, because they are looked at for each client and tick.
+        state, name          set only by the session; the name is canonical, or None while it is a stranger. They are
+                             attributes of the connection because they are read for each client and tick.
         number               this client's in its worker, never given twice
-        audience             those who hear in the same form (see `server.worker.fanout.Audience`)
-        decoder              of its protocol, where that `converses`
-        heed_form()          it is answered in the form in which its decoder writes now
-        rooms                those of which this worker has members (see `server.chat.room.Rooms`)
+        audience             the clients that use the same form (see `server.worker.fanout.Audience`)
+        decoder              of its protocol, if that `converses`
+        heed_form()          from now on it is answered in the form that its decoder has
+        rooms                those that have members on this worker (see `server.chat.room.Rooms`)
         hub                  where questions and talk go (see `server.worker.uplink.Uplink`)
         files                where files are kept, or None (see `server.files.desk.Desk`)
         address()            (host, port) of the client
         heard_at             when it last sent anything, monotonic seconds
-        new_token()          one that nobody can guess
-        refused(reason)      something that it has asked is not done
+        new_token()          a text that nobody can guess
+        refused(reason)      one of its requests is refused
         answered()           its question is answered
-        hear_first(command)  let this be handled before what waits
-        catch_up()           what waits may be handled: no question is open any more
-        part(reason)         the end, once everything told is sent; why is a Reason, HANGUP, QUIT or RESET
+        hear_first(command)  handle this command before those that wait
+        catch_up()           handle the commands that wait: no question is open any more
+        part(reason)         end the connection once all output is sent; reason: a Reason, HANGUP, QUIT or RESET
     """
 
     __slots__ = ("client", "said_at", "seldom", "_question", "_last_word", "_typed_at")
 
-    _coming = Seldom(None)  # (token, run, marks) of a stranger that may come back, see Hello
-    _is_known = Seldom(False)  # has the hub been told anything of it, though it has no name?
+    _coming = Seldom(None)  # (token, run, marks) of a stranger whose session is to be resumable, see Hello
+    _is_known = Seldom(False)  # has the hub been told anything of it before it has a name?
 
     def __init__(self, client):
         self.client = client
         client.state = STRANGER
         client.name = None
         self.seldom = NONE  # see `Seldom`
-        # What it has asked and is not answered; a list of several Enter. Or, where several of its words may be under
-        # way, {which of them: [Say, perhaps Labelled; its answer, if that waits for those before it]}.
+        # The command whose answer it waits for; a list of several Enter. Or, where several messages may be pending,
+        # {serial: [Say, perhaps Labelled; its answer, if that waits for those before it]}.
         self._question = None
-        self._last_word = 0  # which of its words was the latest
+        self._last_word = 0  # serial of its latest message: their count in this session
         self.said_at = client.heard_at  # when it last said anything, monotonic seconds
         self._typed_at = _NEVER  # when others were last told that it is typing, monotonic seconds
 
@@ -85,7 +83,7 @@ class Base:
     def leave(self, farewell=None, by=HANGUP, why=b""):
         """End the session: free the name, send a farewell if there is a reason to give, and end the connection.
 
-        why: in its words, for the others.
+        why: the client's own words, for the others.
         """
         if self.client.state is GONE:
             return
@@ -100,20 +98,20 @@ class Base:
     # ---- questions to the hub
 
     def _ask(self, command, request):
-        """Put a request to the hub, a `ToHub`; nothing else is handled until it is answered."""
+        """Send the hub a request, a `ToHub`; nothing else is handled until it is answered."""
         self.client.state = WAITING
         self._question = command
         self.client.hub.ask(request)
 
     def _look_up(self, command, request):
-        """Put a request to the hub whose answer may be long; who asks is filled in when it is its turn."""
+        """Send the hub a request whose answer may be long, when it has its turn; its `sessions` are filled in then."""
         self.client.state = WAITING
         self._question = command
         is_shared = events.LONG_ANSWERS[type(command)] in self._traits.shared_answers
         self.client.hub.look_up(self.client, is_shared, request)
 
     def _answered(self):
-        """The question to which the answer has come: the first, if there are several."""
+        """The question whose answer has come: the first, if several are open."""
         question = self._question
         if type(question) is list:
             first = question.pop(0)
@@ -124,12 +122,12 @@ class Base:
         return question
 
     def _go_on(self, *answers, then=None):
-        """A question is answered: do what it was asked for, if anything, and handle the commands that waited."""
+        """A question is answered: handle `then`, which waited for the answer, and all commands behind it."""
         self.client.answered()
         for answer in answers:
             self._reply(answer)
         if self._question is not None:
-            return  # there are others
+            return  # other questions are open
         self.client.state = MEMBER if self.client.name else STRANGER
         if then is not None:
             HANDLERS[self.client.state][type(then)](self, then)
@@ -152,7 +150,7 @@ class Base:
             self._go_on(events.Refused(reason, question))
 
     def confirm(self, number=0, time=0, at=0):
-        """The request is done; if it was a message, that has this number and time; at: in milliseconds."""
+        """The request is done. number, time: of the message, if it was one; at: the same time in milliseconds."""
         question = self._answered()
         if type(question) is events.LogOut:
             self._reply(events.Done(question))
@@ -162,10 +160,9 @@ class Base:
                         else events.Done(question))
 
     def confirm_said(self, serial, count, number, time, at=0):
-        """So many messages that it has said are stored, from this number on.
+        """`count` messages of the client are stored, from this number on.
 
-        serial: which of the client's words the first is; 0 where only one may be under way, and of what it said before
-            it wanted to know.
+        serial: that of the first; 0 if only one may be pending, or if the client has not asked to be told.
         """
         if not self._traits.numbered:
             self.confirm(number, time, at)
@@ -178,7 +175,7 @@ class Base:
             self._tell_of_words()
 
     def answer(self, happening):
-        """What was asked to be told."""
+        """The answer to a question."""
         question, kind = self._answered(), type(happening)
         if kind is events.RoomList:
             happening = happening._replace(asked=question)
@@ -188,7 +185,7 @@ class Base:
         self._go_on(happening)
 
     def _tell_of_words(self):
-        """What is known of one of its words is told once that of all before it is: a refusal may have come sooner."""
+        """Tell the client what became of its messages, in their order: a later answer may have come first."""
         words, answers = self._question, []
         for command, answer in words.values():
             if answer is None:
@@ -207,7 +204,7 @@ class Base:
     # ---- which room or person a command means
 
     def _room_of(self, say):
-        """The number of the room in which it is to be said; None if the client is not in it."""
+        """The number of the room that a Say is for; None if the client is not in it."""
         return LOBBY if say.room == HOME and not self.client.audience.home else self._room(say.room)
 
     def _named(self, raw):
@@ -222,7 +219,7 @@ class Base:
 
     def _room(self, raw):
         """The number of a room that the client is in, or None."""
-        room = self.client.rooms.by_name.get(raw)  # which most write as it is
+        room = self.client.rooms.by_name.get(raw)  # most clients write the name exactly
         if room is None:
             name = self._named(raw)
             if name == LOBBY_NAME and not self.client.audience.home:

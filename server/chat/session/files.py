@@ -8,7 +8,7 @@ from parley.server.protocols.sealed import digest
 
 
 class Files(Base):
-    """Asks those who keep files; the hub knows nothing of them."""
+    """Files, which are asked of the keeper; the hub knows nothing of them."""
 
     __slots__ = ()
 
@@ -29,7 +29,7 @@ class Files(Base):
                              teller=self.client.name.decode(), digest=digest(share.text) if share.text else "")
 
     def _ask_keeper(self, command, **request):
-        """Put a request to those who keep files."""
+        """Send a request to the keeper."""
         client = self.client
         if client.files is None:
             self._refuse(Reason.FILES_OFF, command)
@@ -39,7 +39,7 @@ class Files(Base):
         client.files.ask(lambda answer: client.heed("hear_of_file", answer), **request)
 
     def hear_of_file(self, answer):
-        """What those say who keep files, to Offer or Share: a dictionary, see `server.files.keeper`."""
+        """The keeper's answer to Offer or Share: a dictionary, see `server.files.keeper`."""
         question = self._question
         if self.client.state is GONE:
             return

@@ -1,4 +1,4 @@
-"""How a client gets a name, comes back to one, and gives it up: logins, accounts, passwords."""
+"""How a client gets a name, resumes a session, and gives up its name: logins, accounts, passwords."""
 from parley.server.chat.names import InvalidName, canonical_name, claims, spelled
 from parley.server.chat.room import EVERYWHERE, LOBBY
 from parley.server.chat.session.base import Base
@@ -10,8 +10,8 @@ from parley.server.protocols.events import Reason
 from parley.server.protocols.text import is_utf8
 
 LONGEST_PASSWORD = 128  # bytes of a new one
-# Bytes of a given one that may be right, as operators may choose longer ones. Many may wait for a check, here and in
-# the hub, and `dollar` would take some of 64 KiB.
+# Bytes of a password that is checked: operators may choose longer ones than clients. Many may wait for a check, here
+# and in the hub, so the 64 KiB that `dollar` could send would be too much.
 LONGEST_GIVEN = 1024
 
 
@@ -21,7 +21,7 @@ class Logins(Base):
     __slots__ = ()
 
     def _overhear(self):
-        """Hear the lobby without a name, if that is so in its protocol, and its address is not banned there."""
+        """Hear the lobby without a name, if the protocol has that, and the address is not banned there."""
         if self._traits.hears_at_once and not self._is_barred():
             self.client.audience.enter(self.client, LOBBY)
 
@@ -29,12 +29,12 @@ class Logins(Base):
         return self.client.rooms.is_barred(self.client.address()[0])
 
     def check_bar(self):
-        """Other addresses are banned in the lobby now: who has no name may have to hear no more of it."""
+        """Other addresses are banned in the lobby now: a client without a name may have to stop hearing it."""
         if self.client.name is None and self._is_barred():
             self.client.audience.leave(self.client, LOBBY)
 
     def _come_by_port(self):
-        """Let the hub know by which room's port it has come, and whether it hears at once what happens there."""
+        """Tell the hub to which room's port the client has connected, and whether it hears that room at once."""
         host = self.client.address()[0] if self._traits.hears_at_once else None
         self.client.hub.ask(ToHub.CameBy(self.client.number, self.client.audience.home, host))
 
@@ -137,19 +137,19 @@ class Logins(Base):
             self._ask(hello, ToHub.Resume(client.number, key_of(hello.session), marks, client.address()[0]))
 
     def _bring(self):
-        """With the name that it is about to ask for, a session begins that it can come back to."""
+        """The login that is about to be sent begins a resumable session."""
         _, *others = self._coming or (b"", b"", ())
         self._coming = token, _, marks = (self.client.new_token(), *others)
         self.client.hub.ask(ToHub.Bring(self.client.number, key_of(token), marks))
 
     def _come_back(self):
-        """Somebody who may come back has its name. What it is told from here on is held back until it has caught up."""
+        """A client with a resumable session has its name. Events are held back from here until it has caught up."""
         self.client.audience.hold_back(self.client)
         if not self.client.audience.home:
             self.client.audience.enter(self.client, LOBBY)
 
     def greeted(self, run):
-        """The answer to Hello; or it wants its session, and has another answer to come."""
+        """The answer to Hello. If the client resumes a session, another answer follows."""
         audience = self.client.audience
         greeted = events.Greeted(run, *audience.rules, audience.motd)
         if self._question.session is None:
@@ -159,7 +159,7 @@ class Logins(Base):
             self._reply(greeted)
 
     def begun(self, account, number, kept, entered, refused, read):
-        """Its session has begun, or goes on: it is in the rooms `entered`, and has to be told what it has missed."""
+        """The session has begun, or is resumed: it is in the rooms `entered`, and gets what it has missed."""
         token, run, marks = self._coming
         self._reply(events.Welcome(self.client.name, self._question, account, token, number, read))
         if self.client.audience.motd:
@@ -176,7 +176,7 @@ class Logins(Base):
             self.caught_up(())
 
     def caught_up(self, parts):
-        """What it has missed: (room, messages, gap) of each. Behind that it is told what has happened since."""
+        """What it has missed: (room, messages, gap) of each. After that it gets what was held back."""
         self._coming = None
         for part in parts:
             self._reply(events.CaughtUp(*part))
@@ -187,9 +187,9 @@ class Logins(Base):
     # ---- what the hub answers
 
     def welcome(self, name, kept=0):
-        """The name was granted; a stranger hears the room from here on. `kept`: messages that were kept for it."""
+        """The name was granted; a stranger hears the room from here on. kept: how many messages were kept for it."""
         was_stranger, self.client.name = self.client.name is None, name
-        self._is_known = False  # but by its name
+        self._is_known = False  # from here on the hub knows it by its name
         if was_stranger and self._coming:
             self._come_back()
             return
@@ -208,13 +208,13 @@ class Logins(Base):
         self._go_on(*answers, then=events.Say(question.text, None, question.time) if is_post else None)
 
     def forget(self):
-        """The account is deleted, and with it the name: as it has asked, or by an operator, who sends it away."""
+        """The account is deleted, and with it the name: by the client, or by an operator, which ends the connection."""
         if type(self._question) is not events.Delete:
             self.leave(Reason.ACCOUNT_DELETED)
             return
         self.client.rooms.leave_all(self.client)
         if self.client.audience.home:
-            self._come_by_port()  # the hub has forgotten that
+            self._come_by_port()  # the hub has forgotten it
         else:
             self._overhear()
         self.client.name = None
@@ -222,5 +222,5 @@ class Logins(Base):
 
 
 def _can_be_a_password(raw):
-    """Every protocol in which one can be given must be able to give it, so it is text."""
+    """Is it text, so that it can be given in every protocol with passwords?"""
     return 1 <= len(raw) <= LONGEST_PASSWORD and is_utf8(raw)

@@ -9,7 +9,7 @@ from parley.server.protocols.events import Reason
 from parley.server.protocols.text import canonical_within, one_line
 
 LONGEST_USER = 32  # bytes
-WATCHED_A_MESSAGE = 16  # people, of each of whom one is told how it is
+WATCHED_A_MESSAGE = 16  # names that may be watched for the cost of a message, as each is answered
 
 
 class Personal(Base):
@@ -70,7 +70,7 @@ class Personal(Base):
             self.client.number, *self._target(command), command.keys, command.everybody))
 
     def _target(self, command):
-        """The name of the room that a command is about, or else of whom; the other one is empty."""
+        """(name of a room, name of a user) that a command is about; one of them is empty."""
         return (b"", self._whom(command.name)) if command.name else (self._named(command.room), b"")
 
     @handles(events.Follow)

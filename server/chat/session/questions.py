@@ -9,7 +9,7 @@ from parley.server.protocols.events import Reason
 
 
 class Questions(Base):
-    """Each of these changes nothing, but for what is kept for the client and told by it."""
+    """Questions, which change nothing, except that Deliver and histories empty the client's box."""
 
     __slots__ = ()
 
@@ -19,7 +19,7 @@ class Questions(Base):
     def _who(self, who):
         name = self._named(who.room)
         if self._traits.converses:
-            self._charge_for_all()  # as it is only told of those that it has asked for
+            self._charge_for_all()  # one such answer is made for this client alone
         self._look_up(who, ToHub.Who(()) if name == LOBBY_NAME else ToHub.Within((), name))
 
     @handles(events.Accounts)
@@ -58,7 +58,7 @@ class Questions(Base):
     def _browse(self, browse):
         room = b"" if browse.room is None else self._named(browse.room)
         partner = b"" if browse.partner is None else self._whom(browse.partner)
-        if not room and not partner:  # it can be the name of none, and without both it would be told of nobody
+        if not room and not partner:  # no user can have the name; an empty one would mean neither a room nor anybody
             self._refuse(Reason.NO_ROOM if browse.partner is None else Reason.INVALID_NAME, browse)
             return
         wanted = room, partner, browse.before, browse.after, browse.most

@@ -1,4 +1,4 @@
-"""Rooms: entering, leaving, keeping order."""
+"""Rooms: entering, leaving, moderation."""
 from parley.server.chat.names import InvalidName, room_and_claims, spelled
 from parley.server.chat.session.base import LOOKED_THROUGH, Base, in_brief
 from parley.server.chat.session.states import handles
@@ -7,15 +7,15 @@ from parley.server.protocols import events
 from parley.server.protocols.events import Reason
 from parley.server.protocols.text import canonical, is_blank, one_line
 
-# Acts about masks, which each member of the room is held against.
+# Acts about masks, with which each member of the room is compared.
 _ABOUT_MASKS = frozenset(["ban", "unban", "bar", "mute", "unmute", "except", "unexcept", "invex", "uninvex"])
-PATTERN_OF_ROOMS = 8  # messages: the hub holds all rooms against it, which may be a thousand
-BYTES_OF_MASK_A_MESSAGE = 16  # as it takes the hub longer to read a long one
+PATTERN_OF_ROOMS = 8  # the cost of a pattern in messages: the hub compares it with all rooms, of which it may have 1000
+BYTES_OF_MASK_A_MESSAGE = 16  # bytes of a mask for the cost of a message: long ones take the hub longer
 _ABOUT_SOMEBODY = ("invite", "kick", "voice", "devoice", "op", "deop")  # acts that are about one name
 
 
 class Rooms(Base):
-    """What a client asks about rooms, and in which it is."""
+    """What a client asks about rooms, and the rooms that it is in."""
 
     __slots__ = ()
 
@@ -28,7 +28,7 @@ class Rooms(Base):
             self._ask(command, request)
 
     def _to_enter(self, command):
-        """The request to enter the room of an Enter or a Say; None if there can be none of this name."""
+        """The request to enter the room of an Enter or a Say; None if no room can have this name."""
         try:
             name, occupied = room_and_claims(command.room)
         except InvalidName:
@@ -38,7 +38,7 @@ class Rooms(Base):
                            self._traits.converses, self._traits.sealed)
 
     def _enter_along(self, command):
-        """Ask for one more room while such questions are open: whoever reconnects enters all its rooms at once."""
+        """Ask for one more room while such questions are open: after a reconnect a client enters all its rooms."""
         if type(self._question) is events.Enter:
             self._question = [self._question]
         if type(self._question) is not list:
@@ -87,7 +87,7 @@ class Rooms(Base):
         if command.pattern is not None:
             self.client.charge(PATTERN_OF_ROOMS)
             if self._traits.converses:
-                self._charge_for_all()  # as it is told how many are in the lobby
+                self._charge_for_all()  # members of the lobby are counted for it
         self._look_up(command, ToHub.ListRooms((), command.pattern, self._traits.converses, command.invited))
 
     @handles(events.Wallops)
@@ -100,7 +100,7 @@ class Rooms(Base):
     # ---- what the hub answers
 
     def inside(self, room, topic, around=(), sealed=False):
-        """It may be in the room, and hears from here on what happens there. around: a `Looked`, if it gets one."""
+        """The client is in the room, and hears it from here on. around: a `Looked`, if it gets one."""
         if self.client.name is None:  # it has asked for that, and is welcomed next
             if self._coming:
                 self.client.audience.hold_back(self.client)
@@ -114,19 +114,19 @@ class Rooms(Base):
             self._go_on(events.Inside(room.name, topic, question, sealed), *around)
 
     def listen(self, room, hears):
-        """Without a name, it hears what happens in the room by whose port it has come, or does so no more."""
+        """Begin or stop hearing, without a name, the room to whose port the client has connected."""
         if hears:
             self.client.audience.enter(self.client, room.number)
         else:
             self.client.audience.leave(self.client, room.number)
 
     def outside(self, room, reason=None):
-        """It is in the room no more; without the room by whose port it has come it is not here at all.
+        """The client has left the room. If that was the room to whose port it has connected, it has no place left.
 
-        reason: if it was put out.
+        reason: why it had to leave, or None.
         """
         if room.name and room.name == self.client.audience.home:
-            if self.client.name is not None:  # else it is a stranger again (see `forget`), and may come back
+            if self.client.name is not None:  # else it is a stranger again (see `forget`), and may log in once more
                 self.leave(reason)
         else:
             self.client.audience.leave(self.client, room.number)

@@ -1,6 +1,6 @@
 """The states of a client, and the table of the commands that it may use in each."""
 STRANGER, MEMBER, WAITING, GONE = "stranger", "member", "waiting", "gone"
-HANGUP, QUIT, RESET = "hangup", "quit", "reset"  # how a client leaves by itself; for all other ends there is a Reason
+HANGUP, QUIT, RESET = "hangup", "quit", "reset"  # why a client has left by itself; all other ends have a Reason
 
 # state -> command -> what happens. While a session waits nothing is handled, so that state has no row.
 HANDLERS = {STRANGER: {}, MEMBER: {}, GONE: {}}

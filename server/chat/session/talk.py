@@ -9,15 +9,15 @@ from parley.server.protocols import events
 from parley.server.protocols.events import Reason
 from parley.server.protocols.text import LF, is_blank, one_line
 
-LONGEST_EXTRA = 8192  # bytes of what goes along with a message: see `parley.server.protocols.events.Say`
-_MOST_WORDS = 0xFFFFFFFF  # after which they are counted anew
-TYPING_EVERY = 3.0  # seconds; what comes sooner is told to nobody
+LONGEST_EXTRA = 8192  # bytes of a message's extra: see `parley.server.protocols.events.Say`
+_MOST_WORDS = 0xFFFFFFFF  # messages of a session, after which their serials begin again with 1
+TYPING_EVERY = 3.0  # seconds; a notification that comes sooner is dropped
 
 
 class Talk(Rooms):
-    """Says things in rooms, which one may enter by that, and to one person.
+    """Messages to rooms, which some protocols enter by that, and to one person.
 
-    Where words are numbered, several may be under way.
+    With the trait `numbered`, several messages may be pending.
     """
 
     __slots__ = ()
@@ -38,7 +38,7 @@ class Talk(Rooms):
             self._refuse(Reason.NOT_INSIDE, say)
 
     def _say_along(self, command):
-        """Say one thing more while others are not stored yet, unless it would be answered at once, before those."""
+        """Say one more message while others are pending, unless it would be answered at once, before those."""
         say = unlabelled(command)
         if (type(say) is not events.Say or say.claimed is not None or is_blank(say.text)
                 or len(say.extra) > LONGEST_EXTRA):
@@ -49,7 +49,7 @@ class Talk(Rooms):
         return room is not None
 
     def _say_together(self, commands, start):
-        """Say at once what is plain talk in one room from this command on. How many are said; 0 if it is only one.
+        """Say plain talk in one room, from this command on, as a block. Returns how many messages; 0 if it is only one.
 
         So what comes in one read costs the hub and the listeners little more than a single message.
         """
@@ -80,7 +80,7 @@ class Talk(Rooms):
         return count
 
     def _put(self, command, say, room):
-        """Say it in the room of this number. command: the same, perhaps with a label that is not told of yet."""
+        """Say a message in the room of this number. command: the same, perhaps with a label for its answer."""
         client, traits = self.client, self._traits
         client.audience.said += 1
         if LF in say.text:
@@ -100,7 +100,7 @@ class Talk(Rooms):
                 self._question = say
 
     def _remember(self, commands):
-        """Several things more that are said, of which the numbers fit; which of the client's words the first one is."""
+        """Remember that these messages are pending, with consecutive serials. Returns that of the first."""
         if self._question is None:
             self._question = {}
         first = self._last_word % _MOST_WORDS + 1
@@ -109,7 +109,7 @@ class Talk(Rooms):
         return first
 
     def _is_fit(self, said):
-        """Is there anything to say, and not too much of it, and does nobody claim to be somebody else?"""
+        """May this be said: is it neither empty nor too long, and is the claimed sender the client?"""
         if said.claimed is not None and spelled(said.claimed) != self.client.name:
             self._refuse(Reason.NOT_YOU, said)
         elif is_blank(said.text) and (said.text or not said.extra):
