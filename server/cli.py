@@ -34,7 +34,7 @@ from parley.server.storage.tables.schema import StoreError, TooNew
 from parley.server.supervisor import places
 from parley.server.supervisor.cluster import ClusterHub, Rejoin, Unusable
 from parley.server.supervisor.control import Control
-from parley.server.supervisor.hashing import Unverifiable, parse_secret, secret_for
+from parley.server.supervisor.hashing import parse_secret, secret_for
 from parley.server.supervisor.notify import ServiceManager
 from parley.server.supervisor.signals import STOP_SIGNALS
 from parley.server.supervisor.supervisor import StopAtOnce, Supervisor, WorkersDie
@@ -425,34 +425,33 @@ def _load_accounts(path, rows, boxes, accounts):
         if name in boxes:
             accounts.know_box(name, *boxes[name])
     stored, names = set(accounts.accounts), set()
-    for raw, password, secret in config.users(path) if path else ():
+    for user in config.users(path) if path else ():
         try:
-            name = canonical_name(raw)
+            name = canonical_name(user.name)
         except InvalidName:
-            raise config.ConfigError("%s: %r is not a valid name" % (path, raw.decode())) from None
+            raise user.error("%r is not a valid name" % user.name.decode()) from None
         if folded(name) in names:
-            raise config.ConfigError("%s: %r appears twice" % (path, raw.decode()))
+            raise user.error("%r appears twice" % user.name.decode())
         names.add(folded(name))
         if name in stored:
             continue  # its owner may have changed the password
         occupied = claims(name)
         if accounts.owners(occupied) & stored:
-            raise config.ConfigError("%s: %r looks too much like an account in the storage" % (path, raw.decode()))
-        accounts.begin_with(name, occupied, _secret_of_user(password, secret, path, raw))
+            raise user.error("%r looks too much like an account in the storage" % user.name.decode())
+        accounts.begin_with(name, occupied, _secret_of(user))
     return accounts
 
 
-def _secret_of_user(password, secret, path, raw):
+def _secret_of(user):
     """The secret of a user in the users file, who has either a secret or a password; ConfigError if it is unusable."""
     try:
-        if secret is None:
-            return secret_for(password)
-        parse_secret(secret)
-    except Unverifiable as error:
-        raise config.ConfigError("%s: the secret of %r cannot be used: %s" % (path, raw.decode(), error)) from None
-    except ValueError as error:
-        raise config.ConfigError("%s: the password of %r cannot be used: %s" % (path, raw.decode(), error)) from None
-    return secret
+        if user.secret is None:
+            return secret_for(user.password)
+        parse_secret(user.secret)
+    except ValueError as error:  # Unverifiable among them
+        kind = "password" if user.secret is None else "secret"
+        raise user.error("the %s of %r cannot be used: %s" % (kind, user.name.decode(), error)) from None
+    return user.secret
 
 
 def _raise_descriptor_limit():

@@ -74,8 +74,9 @@ MISTAKES = [
     (["import", "--storage", "new", "users", "-"], "{", ["not JSON"]),
     (["import", "--storage", "new", "users", "-"], json.dumps({"users": [{"username": "a", "password": "x" * 1025}]}),
      ["at most 1024 bytes"]),
-    (["import", "--storage", "new", "users", "-"], "[]", ["not of document 004's form"]),
-    (["import", "--storage", "new", "users", "-"], '{"users": [{"username": "a", "secret": 1}]}', ["form"]),
+    (["import", "--storage", "new", "users", "-"], "[]", ["-:1: [] instead of a mapping; expected {"]),
+    (["import", "--storage", "new", "users", "-"], '{"users": [{"username": "a", "secret": 1}]}',
+     ["-:1: users[0].secret: something else instead of a text"]),
     (["import", "--storage", "new", "users", "-"], '{"users": [{"username": "a", "secret": "x"}]}', ["not a secret"]),
     (["import", "--storage", "new", "users", "-"], '{"users": [{"username": "a", "secret": ""}]}', ["not a secret"]),
     (["import", "--storage", "new", "users", "-"], '{"users": [{"username": "lobby"}]}', ["not a valid name"]),
@@ -85,15 +86,17 @@ MISTAKES = [
      '{"conversations": [{"users": ["a", "b"], "messages": [{"user": "c", "text": "x", "timestamp": 1}]}]}',
      ["not one of the two"]),
     (["export", "--storage", "nowhere", "users", "-"], "", ["no database"]),
-    (["import", "--storage", "new", "users", "-"], '{"users": {"username": "a"}}', ["form", "'users' is not a list"]),
+    (["import", "--storage", "new", "users", "-"], '{"users": {"username": "a"}}', ["users: {", "instead of a list"]),
     (["import", "--storage", "new", "users", "-"], '{"users": [{"username": "a"}, {"name": "b"}]}',
-     ["-: users[1]: ", "'username' is missing"]),
-    (["import", "--storage", "new", "users", "-"], '{"users": [{"username": "a"}, 5]}', ["-: users[1]: ", "form"]),
-    (["import", "--storage", "new", "users", "-"], '{"users": [{"username": "\\ud800"}]}', ["-: users[0]: ", "form"]),
+     ["-:1: users[1]: 'username' is missing"]),
+    (["import", "--storage", "new", "users", "-"], '{"users": [{"username": "a"}, 5]}',
+     ["-:1: users[1]: 5 instead of a mapping"]),
+    (["import", "--storage", "new", "users", "-"], '{"users": [{"username": "\\ud800"}]}',
+     ["-:1: users[0].username: ", "half of a character"]),
     (["import", "--storage", "new", "history", "-"], '{"conversations": [{"users": ["a"], "messages": []}]}',
-     ["-: conversations[0]: ", "form"]),
+     ["-:1: conversations[0].users: there are 1 users"]),
     (["import", "--storage", "new", "history", "-"], '{"conversations": [{"users": ["a", "b"]}]}',
-     ["-: conversations[0]: ", "'messages' is missing"]),
+     ["-:1: conversations[0]: 'messages' is missing"]),
 ]
 TIMES = ["1e30", "1" + 30 * "0", "-1", "-0.5", "NaN", "Infinity", "-Infinity", '"5"', "true", "null", "[1]",
          "253402300800"]  # fmt: skip
@@ -101,7 +104,7 @@ MISTAKES += [
     (["import", "--storage", "new", "history", "-"],
      '{"conversations": [{"users": ["a", "b"], "messages": []}, {"users": ["a", "b"], "messages": ['
      '{"user": "a", "text": "x", "timestamp": 1}, {"user": "a", "text": "x", "timestamp": %s}]}]}' % when,
-     ["-: conversations[1]: messages[1]: ", "timestamp", json.dumps(json.loads(when))[:20]])
+     ["-:1: conversations[1].messages[1].timestamp: %s" % when[:20]])
     for when in TIMES]
 
 
@@ -292,7 +295,7 @@ def test_users_that_look_alike_are_imported_together_but_not_beside_those_there_
     more = {"users": [{"username": "torn", "password": "123"}, {"username": "t0m"}]}
     done = command("import", "--storage", storage, "users", "-", given=json.dumps(more))
     assert (done.returncode, done.stderr) == (
-        1, b"parley: -: users[1]: not of document 004's form: t0m: looks too much like the name of another account\n")
+        1, b"parley: -:1: users[1]: t0m: looks too much like the name of another account\n")
     assert json.loads(command("export", "--storage", storage, "users", "-").stdout.decode()) == users
 
 

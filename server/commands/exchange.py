@@ -5,7 +5,8 @@ import os
 import stat
 import sys
 
-from parley.server.commands.accounts import name_of, protect
+from parley.server.chat.names import InvalidName, canonical_name
+from parley.server.commands.accounts import protect
 from parley.server.commands.printing import print_line
 from parley.server.commands.reaching import (
     Failure,
@@ -17,6 +18,8 @@ from parley.server.commands.reaching import (
     storage_of,
     writing,
 )
+from parley.server.config.json_file import JsonFile
+from parley.server.config.users_file import EXPECTED
 from parley.server.protocols.text import canonical
 from parley.server.supervisor.control import NoServer, ask
 from parley.server.supervisor.hashing import parse_secret, secret_for
@@ -87,75 +90,80 @@ def _private(path):
 
 
 def import_(arguments):
+    read, expected = _IMPORTS[arguments.kind]
     try:
         with sys.stdin.buffer if arguments.file == "-" else open(arguments.file, "rb") as file:
-            document = json.loads(file.read().decode())
+            raw = file.read()
     except OSError as error:
         raise Failure("%s: %s" % (arguments.file, error.strerror)) from None
-    except (ValueError, RecursionError) as error:
-        raise Failure("%s: not JSON: %s" % (arguments.file, error)) from None
+    content = JsonFile(arguments.file, raw, expected)
     with writing(directory_of(arguments)) as database:
-        count = _IMPORTS[arguments.kind](arguments.file, document, database)
+        count = read(content, database)
     print("%d %s imported" % (count, arguments.kind))
 
 
-@contextlib.contextmanager
-def _reading_entry(place):
-    """Turn errors inside into Failures that name this place in a file."""
-    try:
-        yield
-    except KeyError as error:
-        raise Failure("%s: not of document 004's form: %s is missing" % (place, error)) from None
-    except (TypeError, AttributeError, ValueError, Failure) as error:
-        raise Failure("%s: not of document 004's form: %s" % (place, error)) from None
-
-
-def _entries(file, document, key):
-    """The (place in the file, entry) pairs of the list that a document has under `key`."""
-    with _reading_entry(file):
-        entries = document[key]
-        if not isinstance(entries, list):
-            raise ValueError("%r is not a list" % key)
-    return [("%s: %s[%d]" % (file, key, number), entry) for number, entry in enumerate(entries)]
-
-
-def _import_users(file, document, database):
-    entries, before = _entries(file, document, "users"), [name for name, *_ in database.accounts()]
-    for place, entry in entries:
-        with _reading_entry(place):
-            secret = entry.get("secret")
-            if secret is not None:
-                parse_secret(secret)  # Unverifiable, a ValueError, if nobody could ever log in with it
-            elif "password" in entry:
-                secret = secret_for(entry["password"].encode())
-            protect(database, name_of(entry["username"]), secret, before)
+def _import_users(content, database):
+    entries, before = content.entries("users"), [name for name, *_ in database.accounts()]
+    for entry in entries:
+        name = _name(content, *entry, "username")
+        try:
+            protect(database, name, _secret(content, *entry), before)
+        except Failure as error:
+            raise content.error(entry, error) from None
     return len(entries)
 
 
-def _import_history(file, document, database):
+def _secret(content, *entry):
+    """The secret of a user, who may have a password instead, or none of both."""
+    key = "secret" if content.has(*entry, "secret") else "password"
+    if not content.has(*entry, key):
+        return None
+    given = content.text(*entry, key)
+    try:
+        if key == "password":
+            return secret_for(given)
+        parse_secret(given.decode())
+    except ValueError as error:  # among them Unverifiable: nobody could ever log in with it
+        raise content.error((*entry, key), error) from None
+    return given.decode()
+
+
+def _import_history(content, database):
     count = 0
-    for place, conversation in _entries(file, document, "conversations"):
-        with _reading_entry(place):
-            one, other = map(name_of, conversation["users"])
-        messages = []
-        for inner, message in _entries(place, conversation, "messages"):
-            with _reading_entry(inner):
-                messages.append(_message(message, one, other))
+    for conversation in content.entries("conversations"):
+        users = [_name(content, *user) for user in content.entries(*conversation, "users")]
+        if len(users) != 2:
+            raise content.error((*conversation, "users"), "there are %d users in the conversation, which is between two"
+                                % len(users))
+        messages = [_message(content, users, *message) for message in content.entries(*conversation, "messages")]
         if messages:
-            database.add_conversation(one, other, messages)
+            database.add_conversation(*users, messages)
         count += len(messages)
     return count
 
 
-def _message(entry, one, other):
-    """The (sender, text, time) of an entry: bytes, bytes, seconds since the epoch."""
-    sender, text, when = name_of(entry["user"]), canonical(entry["text"].encode()), entry["timestamp"]
-    if sender not in (one, other) or not text:
-        raise ValueError("the message is empty, or its user is not one of the two")
-    if type(when) not in (int, float) or not 0 <= when <= LATEST_TIME:
-        raise ValueError("the timestamp %s is not a number of seconds from 0 to %d"
-                         % (json.dumps(when)[:40], LATEST_TIME))
+def _message(content, users, *entry):
+    """The (sender, text, time) of a message: bytes, bytes, seconds since the epoch."""
+    sender, text = _name(content, *entry, "user"), canonical(content.text(*entry, "text"))
+    if sender not in users:
+        raise content.error((*entry, "user"), "%s is not one of the two" % content.told((*entry, "user")))
+    if not text:
+        raise content.error((*entry, "text"), "the message is empty; leave it out")
+    when = content.number(*entry, "timestamp")
+    if when is None or not 0 <= when <= LATEST_TIME:
+        raise content.error((*entry, "timestamp"), "%s is not a number of seconds from 0 to %d" % (
+            content.told((*entry, "timestamp")), LATEST_TIME))
     return sender, text, int(when)
 
 
-_IMPORTS = {"users": _import_users, "history": _import_history}
+def _name(content, *path):
+    try:
+        return canonical_name(content.text(*path))
+    except InvalidName:
+        raise content.error(path, "%s is not a valid name" % content.told(path)) from None
+
+
+_IMPORTS = {
+    "users": (_import_users, EXPECTED),
+    "history": (_import_history, '{"conversations": [{"users": ["...", "..."], "messages": [{"user": "...",'
+                                 ' "text": "...", "timestamp": 0}, ...]}, ...]}')}

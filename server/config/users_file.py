@@ -1,28 +1,38 @@
 """The file with users and their passwords."""
-import json
+import functools
+from collections import namedtuple
 
+from parley.server.config.json_file import JsonFile
 from parley.server.config.values import ConfigError
+
+EXPECTED = '{"users": [{"username": "...", "password": "..."}, ...]}'
+
+
+# Name and password are bytes, the secret is str; one of the two is None. error: see `JsonFile.error`, about this user.
+User = namedtuple("User", "name password secret error")
 
 
 def users(path):
-    """[(name, password, secret)] from a users file; ConfigError if it has another form.
+    """The `User`s of a users file; ConfigError if it has another form.
 
     The form is document 004's: {"users": [{"username": ..., "password": ...}, ...]}. An entry may have a "secret", the
-    hash of a password, instead of the password. Name and password are bytes, the secret is str; one of the two is None.
+    hash of a password, instead of the password.
     """
     try:
-        with open(path, encoding="utf-8") as file:
-            entries = json.load(file)["users"]
-        return [_user(entry) for entry in entries]
+        with open(path, "rb") as file:
+            content = JsonFile(path, file.read(), EXPECTED)
     except OSError as error:
         raise ConfigError("%s: %s" % (path, error.strerror)) from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ConfigError('%s: expected {"users": [{"username": "...", "password": "..."}]}, not this: %s'
-                          % (path, error)) from None
+    return [_user(content, *entry) for entry in content.entries("users")]
 
 
-def _user(entry):
-    if ("password" in entry) == ("secret" in entry):
-        raise ValueError("%r needs either a password or a secret" % (entry["username"],))
-    name = entry["username"].encode()
-    return (name, entry["password"].encode(), None) if "password" in entry else (name, None, entry["secret"] + "")
+def _user(content, *entry):
+    name, password, secret = content.text(*entry, "username"), None, None
+    if content.has(*entry, "password") == content.has(*entry, "secret"):
+        raise content.error(entry, "%s needs either a \"password\" or a \"secret\"; expected %s" % (
+            content.told((*entry, "username")), EXPECTED))
+    if content.has(*entry, "password"):
+        password = content.text(*entry, "password")
+    else:
+        secret = content.text(*entry, "secret").decode()
+    return User(name, password, secret, functools.partial(content.error, entry))
