@@ -11,17 +11,17 @@ A client is registered once it has sent NICK and USER, in either order, and, if 
 (`irc_registration`, `irc_negotiation`). It is in no room before it JOINs one. Its channels are the rooms of all
 protocols, "#lobby" among them; owners and ops are shown as @, members with a voice as +. Names that IRC cannot carry
 are shown as aliases (`irc_words.nick`). The other commands are in `irc_rooms`, `irc_talk`, `irc_people`,
-`irc_services`, `irc_history` and `irc_metadata`. `irc_caps` writes events for many receivers, for each according to its
-capabilities.
+`irc_services`, `irc_history` and `irc_metadata`.
+
+`irc_client` has what is known of one client, and `irc_replies` writes what it alone is told; the decoder is derived
+from both. `irc_caps` writes events for many receivers, for each according to its capabilities.
 """
-import functools
-from typing import AbstractSet, Any, Callable, Dict, FrozenSet, List, Mapping, NamedTuple, Optional, Sequence, Tuple
+from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from parley.server.protocols import (
     events,
     irc_history,
     irc_metadata,
-    irc_multiline,
     irc_negotiation,
     irc_people,
     irc_registration,
@@ -30,39 +30,30 @@ from parley.server.protocols import (
     irc_talk,
 )
 from parley.server.protocols.contract import Frames, Limits
-from parley.server.protocols.irc_caps import Form, Forms, form, form_of
+from parley.server.protocols.irc_caps import Forms
 from parley.server.protocols.irc_caps import traits_of as _traits_of
+from parley.server.protocols.irc_replies import Commands, Replies
 from parley.server.protocols.irc_words import (
-    HOST,
     LONGEST_LINE,
-    NUMERICS,
-    OTHERWISE,
     heard,
-    is_in_batch,
     lines_of,
     middle,
-    name_of,
-    next_time,
-    nick,
     sentence,
-    source,
     stamp,
-    supported,
     tags_of,
     with_tag,
 )
-from parley.server.protocols.seldom import NONE, Seldom
 from parley.server.protocols.text import PLAIN, canonical, is_utf8, pieces
 from parley.server.protocols.traits import Traits
 
 NAME = "irc"
 PORT = 6667
-IDLE_TIMEOUT = 0  # whoever does not answer PING is not idle but gone
+IDLE_TIMEOUT = 0  # silence is no reason; a client that does not answer PING is gone
 TRAITS = Traits(
     open_to_strangers=(events.Quit, None), extras=True, in_lobby=False, converses=True, optional=True,
     people=True, heartbeat=b"PING :parley\r\n", if_missed=events.Deliver())
 
-LONGEST_TAGS = 8191  # bytes, with the "@" and the blank behind them: IRCv3, Message Tags
+LONGEST_TAGS = 8191  # bytes of all tags, with the "@" and the blank behind them: IRCv3, Message Tags
 LONGEST_LABEL = 64
 LONGEST_CLIENT_TAGS = 4094  # bytes of tags that a client sends, without "@" and blank: the same document
 _LONGEST_REPEATED = LONGEST_LINE - 112  # bytes of what a client has sent, in a line that may have two names beside it
@@ -70,35 +61,13 @@ _SPARE = 512  # bytes of an unfinished line beyond these limits, for line ends a
 _TALK = (b"PRIVMSG #", b"privmsg #")
 
 _ANSWERS_TALK = events.Stored, events.Refused
-_NOTHING: List[bytes] = []  # never changed
 
-Commands = Sequence[Any]
 Teller = Callable[["Decoder", Any], Any]
 
 
 def traits_of(name: str) -> Traits:
     """The traits of a form."""
     return _traits_of(TRAITS, name)
-
-
-class Wanted(NamedTuple):
-    """The capabilities of a client, and the form in which it hears, with its name (see `irc_caps`)."""
-
-    caps: FrozenSet[bytes]
-    name: str
-    form: Form
-
-
-@functools.lru_cache(maxsize=256)
-def _wanted(caps: FrozenSet[bytes]) -> Wanted:
-    """One object for all clients with the same capabilities."""
-    name = form_of(caps)
-    return Wanted(caps, name, form(name))
-
-
-def _is_batch(lines: Sequence[bytes]) -> bool:
-    """Are these lines one batch?"""
-    return b" BATCH +" in lines[0] and b" BATCH -" in lines[-1]
 
 
 class Command(NamedTuple):
@@ -115,94 +84,15 @@ class Command(NamedTuple):
     early: bool = False
 
 
-class Decoder:
-    """One client: decodes the lines that it sends, and encodes what it alone is told.
+class Decoder(Replies):
+    """One client: decodes the lines that it sends, and encodes what it alone is told."""
 
-    name: its name in all protocols; None until it is registered. tags: those of the line that is being handled, by
-    key, with values as they were sent. seldom: see `Seldom`.
-    """
-
-    __slots__ = ("name", "said_to", "seldom", "_limits", "_held", "_out", "_asked", "_wants")
-
-    tags: "Seldom[Mapping[bytes, bytes]]" = Seldom({})
-    account = Seldom(b"")  # to which it is logged in
-    sasl: "Seldom[Optional[irc_services.Exchange]]" = Seldom(None)  # while it authenticates itself
-    followed: "Seldom[Tuple[bytes, ...]]" = Seldom(())  # keys of metadata
-    early: "Seldom[Mapping[bytes, bytes]]" = Seldom({})  # metadata that it has set before it was registered
-    made: "Seldom[Optional[bytes]]" = Seldom(None)  # the account that it made before its registration was complete
-    draft: "Seldom[Optional[irc_multiline.Draft]]" = Seldom(None)  # a text of several lines that is not complete
-    fresh = Seldom(b"")  # the room that it has just entered
-    found: "Seldom[Sequence[bytes]]" = Seldom(())  # rooms, for a command that first has to ask for them
-    # MONITOR: folded name -> (name, presence that it was told last, "" at first).
-    watched: "Seldom[Optional[Dict[str, Tuple[bytes, str]]]]" = Seldom(None)
-    # Before its registration is complete: what NICK, USER and PASS have said, and whether CAP END is still to come.
-    wanted_nick, wanted_user, wanted_real_name = Seldom(b""), Seldom(b""), Seldom(b"")
-    password: "Seldom[Optional[bytes]]" = Seldom(None)
-    is_negotiating = Seldom(False)
-    shows_values = Seldom(False)  # is it told the values of capabilities?
-    _batches = Seldom(0)
-    _label = Seldom(b"")  # of the command that is being answered
-    _collected: "Seldom[Frames]" = Seldom(())  # the lines of its answer so far
+    __slots__ = ("_held", "_asked")
 
     def __init__(self, limits: Limits) -> None:
-        self._wants = _wanted(frozenset())
-        self.name: Optional[bytes] = None
-        self.said_to = b"*"  # the room in which it has spoken last
-        self.seldom = NONE
-        self._limits = limits
+        super().__init__(limits)
         self._held: Optional[bytes] = b""  # the unfinished line; None while the rest of one that is too long is skipped
-        self._out: List[bytes] = _NOTHING
-        self._asked: Optional[Teller] = None
-
-    @property
-    def me(self) -> bytes:
-        """Its nick, or "*"."""
-        name = self.made if self.name is None else self.name
-        return nick(name) if name is not None else middle(self.wanted_nick)
-
-    @property
-    def caps(self) -> FrozenSet[bytes]:
-        """The capabilities that it has asked for."""
-        return self._wants.caps
-
-    def have(self, caps: AbstractSet[bytes]) -> None:
-        """It has these capabilities from now on."""
-        self._wants = _wanted(frozenset(caps))
-
-    @property
-    def form(self) -> str:
-        """The name of the form in which it hears."""
-        return self._wants.name
-
-    @property
-    def _form(self) -> Form:
-        return self._wants.form
-
-    @property
-    def server(self) -> bytes:
-        """The name of the server."""
-        name: bytes = self._limits["irc"]["name"]
-        return name
-
-    @property
-    def network(self) -> bytes:
-        """The name of the network."""
-        name: bytes = self._limits["irc"]["network"]
-        return name
-
-    @property
-    def supported(self) -> Sequence[bytes]:
-        """The tokens of 005."""
-        return supported(self.network, self._limits["irc"]["topic_bytes"])
-
-    @property
-    def known(self) -> Any:
-        """What the worker knows of people: see `irc_words.source`."""
-        return self._limits["known"]
-
-    def name_of(self, raw: bytes) -> bytes:
-        """The name that a nick stands for."""
-        return name_of(raw, self.known)
+        self._asked: Optional[Teller] = None  # gets the next answer, see `label`
 
     # ---- lines in
 
@@ -249,15 +139,6 @@ class Decoder:
                 return talk
         return events.Turn(lambda name: self._take(line, name)) if line.strip() else events.Nothing()
 
-    def _begin(self, name: Optional[bytes]) -> None:
-        self._out = []
-        self.name = name if self.made is None else None
-
-    def _told(self) -> Frames:
-        """The lines that it was told since `_begin`."""
-        frames, self._out = tuple(self._out), _NOTHING
-        return frames
-
     def _too_long(self, name: Optional[bytes]) -> Tuple[Frames, Commands]:
         return self.frames_for(name, lambda: self.numeric(b"417", text=b"The line is too long")), ()
 
@@ -272,8 +153,8 @@ class Decoder:
             line = line.lstrip(b" ")
         self.tags = tags
         label = tags.get(b"label", b"") if b"labeled-response" in self.caps else b""
-        if label and len(label) <= LONGEST_LABEL:
-            self._label, self._collected = label, ()
+        if len(label) <= LONGEST_LABEL:
+            self.give_label(label)
         if len(raw) - 1 > LONGEST_CLIENT_TAGS:
             commands = self.numeric(b"417", text=b"The tags are too long")
         else:
@@ -282,100 +163,6 @@ class Decoder:
             return self._told(), commands or ()
         self.collect(self._told())
         return (), [*(commands or ()), events.Turn(self._answered)]
-
-    @property
-    def has_scram(self) -> bool:
-        """Is SCRAM-SHA-256 offered?"""
-        has_scram: bool = self._limits["irc"]["scram"]
-        return has_scram
-
-    @property
-    def needs_account(self) -> bool:
-        """Do names need an account? Then one may be made before registration."""
-        return not self._limits["irc"]["guests"]
-
-    @property
-    def collects(self) -> bool:
-        """Is the command labelled, so that its answer is collected until it is complete?"""
-        return bool(self._label)
-
-    def take_label(self) -> bytes:
-        """The label of this line, for the answer to a later line (`give_label`)."""
-        label, self._label = self._label, b""
-        return label
-
-    def give_label(self, label: bytes) -> None:
-        """The answer to this line gets the label."""
-        if label:
-            self._label, self._collected = label, ()
-
-    def collect(self, frames: Frames) -> None:
-        """Add these lines to the answer of the labelled command."""
-        self._collected = (*self._collected, *frames)
-
-    def _answered(self, name: Optional[bytes]) -> Tuple[Frames, Commands]:
-        """The labelled command is done: its answer, as one line, as a batch, or as ACK if there is none."""
-        self._begin(name)
-        label, lines = b"label=" + self._label, self._collected
-        self._label, self._collected = b"", ()
-        if not lines:
-            self.line(self.server, b"ACK")
-            lines = self._told()
-        elif len(lines) > 1 and not _is_batch(lines) and b"batch" in self.caps:
-            lines = tuple(self.batch(b"labeled-response", (), lines))
-        return (with_tag(lines[0], label), *lines[1:]), ()
-
-    def batch(self, kind: bytes, params: Sequence[bytes], lines: Sequence[bytes]) -> List[bytes]:
-        """The lines as a batch."""
-        self._batches += 1
-        name, front = b"b%d" % self._batches, self._front()
-        return [b"%b:%b BATCH +%b\r\n" % (front, self.server, b" ".join([name, kind, *params])),
-                *[line if is_in_batch(line) else with_tag(line, b"batch=" + name) for line in lines],
-                b"%b:%b BATCH -%b\r\n" % (front, self.server, name)]
-
-    def past(self, target: bytes, messages: Sequence[Any], lines: List[bytes]) -> None:
-        """Add to `lines` how this client is told messages of the past.
-
-        target: the room, or the nick of the partner. messages: (number, sender, text, milliseconds since the epoch) of
-        each; if there is an extra, text is text NUL extra.
-        """
-        is_alone = target[:1] != b"#"
-        for number, sender, text, at in messages:
-            text, _, extra = text.partition(b"\0")
-            if not text and extra and b"draft/event-playback" not in self.caps:
-                continue
-            note = events.of_note(extra)
-            if note is not None:
-                lines += self._form.noted(self.known, sender, target, note, number, at)
-                continue
-            to = target if not is_alone or sender == self.name else self.me
-            lines += self._form.talk(self.known, sender, to, text, extra, number, at, False)
-
-    def tell_batch(self, kind: bytes, params: Sequence[bytes], lines: Sequence[bytes]) -> None:
-        """Tell it these lines, as a batch if it has that capability."""
-        self._out += self.batch(kind, params, lines) if b"batch" in self.caps else lines
-
-    def tell_as_batch(self, kind: bytes, params: Sequence[bytes], tell: Callable[[], Any]) -> None:
-        """The same with the lines that `tell` tells."""
-        before, self._out = self._out, []
-        tell()
-        lines, self._out = self._out, before
-        self.tell_batch(kind, params, lines)
-
-    def frames_of(self, tell: Callable[[], Any]) -> Frames:
-        """What `tell` tells, as the frames of a `Turn`; none, if it is a part of a collected answer."""
-        self._out = []
-        tell()
-        if not self._label:
-            return self._told()
-        self.collect(self._told())
-        return ()
-
-    def frames_for(self, name: Optional[bytes], tell: Callable[[], Any]) -> Frames:
-        """What `tell` tells the client, whose name is now this one; it is never collected."""
-        self._begin(name)
-        tell()
-        return self._told()
 
     def _do(self, line: bytes, is_utf8: bool) -> Optional[Commands]:
         if len(line) > self._limits["line_bytes"]:
@@ -397,55 +184,6 @@ class Decoder:
         if len(params) < command.least:
             return self.numeric(b"461", word.upper(), text=b"Not enough parameters")
         return command.take(self, params)
-
-    # ---- lines out
-
-    def _front(self, at: int = 0) -> bytes:
-        return b"@time=%b " % stamp(next_time(at)) if b"server-time" in self.caps else b""
-
-    def line(self, *words: bytes, text: Optional[bytes] = None, bare: bool = False) -> None:
-        """Tell it a line.
-
-        words: source, command and parameters. text: the last parameter, if it may contain blanks. bare: is there no
-        source?
-        """
-        line = b"%b%b%b" % (self._front(), b"" if bare else b":", b" ".join(words))
-        self._out.append(b"%b\r\n" % line if text is None else b"%b :%b\r\n" % (line, text))
-
-    def numeric(self, code: bytes, *params: bytes, text: Optional[bytes] = None) -> Optional[Commands]:
-        """Tell it a numeric, with its nick in front of the parameters. Returns None: no commands for the session."""
-        self.line(self.server, code, self.me, *params, text=text)
-        return None
-
-    def alone(self, code: bytes, *params: bytes, text: Optional[bytes] = None) -> Frames:
-        """`frames_of` a numeric."""
-        return self.frames_of(lambda: self.numeric(code, *params, text=text))
-
-    def refuse(self, reason: str, *params: bytes, code: bytes = b"") -> None:
-        """Tell it that something is refused. code: the numeric, if it is not that of `irc_words.NUMERICS`."""
-        self.numeric(code or NUMERICS.get(reason, OTHERWISE), *params, text=sentence(reason))
-
-    def source(self, name: bytes) -> bytes:
-        """nick!user@host of somebody."""
-        return source(self.known, name)
-
-    def join(self, room: bytes) -> None:
-        """Tell it that it has entered a room."""
-        assert self.name is not None
-        self._out.append(b"%b%b\r\n" % (self._front(), self._form.join(self.known, self.name, room)))
-
-    def own_source(self) -> bytes:
-        """Its own source; before it is registered, from what it has sent so far."""
-        return source(self.known, self.name) if self.name is not None else b"%b!%b@%b" % (
-            self.me, self.wanted_user or b"*", HOST)
-
-    def fail(self, command: bytes, code: bytes, *params: bytes, text: bytes, kind: bytes = b"FAIL") -> None:
-        """Tell it that something is refused, as a standard reply (FAIL, WARN or NOTE)."""
-        self.line(self.server, kind, command or b"*", code, *params, text=text)
-
-    def talk(self, sender: bytes, target: bytes, text: bytes, extra: bytes, number: int, at: int) -> None:
-        """Tell it what somebody has said, as a line or several."""
-        self._out += self._form.talk(self.known, sender, target, text, extra, number, at)
 
     # ---- what it is told
 
@@ -483,11 +221,6 @@ class Decoder:
 
     def _whispered(self, whispered: events.Whispered) -> None:
         self.talk(whispered.sender, self.me, whispered.text, whispered.extra, whispered.number or 0, whispered.at)
-
-    def redacted(self, by: bytes, target: bytes, number: bytes, why: bytes) -> None:
-        """Tell it that somebody has removed a message, if it has the capability for that."""
-        if b"draft/message-redaction" in self.caps:
-            self.line(self.source(by), b"REDACT", target, number, text=why or None)
 
     def _typing(self, typing: events.IsTyping) -> None:
         if b"message-tags" in self.caps:
