@@ -46,7 +46,7 @@ class Visitors:
         self.most = 0
         self.worker = worker
         self.admission = admission
-        self._until = {}  # visitor -> its deadline, in monotonic seconds
+        self._until = {}  # visitor -> its deadline, in monotonic seconds; whose progress is the latest comes last
         self._asking = []  # (visitor, request, function of the hub's answer) of those that wait for the hub
         self._counted = set()  # visitors whose last answer the kernel has not taken
         self._addresses = collections.Counter()  # origin -> the number of these
@@ -90,7 +90,8 @@ class Visitors:
         return True
 
     def await_(self, visitor, seconds):
-        """Set the visitor's deadline for what comes next."""
+        """There was progress: set the visitor's deadline for what comes next."""
+        self._until.pop(visitor, None)
         self._until[visitor] = self.worker.now + seconds
 
     def finished(self, visitor):
@@ -147,6 +148,15 @@ class Scrapers(Visitors):
     question = ToHub.AskStatus()
 
     def _have_room_for(self, visitor):
+        """If there are too many, the one ends that has done nothing for the longest time; none that waits for the hub.
+
+        So one that asks at once is answered, however many others are idle, or do not read.
+        """
+        if len(self) > MOST_SCRAPERS:
+            asking = {asking[0] for asking in self._asking}
+            idle = next((one for one in self._until if one is not visitor and one not in asking), None)
+            if idle is not None:
+                self.guard(idle, idle.close)
         return len(self) <= MOST_SCRAPERS
 
     def admit_request(self, request, host):

@@ -114,9 +114,26 @@ def test_where_clients_are_too_many_the_metrics_are_still_told(open_house):
     web = house.connect(2, protocol="web", http=True)
     house.settle()
     assert web.heard().startswith(b"HTTP/1.1 503")
-    for _ in range(MOST_SCRAPERS - 1):
-        assert scrape(house).heard().startswith(b"HTTP/1.1 200")
-    assert scrape(house).heard().startswith(b"HTTP/1.1 503")
+
+
+def test_scrapers_that_do_nothing_or_read_nothing_do_not_keep_others_out(house):
+    """Those that do nothing for the longest time are ended, unless they wait for the answer of the hub."""
+    silent = [house.connect(2, protocol="metrics", http=True) for _ in range(MOST_SCRAPERS // 2)]
+    slow = [house.connect(2, 4096, "metrics", http=True) for _ in range(MOST_SCRAPERS // 2)]
+    for peer in slow:
+        peer.send(b"GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n")
+    house.settle()
+    served = [scrape(house) for _ in range(MOST_SCRAPERS)]
+    assert all(peer.heard().startswith(b"HTTP/1.1 200") for peer in served)
+    assert all(peer.heard() == b"" and peer.ended for peer in silent)
+    scrapers = house.driven[1].worker.admission.scrapers
+    assert len(scrapers) == MOST_SCRAPERS and len(scrapers._until) == MOST_SCRAPERS
+    asking = [house.connect(2, protocol="metrics", http=True) for _ in range(MOST_SCRAPERS)]
+    for peer in asking:
+        peer.send(b"GET /metrics HTTP/1.1\r\nHost: h\r\n\r\n")
+    house.tick()
+    assert scrape(house).heard().startswith(b"HTTP/1.1 503"), "who waits for the hub is not ended for another"
+    assert all(peer.heard().startswith(b"HTTP/1.1 200") for peer in asking)
 
 
 def test_what_is_said_over_websocket_is_counted_too(house):
