@@ -10,7 +10,10 @@ from prompt_toolkit.layout import HSplit, Layout, Window
 from prompt_toolkit.layout.controls import FormattedTextControl
 from prompt_toolkit.utils import get_cwidth
 
-_WORDS = re.compile(r"\n|[^\n ]+ *| +")
+# A row may end behind each Chinese or Japanese character, but not in front of what closes a sentence or a bracket.
+_CJK = "\u2e80-\u2fff\u3005-\u3007\u3041-\u30ff\u3400-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
+_CLOSING = "\u3001\u3002\u3009\u300b\u300d\u300f\u3011\uff01\uff09\uff0c\uff0e\uff1a\uff1b\uff1f,.;:!?)"
+_WORDS = re.compile("\n|[%s][%s]* *|[^\n %s]+ *| +" % (_CJK, re.escape(_CLOSING), _CJK))
 
 
 def wrapped(line, width):

@@ -256,7 +256,7 @@ class Terminal:
         is_connected = chat.state == "connected"
         pieces = [("" if is_connected else "class:bottom-toolbar.bad", " %s " % _state(chat))]
         if is_connected:
-            pieces.append(("bold", " %s " % showing.visible(chat.me or "no name yet")))
+            pieces.append(("bold", " %s " % showing.visible(chat.me or _how_to_get_a_name(chat))))
         if session.progress:
             pieces.append(("", " reading the history: %d messages " % session.progress))
         pieces += [("", " %s " % text) for text in session.moving]
@@ -271,6 +271,10 @@ class Terminal:
                 count = "%d!" % place.unread if place.mentions else "%d" % place.unread
                 pieces.append(("class:bottom-toolbar.unread", " %s %s " % (showing.visible(place.shown_name), count)))
         return pieces + [("", " %s " % showing.visible(str(chat.address)))]  # last, as a narrow terminal cuts it off
+
+
+def _how_to_get_a_name(chat):
+    return "no name yet: /%s NAME" % ("nick" if chat.protocol.HAS_GUESTS else "login")
 
 
 def _state(chat):

@@ -368,7 +368,7 @@ def screen_with(tmux, *texts):
 def test_the_input_line_and_the_status_are_below_the_talk(server, join, home, tmux):
     other = enter(join, server["line"], "below")
     opened(tmux, home, server["line"])
-    screen_with(tmux, "connected", "no name yet")
+    screen_with(tmux, " connected  no name yet: /nick NAME ")
     tmux("send-keys", "/nick tux", "Enter")
     assert screen_with(tmux, "Nickname set to tux")[0].startswith("[CONNECTED]")  # nothing has scrolled away
     tmux("send-keys", "unfinished")
