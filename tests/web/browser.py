@@ -68,7 +68,7 @@ def running():
     for argument in ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--no-first-run",
                      "--disable-background-networking", "--disable-component-update", "--lang=en-GB",
                      "--hide-scrollbars", "--disable-backgrounding-occluded-windows",
-                     "--disable-renderer-backgrounding"):
+                     "--disable-renderer-backgrounding", "--renderer-process-limit=1"):
         options.add_argument(argument)
     driver = webdriver.Chrome(service=Service(shutil.which("chromedriver")), options=options)
     try:
