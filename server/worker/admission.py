@@ -19,7 +19,7 @@ from parley.server.worker.transports.tls import TLS, Unfit, context
 from parley.server.worker.visitor import Scrapers, Visitors
 from parley.server.worker.watching import READ
 
-HANDSHAKES_AT_ONCE = 4  # in one tick: each may cost a millisecond of the others' time
+HANDSHAKES_AT_ONCE = 4  # in one tick: each may delay all other clients by a millisecond
 
 log = logging.getLogger(__name__)
 
@@ -37,8 +37,8 @@ class Admission:
         self._limits = {}
         self._worker = worker
         self._tls = self._certificate = None  # the context for handshakes, and what it was made of
-        self._handshakes = collections.deque()  # that can go on
-        self._shaking = collections.Counter()  # origin -> its handshakes that are not done
+        self._handshakes = collections.deque()  # those that can continue
+        self._shaking = collections.Counter()  # origin -> number of its unfinished handshakes
         self._shaking_in_all = 0
         self._proxies = ()  # addresses and networks whose connections begin with what the proxy says of its client
         self.visitors = Visitors(worker, self)
@@ -107,7 +107,7 @@ class Admission:
         for listener in self._listeners:
             listener.sock.close()
 
-    # ---- before a client is one
+    # ---- before a client is admitted
 
     @property
     def hurries(self):
@@ -223,7 +223,7 @@ class Admission:
         return connection
 
     def _ask_for_room(self, connection):
-        """Close it if this worker has too many connections. Only the hub knows whether its address has: ask the hub."""
+        """Close it if this worker has too many connections. If its address has, only the hub knows: ask."""
         limits = self._limits
         if limits["connections"] and len(self.connections) > limits["connections"]:
             connection.leave(Reason.TOO_MANY_CONNECTIONS)

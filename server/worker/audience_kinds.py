@@ -10,11 +10,12 @@ from parley.server.worker.throttle import KIB_SHIFT
 
 MOST_ALONE = 16  # frames of one tick that go out in sends of their own
 
-_OF_SOMEBODY = frozenset([Renamed, Exited, Left])  # what happens to somebody; if it is gone
+# Events that come once for each room of a user; the last two only if the user is gone.
+_OF_SOMEBODY = frozenset([Renamed, Exited, Left])
 
 
 class Holding(Audience):
-    """While a member waits for something that has to come first, what follows in the order is held for it."""
+    """Holds back what follows in the order while a member waits for something that has to come first."""
 
     def flush(self):
         if self._held:
@@ -33,7 +34,7 @@ class Resuming(Holding):
     """A client that resumes its session gets what it has missed first; what happens meanwhile is held back for it."""
 
     def hold_back(self, session):
-        """From here on send the session only answers, until `let_go_on`; hold back everything else."""
+        """From here until `let_go_on` send the session only answers, and hold back everything else."""
         if session not in self._held:
             self._send_so_far(session)
             self._held[session] = Outbox()
@@ -63,10 +64,10 @@ class Labelling(Resuming):
     def __init__(self, with_label, *arguments):
         super().__init__(*arguments)
         self._with_label = with_label
-        self._labels = {}  # session -> label of what it has asked and is not answered
+        self._labels = {}  # session -> label of the command whose answer it waits for
 
     def label(self, session, label):
-        """The next answer bears this."""
+        """The next answer gets this label."""
         self._labels[session] = label
 
     def _answer_frames(self, session, happening):
@@ -99,9 +100,9 @@ class Conversing(Holding):
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
-        self._happened = None, ()  # the last of these, without its room; who was told of it
-        self._later = {}  # session -> Outboxes of what follows its second word that has no answer, its third ...
-        self._collecting = set()  # sessions whose decoders collect what answers a command
+        self._happened = None, ()  # the last event about a user, without its room; who was told of it
+        self._later = {}  # session -> Outboxes of what follows its second message without an answer, its third ...
+        self._collecting = set()  # sessions whose decoders collect the answer to a command
 
     @staticmethod
     def label(session, label):
@@ -162,7 +163,7 @@ class Conversing(Holding):
                 self._tell(session, frames)
 
     def _tell_of_rename(self, room, managed):
-        """Tell each member separately that a room was renamed: for some the client has to join it again."""
+        """Tell each member separately that a room was renamed: some clients have to join it again."""
         for session in [*self.rooms.get(room, ())]:
             self.tell(session, managed)
             for command in session.decoder.after_rename(managed):
@@ -286,8 +287,8 @@ class Personal(Separate, Holding):
 class AnswersFirst(Separate):
     """Between a client's request and its answer nothing else is sent; what happens meanwhile follows the answer.
 
-    So would a list of users from before the answer, which may name a room that the client has been told it has left. Of
-    several lists that come while the client waits, it gets only the last.
+    Of several lists of users that come meanwhile, the client gets only the last: an earlier one may still have a room
+    that the client has left, by the answer.
     """
 
     def __init__(self, *arguments):

@@ -13,10 +13,10 @@ _AS_IN_LOBBY = {Entered: Joined, Exited: Left}
 def audience(protocol, form, strangers, home=HOME, known=None):
     """The audience for a form of a protocol module, of the kind that its traits call for.
 
-    known: `server.chat.room.Rooms`: what is known of people, where the protocol tells of them; and their aliases,
-        where names may be too long for it.
-    home: the name of the room that stands in the lobby's place for its members; empty where that is the lobby.
-    strangers: `server.worker.strangers.Strangers`, as a bug in an encoder may show again and again.
+    known: `server.chat.room.Rooms`: has what is known of people, for protocols that tell of them; and aliases, for
+        protocols for which names may be too long.
+    home: the name of the room that stands in the lobby's place for its members; empty for the lobby itself.
+    strangers: `server.worker.strangers.Strangers`, which limits the log lines of a bug in an encoder.
     """
     if protocol.TRAITS.personal:
         kind = Personal
@@ -85,7 +85,7 @@ class Audiences(dict):
 
 
 def _at_home(encode, home):
-    """An encoder to which what happens in the room `home` is what happens in the lobby to others."""
+    """An encoder that takes the room `home` for the lobby."""
 
     def encode_at_home(happening, *others):
         if getattr(happening, "room", None) == home:

@@ -19,12 +19,12 @@ at the same moments of one clock, so that the hub can have one round for all of 
 import math
 import select
 
-SAID = 8  # to handle messages takes all processes about so many times as long as it takes one worker to read them
-LIVELY = 4  # after a pause of so many times the last round of sends, talk does not wait in the hub
-SENDS = 2  # for so many times the last round of sends may talk wait in the hub
+SAID = 8  # all processes take about 8 times as long to handle messages as one worker takes to read them
+LIVELY = 4  # talk waits in the hub only if the last round was at most 4 times the duration of its sends ago
+SENDS = 2  # and at most for twice that duration
 MOST_WAIT = 0.025  # seconds that talk waits in the hub, at most; users would notice more
 MOMENT = 0.125  # of `pacing`: how long clients may take to answer what they were sent
-OTHER_EVERY = 32  # one of so many rounds is of the other kind
+OTHER_EVERY = 32  # every 32nd round is of the other kind, as a trial
 AS_MUCH = 0.98  # a round that does not wait carries "as much" if it has this share of the messages of one that waits
 RECENT = {True: 0.125, False: 0.25}  # weight of the latest round in the mean of those that wait, or do not
 FD_SETSIZE = 1024  # of select.h
@@ -42,7 +42,7 @@ class Beat:
         self._rounds = 0
 
     def read(self, now, pacing, reading, said):
-        """`said` messages have been read until now. The other arguments: see `next_round`."""
+        """A round's input, `said` messages, has been read. The other arguments: see `next_round`."""
         self._said[self._waits] += RECENT[self._waits] * (said - self._said[self._waits])
         self._rounds += 1
         pays = self._said[False] <= AS_MUCH * self._said[True]
@@ -53,7 +53,7 @@ class Beat:
             self.next = now + pacing  # or sooner: see `told`
 
     def told(self, now, seconds):
-        """A round of sends has ended now, which took so many seconds of CPU time."""
+        """A round of sends has ended now, after `seconds` of CPU time."""
         self._told_at, self._telling = now, seconds
         if self.next > now and not self._waits:
             self.next = now + self._moment
@@ -77,7 +77,7 @@ def next_round(now, pacing, reading):
 
 
 def wait_for(selector, seconds):
-    """Wait for a ready file, at most so many seconds: with select if possible, as epoll waits whole milliseconds.
+    """Wait for a ready file, at most `seconds`: with select if possible, as epoll waits whole milliseconds.
 
     Returns whether there is one.
     """

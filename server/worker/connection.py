@@ -16,12 +16,12 @@ from parley.server.worker.paced import Pace
 from parley.server.worker.throttle import KIB_SHIFT
 from parley.server.worker.watching import READ, WRITE, watch
 
-_CHUNK = 4096  # bytes of one read; what they ask for at the worst must not keep the others waiting
+_CHUNK = 4096  # bytes of one read: at worst, what they ask for must not keep the others waiting
 _SLICE = 64  # commands handled in one turn
 _TOKEN = 16  # random bytes
 _READING, _PAUSED, _ENDED = "reading", "paused", "ended"
 _ORIGIN = struct.Struct("<dHB")  # monotonic seconds, port, family of the address or 0; behind it the address
-_LAST_TURNS = 16  # of a client that is gone, when somebody else wants its name
+_LAST_TURNS = 16  # turns that a client which is gone still gets at once when somebody else wants its name
 # What poll is asked for; it reports _GONE in any case. PyPy has no name for it, but passes it on.
 _HUNG_UP = getattr(select, "POLLRDHUP", 0x2000 if sys.platform == "linux" else 0)
 _GONE = select.POLLERR | select.POLLHUP  # a reset, or the end of both directions
@@ -32,7 +32,7 @@ log = logging.getLogger(__name__)
 class Connection:
     """One client of this worker: it has a transport, and a session, whose `client` it is.
 
-    Audiences, lookups and the replica also know a client by this object.
+    In audiences, lookups and the replica this object stands for the client, too.
 
     number: of the session in its worker, never given twice.
     state, name: of the session, which sets them.
@@ -62,7 +62,7 @@ class Connection:
         self.decoder = decoder
         self._origin = _origin(transport, worker.now)
         self._reading = _READING  # or _PAUSED, as something is in the way (`_may_read`); or the client has _ENDED
-        self._later = ()  # commands that wait: for an answer, for another turn, or until they are within the rate
+        self._later = ()  # commands that wait for an answer, for another turn, or for the rate
         self._undecoded = b""  # what was read with more than one turn's worth
         self.session = Session(self)
         self._watch()
@@ -79,7 +79,7 @@ class Connection:
 
     @property
     def rooms(self):
-        """Those of which this worker has members."""
+        """The rooms that have members on this worker."""
         return self._worker.rooms
 
     # ---- reading
@@ -135,13 +135,13 @@ class Connection:
             self.heed_form()
             if type(commands[-1]) is not Nothing or not self.decoder.unfinished or any(
                     type(command) is not Nothing for command in commands):
-                worker.deadlines.completed(self)  # and not by a part of a message
+                worker.deadlines.completed(self)  # a whole command has come
             self.hear(commands)
         if self.decoder.unfinished and self._reading is not _PAUSED and self.state is not GONE:
             worker.began(self)
 
     def heed_form(self):
-        """Answer the client in the form in which it writes."""
+        """Answer the client in the form in which it writes now."""
         audience = self.audience
         if self.decoder.form != audience.form:
             audience.move(self, self._worker.audiences[audience.protocol, self.decoder.form, audience.home])
@@ -218,7 +218,7 @@ class Connection:
 
     @property
     def is_behind(self):
-        """Is there output that the kernel has not taken?"""
+        """Has the kernel not taken all output?"""
         return (self.outbox is not None or self.audience.holds(self)
                 or self.pace is not None and self.pace.kept is not None)
 
@@ -241,7 +241,7 @@ class Connection:
 
     def answered(self):
         """The session's question has been answered."""
-        self.heard_at = self._worker.now  # its silence counts from here
+        self.heard_at = self._worker.now  # from here on the client counts as silent
         self._worker.lookups.answered(self)
 
     def refused(self, reason):
@@ -268,7 +268,7 @@ class Connection:
         """Read nothing until `resume`."""
         if self._reading is _READING:
             self._reading = _PAUSED
-        self._worker.deadlines.completed(self)  # whoever is not read cannot be late
+        self._worker.deadlines.completed(self)  # a client that is not read cannot be late
         self._watch()
 
     def notice_reset(self):
@@ -277,7 +277,7 @@ class Connection:
             self._lose()
 
     def leave_if_gone(self):
-        """Somebody wants its name: if the client has closed, handle its last commands, and leave."""
+        """Somebody wants the client's name: if the client has closed, handle its last commands, and leave."""
         if self.transport is not None and self._hung_up():
             for _ in range(_LAST_TURNS):
                 if self.state is GONE or self.state is WAITING:
@@ -308,7 +308,7 @@ class Connection:
                     or self._worker.throttle.holds(self) or self._worker.stopping)
 
     def charge(self, cost):
-        """Charge the client for so many messages more, for the work that a command caused."""
+        """Charge the client for the work that a command caused, as much as for `cost` messages."""
         if cost:
             self._worker.throttle.charge(self, cost, self._worker.now)
 
@@ -352,7 +352,7 @@ class Connection:
         else:
             for piece in pieces:
                 self.outbox.append(piece)
-        # With its last words it has LINGER seconds; else too far behind is the end of it.
+        # For its last output it has LINGER seconds anyway; else being too far behind ends it.
         if self.state is not GONE and self._worker.deadlines.behind(self, self._worker.now):
             self._worker.overfull.append(self)
 
@@ -396,7 +396,7 @@ class Connection:
             return
         if self.outbox:
             if self.pace is not None:
-                self.pace.kept = None  # it would follow on what is forgotten
+                self.pace.kept = None  # these frames would follow the dropped ones
             self.outbox.keep_first(self.transport.begun)  # bytes that TLS has encrypted already
         self.leave(reason)
 
@@ -410,7 +410,7 @@ class Connection:
         self._worker.admission.parted(self, reason)
         self._worker.rooms.leave_all(self)
         if self._reading is _PAUSED:
-            self._reading = _READING  # what still comes is read and dropped, until the client ends too
+            self._reading = _READING  # further input is read and dropped, until the client closes too
         self._watch()
         self.finish()
 
@@ -425,8 +425,8 @@ class Connection:
     def finish(self):
         """All is sent: shut down the sending side, and close when the client has closed too.
 
-        Closing at once would make the kernel answer unread bytes with a reset, which can destroy our last words on
-        their way.
+        Closing at once would make the kernel answer unread bytes with a reset, which can destroy our last output on
+        its way.
         """
         if self.state is not GONE or self.outbox or self.transport is None:
             return
@@ -441,7 +441,7 @@ class Connection:
                 self.close()
 
     def _lose(self):
-        """The kernel reports that the connection is lost; the session ends at the end of the tick."""
+        """The kernel reports that the connection is lost: have the session ended at the end of the tick."""
         self.close()
         self._worker.lost.append(self)
 

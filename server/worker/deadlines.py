@@ -3,8 +3,8 @@ import collections
 
 from parley.server.protocols.events import Reason
 
-LINGER = 2.0  # seconds a client has to take our last words
-HARD_LIMIT = 8  # times outbox_bytes: more than bursts that the rates of several speakers allow
+LINGER = 2.0  # seconds a client has to take the last output
+HARD_LIMIT = 8  # times outbox_bytes: more than the bursts that the rates of several speakers allow
 
 
 class Deadlines:
@@ -22,7 +22,7 @@ class Deadlines:
 
     @property
     def parting(self):
-        """How many are still taking our last words."""
+        """How many are still taking the last output."""
         return len(self._parting)
 
     @property
@@ -31,7 +31,7 @@ class Deadlines:
         return len(self._reading)
 
     def arrived(self, connection, now):
-        """A first command must come."""
+        """A client has connected: a first command must come."""
         if self.limits["first_command_seconds"]:
             self._command[connection] = now + self.limits["first_command_seconds"]
 
@@ -45,7 +45,8 @@ class Deadlines:
     def began(self, connection, now, typing_seconds=None):
         """Bytes of a command have come, whose end must come within `frame_seconds` from its first byte.
 
-        typing_seconds: where commands are typed, each byte gives `frame_seconds` for the next; this is for the whole.
+        typing_seconds: for commands typed by hand: then each byte gives `frame_seconds` for the next one, and this is
+            the time for the whole command.
         """
         frame = self.limits["frame_seconds"]
         if connection not in self._unfinished:
@@ -68,7 +69,7 @@ class Deadlines:
                 progress[:] = now + self.limits["stall_seconds"], 0
 
     def caught_up(self, connection):
-        """It has taken all it was sent."""
+        """It has taken everything that it was sent."""
         self._reading.pop(connection, None)
 
     def parted(self, connection, now):
@@ -108,5 +109,5 @@ class Deadlines:
                 yield connection
 
     def lingering(self, now):
-        """The connections that have had their time to read our last output."""
+        """The connections whose time to read the last output is over."""
         return [connection for connection, until in self._parting.items() if until <= now]

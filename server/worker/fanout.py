@@ -25,8 +25,8 @@ from parley.server.worker.throttle import KIB_SHIFT
 
 SHARED_SHIFT = 14  # each 16 KiB of an answer that was made already costs as much as a message
 
-NOWHERE = ()  # the rooms of who is no member
-MOST_SHARED = 3  # rooms in a tuple of which there is one for all who are in them; of more, few are in the same
+NOWHERE = ()  # the rooms of a session that is no member
+MOST_SHARED = 3  # rooms in a tuple that all members share which are in just these; few are in the same larger set
 LONG = frozenset(events.LONG_ANSWERS.values())
 
 
@@ -38,7 +38,7 @@ class Audience:
     echo: do senders get their own messages? motd: the message of the day, or empty. rules: those in a `Greeted`.
     clients: how many connections belong to it, of members and strangers.
     members: session -> the rooms it is in, a sorted tuple; an ordered mapping.
-    rooms: room -> an ordered set of those members who are in it; no room is empty but for EVERYWHERE.
+    rooms: room -> an ordered set of those members who are in it. Only EVERYWHERE may be empty.
     deliveries: how many of the frames that are for all who are in a room were sent, each counted for each receiver.
     commands: how many members and strangers have sent; said, whispered: how many of these were talk.
     """
@@ -60,9 +60,9 @@ class Audience:
         self._encode = encode
         self._strangers = strangers
         self._shared = {}  # type -> (the last answer of this type that is the same for all who ask, its frames)
-        self._unlisted = set()  # sessions that get a list of users of their own, soon, and none until then
-        self._held = {}  # session that waits for an answer -> Outbox of what it is to be sent behind that
-        self._room = LOBBY  # that the last frames were of
+        self._unlisted = set()  # sessions that will get a list of users of their own, and no other until then
+        self._held = {}  # session that waits for an answer -> Outbox of what it is to be sent after that
+        self._room = LOBBY  # the room of the last frames
         self._runs = [(0, LOBBY)]  # (start, room): the frames from there to the next run are of that room
         self._stretches = ()  # (start, stop, room) of the runs of these frames, if they may be of several rooms
         self._active = {}  # an ordered set of the rooms of the frames that there are groups for
@@ -119,7 +119,7 @@ class Audience:
 
     def _take_out(self, session, rooms):
         for room in rooms:
-            members = self.rooms.get(room, {})  # a bug may have kept it from entering
+            members = self.rooms.get(room, {})  # a bug may have kept the session from entering
             members.pop(session, None)
             if not members:
                 self.rooms.pop(room, None)
@@ -249,7 +249,7 @@ class Audience:
         self._room = room
         start = len(self._frames)
         if self._runs[-1][0] == start:
-            self._runs.pop()  # of that one nothing was told in this form
+            self._runs.pop()  # the run before has no frames in this form
         if not self._runs or self._runs[-1][1] != room:
             self._runs.append((start, room))
 
@@ -400,8 +400,8 @@ class Audience:
     def _send_by_rooms(self, failed):
         """Send each member without cuts what happened in its rooms, if several rooms are active.
 
-        There are so many sets of rooms that few members get exactly the same, so the bytes are joined for each member,
-        unless the member before gets the same.
+        Few members are in exactly the same rooms, so the bytes are joined for each member, unless the member before it
+        gets the same.
         """
         hearing = {}  # member -> texts, in order
         of_several = {}  # text -> of how many frames, by its identity
@@ -445,7 +445,7 @@ class Audience:
             self._cut_out_own(session)
 
     def _own_by_stretch(self):
-        """start of a stretch -> {member: spans} of those who spoke in it."""
+        """{start of a stretch: {member: spans}} of those who spoke in it."""
         found = {}
         for member, own in self._own.items():
             for run, start, stop in own:

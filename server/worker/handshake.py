@@ -14,7 +14,7 @@ class Handshake:
     where: see `Admission.shaken`.
     """
 
-    unfinished = True  # who is late at this is too slow, not idle
+    unfinished = True  # so a client that is late counts as too slow, not as idle
     is_typed = False
 
     def __init__(self, transport, protocol, home, admission, worker, where):

@@ -5,7 +5,7 @@ import socket
 from parley.server.protocols.events import HOME
 from parley.server.worker.transports.plain import Plain
 
-_AT_ONCE = 16  # connections accepted in one go; a crowd at the door must not starve those inside
+_AT_ONCE = 16  # connections accepted in one turn; many new ones must not starve the existing ones
 
 # Out of descriptors or memory: accepting can only succeed later. Anything else concerns one connection alone.
 _EXHAUSTED = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)

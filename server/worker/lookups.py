@@ -12,10 +12,10 @@ from parley.server.ipc.messages import ToHub
 from parley.server.protocols.events import Reason
 
 MOST_OPEN = 8  # requests that wait for the hub's answer, or whose answer is being sent
-MOST_PASSED_OVER = 32  # addresses whose next request has to wait for the answer to another one
+MOST_PASSED_OVER = 32  # addresses that are tried for the next request, as one may have to wait for another's answer
 PATTERN_PAUSE = 1.5e-6  # seconds for each name between two patterns; matching one takes a quarter of that
-UNREAD_AFTER = 1.0  # seconds; whoever has not read its answer by then keeps nobody else from getting one
-MOST_UNREAD = 16 << 20  # bytes of such answers; with more, the readers that are behind longest are ended
+UNREAD_AFTER = 1.0  # seconds after which an unread answer no longer counts as open, so that it delays nobody
+MOST_UNREAD = 16 << 20  # bytes of such answers; with more, the readers that are behind for longest are disconnected
 
 
 class Request:
@@ -23,7 +23,7 @@ class Request:
 
     key: equal for equal questions with the same answer. message: a `ToHub` whose `sessions` are filled in when it is
         asked.
-    until: when its askers should have read the answer, monotonic seconds; None before it was sent to the hub.
+    until: when its askers must have read the answer, monotonic seconds; None before the request is sent to the hub.
     """
 
     def __init__(self, key):
@@ -51,13 +51,13 @@ class Lookups:
         self._asked = {}  # session -> the Request to which it has no answer yet
         self._waiting = {}  # (type of message, message, who) -> Request, of those that wait for their turn
         self._lines = collections.OrderedDict()  # address -> their keys, in order; the first address is next
-        self._lagging = []  # (session, is_shared, message) of those who do not take what they are sent
+        self._lagging = []  # (session, is_shared, message) of sessions that have not read their earlier output
         self._open = []
-        self._unread = []  # Requests that are answered, while their askers do not read
+        self._unread = []  # Requests that are answered, but not read by their askers
 
     def add(self, session, is_shared, message):
         """A session asks. is_shared: whether everybody who asks this in its protocol gets the same answer."""
-        if session.outbox is not None:  # it must read what it has been sent before it gets more
+        if session.outbox is not None:  # it must read its output before it gets more
             self._lagging.append((session, is_shared, message))
         else:
             self._line_up(session, is_shared, message)
@@ -71,7 +71,7 @@ class Lookups:
         self._asked[session] = self._waiting[key]
 
     def answered(self, session):
-        """The session has its answer, to this or anything else that it had asked."""
+        """The session has its answer, to this or to any other question."""
         self._asked.pop(session, None)
 
     def go_on(self, now):

@@ -31,19 +31,19 @@ from parley.server.worker.watching import READ, WRITE, Selector
 CLIENTS_TIME, TIME_FOR_EACH_TOLD, MOST_TIME = 0.005, 4, 0.05
 FLOODS_TIME = 0.002  # seconds at least, likewise, for those who have had a turn and have said more than that
 SENDING_TIME = 0.002  # seconds in one tick for those who are to be sent more than goes out at once
-SENDING_SHARE = 4  # of so many parts of the time, one is for these: the machine is needed by other workers, too
-FADES = 0.9  # to this part of itself falls the estimate of that time, at most, in each tick
+SENDING_SHARE = 4  # they get at most a quarter of the time: the machine is needed by other workers, too
+FADES = 0.9  # factor by which the estimate of the time for sending everybody falls, at most, in each tick
 PASSED_OVER = 0.05  # seconds that those who have had a turn may have to wait for others
 DEBT_STEP = 0.2  # seconds by which a debt grows until the other workers are told again
 SWEEP = 1.0  # seconds between two looks at the deadlines
-LAST_READS = 100  # ticks' worth at most of what clients have said when the server stops
-STANDSTILL = 5.0  # seconds; a look that comes later still means that the machine stood still
+LAST_READS = 100  # ticks, at most, that go on reading what clients have sent when the server stops
+STANDSTILL = 5.0  # seconds between two looks; more means that the whole machine stood still
 LONGEST_TYPING = 3600.0  # seconds for a line where silence has no limit
 HEARTBEAT = 25.0  # seconds of silence after which a client is sent a heartbeat; proxies close what is silent for 60
 MOST_SILENCE = 3 * HEARTBEAT  # after two that were not answered
 _FROM_HUB = (None, READ)  # what a selector says when the hub has said something
 _WITH_HEARTBEATS = [name for name, protocol in PROTOCOLS.items() if protocol.TRAITS.heartbeat]
-IDLE_SWEEP = 5.0  # document 003 looks every 10 s; this keeps a close well inside the 10 s after the limit
+IDLE_SWEEP = 5.0  # seconds; document 003 looks every 10 s, and this ends a client well within 10 s after the limit
 
 log = logging.getLogger(__name__)
 
@@ -77,8 +77,8 @@ class Worker:
         self._resting = {}  # likewise: those of them who are not watched until `_next_sending`
         self._next_sending = self.now
         self._last_postponed = self.now  # when one of these had its turn, or there was none
-        self._has_told = False  # is there talk in this tick that clients are told?
-        self._telling = 0.0  # seconds that it takes to tell all what a lively tick has for them
+        self._has_told = False  # has this tick talk for clients?
+        self._telling = 0.0  # seconds that it takes to send everybody the talk of a lively tick
         self._reading_time = 0.0  # seconds in this tick for reading, if that is more than CLIENTS_TIME or FLOODS_TIME
         self._down = down
         self._unheard = collections.deque()  # frames of the hub that there was no time for in the last tick
@@ -309,10 +309,10 @@ class Worker:
         self._between_beats.unregister(self._down)
         self.uplink.close()
         self.end()
-        self.admission.close()  # while last words are on their way here, a new server may want the port
+        self.admission.close()  # a new server may want the ports before all output is sent
 
     def _live(self):
-        """Give the hub the sign of life: the loop turns, however much there is to do."""
+        """Send the hub the sign of life: the loop turns, however much there is to do."""
         self.uplink.ask(ToHub.Alive(self._report()))
         self.stats.reported(self.now)
 
@@ -390,7 +390,7 @@ class Worker:
         self.deadlines.began(connection, self.now, typing_seconds)
 
     def admits(self, connection, messages):
-        """Charge for so many messages if the connection's rate allows them all; does it?"""
+        """Charge for `messages` if the connection's rate allows them all. Returns whether it does."""
         affords = self.throttle.affords(connection, messages, self.now)
         if affords:
             connection.audience.commands += messages
@@ -406,22 +406,22 @@ class Worker:
         return allowed
 
     def charge(self, connection, messages):
-        """Count a client's messages, against its rate too."""
+        """Count a client's messages, and charge its rate for them."""
         connection.audience.commands += messages
         self.throttle.charge(connection, messages, self.now)
 
     def owes(self, address, until):
-        """Somebody at an address has used up the rate, on whatever worker."""
+        """A client at an address, of any worker, has used up its rate."""
         self.throttle.remember(address, until)
 
     def _hold(self, connection):
-        """Do not read it until it is in credit."""
+        """Do not read the client until it is in credit."""
         self.throttle.hold(connection)
         connection.pause()
         self.remember_debt(connection, DEBT_STEP)
 
     def remember_debt(self, connection, step=0.0):
-        """Tell all workers of its debt, so that reconnecting does not restore its rate."""
+        """Tell all workers of the client's debt, so that reconnecting does not restore its rate."""
         address = origin(connection.address()[0])
         if self.throttle.remember(address, connection.paid_until, step):
             self.uplink.ask(ToHub.Owes(address, connection.paid_until))

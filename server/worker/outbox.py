@@ -3,7 +3,7 @@ import collections
 import itertools
 
 _AT_ONCE = 64  # pieces in one sendmsg
-MOST_SENT = 1 << 17  # bytes in one turn: eighty who get a history of 2 MB must not keep the others waiting
+MOST_SENT = 1 << 17  # bytes in one turn: eighty clients that get a history of 2 MB must not keep the others waiting
 
 
 class Outbox:
@@ -22,7 +22,7 @@ class Outbox:
         return iter(self._pieces)
 
     def extend(self, pieces):
-        """Keep several."""
+        """Keep several pieces."""
         for piece in pieces:
             self.append(piece)
 
@@ -33,7 +33,7 @@ class Outbox:
             self.size += len(piece)
 
     def keep_first(self, begun=0):
-        """Forget all but the pieces that are being sent; each piece is of whole messages.
+        """Drop all pieces but those that are being sent; each piece has whole messages.
 
         These are the first one, or those that hold the first `begun` bytes.
         """
@@ -41,7 +41,7 @@ class Outbox:
             self.size -= len(self._pieces.pop())
 
     def send(self, transport):
-        """Send what the transport takes, or some of it. Returns how many bytes; OSError if the connection is gone."""
+        """Send what the transport takes, at most one turn's worth. Returns how many bytes; OSError if it is closed."""
         total = 0
         while self._pieces and total < MOST_SENT:
             batch = self._batch(MOST_SENT - total)
@@ -53,7 +53,7 @@ class Outbox:
         return total
 
     def _batch(self, most):
-        """The first pieces, of at most so many bytes together."""
+        """The first pieces, at most `most` bytes together."""
         batch = []
         for piece in itertools.islice(self._pieces, _AT_ONCE):
             batch.append(memoryview(piece)[:most] if len(piece) > most else piece)

@@ -8,7 +8,7 @@ import collections
 import time
 
 GAP = 0.05  # seconds between two frames: a busy machine wakes a program late
-LAG = 4 * GAP  # seconds that a frame may wait, so that an answer behind it is no later; many that wait are sent closer
+LAG = 4 * GAP  # seconds that a frame may wait, as an answer may be behind it; if many wait, their gaps are shorter
 FLOOD = 16 * GAP  # what would wait longer is sent at once: nobody could read it, and talk must not lag behind
 HURRY = GAP / (FLOOD / GAP)  # seconds between two frames before an answer, so that it comes within a GAP
 CALM = 2 * FLOOD  # seconds at most after a flood until frames are apart again
@@ -28,7 +28,7 @@ class Pace:
     def __init__(self):
         self.kept = None
         self._since = 0.0  # when the first of these was kept, monotonic seconds
-        self._hurried = 0  # so many of these, the first ones, are in a hurry
+        self._hurried = 0  # how many of these, from the first on, are sent in a HURRY
         self._told_at = self._load_until = float("-inf")
         self._all_sent_by = 0.0  # when the last of them is to have gone out, monotonic seconds
 
@@ -97,7 +97,7 @@ class Turns:
                 more = connection.pace.take_turn(connection)
             except Exception:
                 connection.crash()
-                more = connection.transport is not None  # its last words may have to wait for a turn
+                more = connection.transport is not None  # its last output may have to wait for a turn
             if not more:
                 del self._waiting[connection]
         self.next = min((connection.pace.turn for connection in self._waiting), default=float("inf"))

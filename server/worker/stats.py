@@ -31,7 +31,7 @@ class Stats:
         self._messages = 0
 
     def by_reason(self):
-        """The endings by reason alone."""
+        """The endings by reason, of all protocols together."""
         reasons = collections.Counter()
         for (_, reason), count in self.endings.items():
             reasons[reason] += count

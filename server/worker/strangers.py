@@ -28,7 +28,7 @@ class Strangers:
     """
 
     def __init__(self):
-        self._minutes = {}  # kind -> _Minute; there are as many kinds as there are callers
+        self._minutes = {}  # kind -> _Minute; each caller has a kind of its own
 
     def level(self, kind, host, now, usual=logging.INFO):
         """The level of an event that somebody at `host` causes."""
@@ -43,9 +43,9 @@ class Strangers:
         return logging.DEBUG
 
     def log_bug(self, now, text, *arguments, host=""):
-        """Called in an exception handler: log a bug of ours with its traceback. Whoever finds one may repeat it.
+        """Called in an exception handler: log a bug of ours with its traceback. A client may provoke it many times.
 
-        text, arguments: as of `logging`. host: of whoever met it.
+        text, arguments: as of `logging`. host: the address of the client that met it.
         """
         log.log(self.level("a bug", host, now, logging.ERROR), text, *arguments, exc_info=True)
 

@@ -2,7 +2,7 @@
 import collections
 
 BURST = 10.0  # seconds' worth of messages that may come at once: a pasted page is no flood
-STEP = 0.05  # seconds at least between two looks at all who are held
+STEP = 0.05  # seconds at least between two looks at all connections that are held
 KIB_SHIFT = 10  # a message costs one more for each KiB
 MOST_DEBTORS = 10000  # addresses whose debts are remembered; the oldest are forgotten first
 
@@ -25,7 +25,7 @@ class Throttle:
         self._debts = collections.OrderedDict()  # address -> when the debt of those who left there is paid
 
     def charge(self, connection, cost, now):
-        """Charge a connection for so many messages."""
+        """Charge a connection as much as for `cost` messages."""
         if self.rate:
             connection.paid_until = max(connection.paid_until, now) + cost / self.rate
 
@@ -57,11 +57,11 @@ class Throttle:
         return list(self._held)
 
     def holds(self, connection):
-        """Is it not to be read at the moment?"""
+        """Is the connection held?"""
         return connection in self._held
 
     def forget(self, connection):
-        """It is gone."""
+        """The connection is gone."""
         self._held.pop(connection, None)
         if not self._held:
             self.next = float("inf")
@@ -80,7 +80,7 @@ class Throttle:
     # ---- who comes back
 
     def is_debtor(self, connection, now):
-        """Has it used up so much that its debt must be remembered when it disconnects?"""
+        """Has the connection used up so much that its debt must be remembered when it disconnects?"""
         return connection.paid_until - now > BURST / 2
 
     def remember(self, address, until, step=0.0):

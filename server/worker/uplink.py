@@ -27,8 +27,8 @@ class Uplink:
         self._messages = 0  # in these
         self._room = LOBBY  # of these
         self._kind = TALK
-        self._now = None  # what the clock said at the first word of the tick
-        self._once_told = {}  # session -> [what to do then]
+        self._now = None  # the time of the tick's first message, seconds since the epoch
+        self._once_told = {}  # session -> [functions to call once it has been sent this tick's output]
         self.lookups = Lookups(self.ask)
 
     @property
@@ -52,8 +52,8 @@ class Uplink:
     def say(self, room, number, sender, text, claimed_time, awaited, serial=0, count=1):
         """Add a message to a room, with the current time or the time that the client gives.
 
-        awaited: the session wants to know when it is stored. serial: its number among the session's messages.
-        count: how many texts that are, see `record` in `parley.server.ipc.queues`.
+        awaited: the session wants to know when it is stored. serial: its number within the session.
+        count: how many texts these are, see `record` in `parley.server.ipc.queues`.
         """
         if room != self._room:
             self._close_talk()

@@ -57,7 +57,7 @@ class Epoll:
         self._epoll.close()
 
     def select(self, seconds):
-        """What is ready within so many seconds. The end of a file, or an error, counts as what it is watched for."""
+        """What is ready within `seconds`. The end of a file, or an error, counts as what the file is watched for."""
         sources, masks, ready = self._sources, self._masks, []
         for descriptor, events in self._epoll.poll(seconds, max(1, self.watched)):
             mask = masks[descriptor] & (
