@@ -14,10 +14,10 @@ import time
 
 from parley import __version__
 from parley.called import called
-from parley.server import commands, config, logs
+from parley.server import config, logs
 from parley.server.chat.accounts import MOST_OF_BOXES, MOST_OF_STORED_BOXES, Account, Accounts
 from parley.server.chat.names import InvalidName, canonical_name, claims
-from parley.server.commands.arguments import Parser
+from parley.server.commands.arguments import Parser, listing
 from parley.server.files.keeper import Keeper
 from parley.server.http import metrics
 from parley.server.http.metrics import METRICS
@@ -85,10 +85,16 @@ def _fail(code, error):
     return code
 
 
+class _ServersParser(Parser):
+    """Its help ends with the commands, which take longer to list than all else takes to parse."""
+
+    def format_help(self):
+        return "%s\n%s\n" % (super().format_help(), listing())
+
+
 def _parser():
-    parser = Parser(
-        prog=called("parley"), description="Parley, a chat server: one room for several wire protocols.",
-        epilog="Other commands: %s; each has --help." % ", ".join(commands.COMMANDS))
+    parser = _ServersParser(
+        prog=called("parley"), description="Parley, a chat server. Without a command, it serves until it is stopped.")
     parser.add_argument("port", nargs="?", metavar="PORT", type=_port,
                         help="port of the line protocol; with 0 every protocol takes a free port")
     parser.add_argument("--workers", type=_workers, metavar="N", help="processes that serve the clients")
@@ -153,7 +159,7 @@ def _seconds(text):
 
 def _port(text):
     if not config.is_port(text):
-        raise argparse.ArgumentTypeError("%r is not a port; a port is a number from 0 to 65535" % text)
+        raise argparse.ArgumentTypeError("%r is neither a command nor a port, a number from 0 to 65535" % text)
     return text
 
 

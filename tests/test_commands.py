@@ -223,9 +223,18 @@ def test_the_examples_are_listed_and_printed(command):
 
 
 def test_the_help_of_the_server_names_the_commands(command):
-    told = " ".join(command("--help").stdout.decode().split())
-    assert ("status, log, passwd, accounts, delete, box, who, kick, ban, unban, mute, unmute, say, rooms, drop, backup,"
-            " export, import, refill, cert, config, example") in told
+    told = command("--help").stdout.decode()
+    listed = told[told.index("\ncommands, "):]
+    assert "\n  mute        forbid somebody to speak in a room\n" in listed
+    assert re.findall(r"\n  (\w+) ", listed) == [
+        "status", "log", "passwd", "accounts", "delete", "box", "who", "kick", "ban", "unban", "mute", "unmute", "say",
+        "rooms", "drop", "backup", "refill", "export", "import", "cert", "config", "example"]
+
+
+def test_a_command_that_there_is_not_is_called_so(command):
+    done = command("stauts")
+    assert (done.returncode, done.stderr.count(b"\n")) == (2, 1)
+    assert b"'stauts' is neither a command nor a port" in done.stderr
 
 
 def test_users_and_history_come_out_as_they_went_in(command, storage):

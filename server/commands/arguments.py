@@ -1,5 +1,6 @@
 """The arguments of the operator's commands."""
 import argparse
+import textwrap
 
 from parley.called import called
 from parley.server import config
@@ -15,6 +16,20 @@ class Parser(argparse.ArgumentParser):
 
 def parser():
     parser = Parser(prog=called("parley"), description="Parley, a chat server: commands for operators.")
+    _add_commands(parser)
+    return parser
+
+
+def listing():
+    """The commands with their descriptions, for --help of the server itself."""
+    commands = _add_commands(Parser()).choices
+    return "commands, each with --help:\n" + "\n".join(
+        textwrap.fill(command.description, 79, initial_indent="  %-11s " % name, subsequent_indent=" " * 14)
+        for name, command in commands.items())
+
+
+def _add_commands(parser):
+    """Add the parser of each command; they are `choices` of what is returned."""
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--storage", metavar="DIRECTORY",
@@ -45,8 +60,8 @@ def parser():
     room.add_argument("--room", metavar="ROOM", type=_room, default="#lobby", help="the room; without it, the lobby")
     whom = {"kick": "send somebody out of a room; out of the lobby: end the connection",
             "ban": "keep somebody out of a room; out of the lobby: refuse every login",
-            "unban": "take a ban back, as it was given", "mute": "let somebody say nothing in a room",
-            "unmute": "take that back"}
+            "unban": "take a ban back, as it was given", "mute": "forbid somebody to speak in a room",
+            "unmute": "allow it again"}
     for name, says in whom.items():
         command = add(name, says, asking, room)
         command.add_argument("name", metavar="NAME" if "ban" not in name else "NAME|PATTERN|ADDRESS")
@@ -74,7 +89,7 @@ def parser():
     commands.add_parser("config", help=says, description=says)
     says = "print an example, such as parley.service; without a name, list all examples"
     commands.add_parser("example", help=says, description=says).add_argument("name", nargs="?", metavar="NAME")
-    return parser
+    return commands
 
 
 def _room(text):
