@@ -94,7 +94,7 @@ class Entering:
     def account_closed(self, name: bytes) -> None:
         """The account is gone, and with it its roles and invitations: the next owner of the name inherits nothing."""
         for room in self._rooms.by_number.values():
-            room.invited.pop(name, None)
+            room.uninvite(name)
             if name in room.roles or name in room.since:
                 room.roles.pop(name, None)
                 room.since.pop(name, None)
@@ -198,7 +198,7 @@ class Entering:
         self._post.change()
         if room is None:
             room = self._open(room_name, owner)
-            room.source = self._gate.origin_of(holder)
+            room.count_in(self._rooms.space, self._gate.origin_of(holder))
             if room.lasts:
                 self._opening[holder] = []
                 self.keep(room, lambda stored: self._accounts.order.submit(
@@ -245,7 +245,7 @@ class Entering:
         role = self._gate.role_of_account(room, holder, name)
         if not room.members and not room.lasts:
             role = OP
-        room.invited.pop(name, None)
+        room.uninvite(name)
         is_new = not room.is_open and self.begin_past(room, holder, name, self._numbers.last)
         self._rooms.turn_away(room, holder, worker)  # it hears the room as a member from now on
         self._rooms.enter(room, holder, worker, role)

@@ -220,10 +220,10 @@ class Moderation:
         return ()
 
     def _invite(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
-        room.invited.pop(about, None)
-        while room.invited and next(iter(room.invited.values())) < self._accounts.order.now:
-            del room.invited[next(iter(room.invited))]  # the earliest is the first
-        room.invited[about] = self._accounts.order.now + INVITED_FOR
+        now = self._accounts.order.now
+        while room.invited and next(iter(room.invited.values())) < now:
+            room.uninvite(next(iter(room.invited)))  # the earliest is the first
+        room.invite_until(about, now + INVITED_FOR)
         whom = self._members.called(about)
         if whom is not None:
             self._post.tell(whom, events.Invited(room.name, by))

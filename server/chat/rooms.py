@@ -37,6 +37,24 @@ _INVITATION_SIZE = SLOT + BYTES + 2 * INT
 Entries = Dict[bytes, Tuple[bytes, bytes, int]]
 
 
+class ListSpace:
+    """Bytes of memory that the lists and invitations of rooms take: in all, and of those made from each address."""
+
+    __slots__ = ("total", "of_sources")
+
+    def __init__(self) -> None:
+        self.total = 0
+        self.of_sources: Dict[str, int] = {}
+
+    def add(self, source: str, size: int) -> None:
+        """The lists of a room that was made from there take so much more."""
+        self.total += size
+        if source and size:
+            self.of_sources[source] = self.of_sources.get(source, 0) + size
+            if not self.of_sources[source]:
+                del self.of_sources[source]
+
+
 class Room:
     """One room.
 
@@ -74,9 +92,9 @@ class Room:
         "number", "name", "occupied", "lasts", "members", "voiced", "listeners", "interest", "roles", "banned",
         "muted", "excepted", "invex", "barred", "invited", "since", "private", "invite", "moderated", "open_topic",
         "open_talk", "noctcp", "sealed", "key", "limit", "slow", "topic", "metadata", "made_at", "left_at", "spoke",
-        "source", "listed", "_bans")
+        "source", "listed", "_bans", "_space")
 
-    def __init__(self, number: int, name: bytes) -> None:
+    def __init__(self, number: int, name: bytes, space: Optional[ListSpace] = None) -> None:
         self.number = number
         self.name = name
         self.occupied: Collection[bytes] = tuple(claims(name))
@@ -104,6 +122,7 @@ class Room:
         self.source = ""
         self.listed = 0
         self._bans: Dict[bytes, Any] = {}  # ban -> its `_matcher`
+        self._space = ListSpace() if space is None else space  # in which its lists are counted
 
     @property
     def is_open(self) -> bool:
@@ -144,14 +163,36 @@ class Room:
         if mask in entries:
             self.strike(entries, mask)
         entries[mask] = by, why, when
-        self.listed += size_of(mask, by, why)
+        self._list(size_of(mask, by, why))
 
     def strike(self, entries: Entries, mask: bytes) -> None:
         """Take something off one of its lists."""
         by, why, _ = entries.pop(mask)
-        self.listed -= size_of(mask, by, why)
+        self._list(-size_of(mask, by, why))
         self._bans.pop(mask, None)
         self._bans.pop(mask[len(FROM_MUTES):], None)
+
+    def _list(self, size: int) -> None:
+        self.listed += size
+        self._space.add(self.source, size)
+
+    def invite_until(self, name: bytes, until: int) -> None:
+        """An invitation holds until then, in milliseconds since the epoch; it is the latest."""
+        self.uninvite(name)
+        self.invited[name] = until
+        self._space.add(self.source, _INVITATION_SIZE)
+
+    def uninvite(self, name: bytes) -> None:
+        """There is no invitation for this name any more."""
+        if self.invited.pop(name, None) is not None:
+            self._space.add(self.source, -_INVITATION_SIZE)
+
+    def count_in(self, space: ListSpace, source: Optional[str] = None) -> None:
+        """Its lists are counted in this space from now on. source: from where it was made, if that is known only now.
+        """
+        self._space.add(self.source, -self.size)
+        self._space, self.source = space, self.source if source is None else source
+        self._space.add(self.source, self.size)
 
     @property
     def size(self) -> int:
@@ -224,10 +265,12 @@ class Rooms:
         password, as long as they are here.
     sealing: the holders that have entered a room with a client that can seal what it says.
     last: the latest number that was given to a room.
+    space: what their lists take in memory.
     """
 
     def __init__(self) -> None:
-        self.lobby = Room(LOBBY, LOBBY_NAME)
+        self.space = ListSpace()
+        self.lobby = Room(LOBBY, LOBBY_NAME, self.space)
         self.by_name: Dict[bytes, Room] = {LOBBY_NAME: self.lobby}
         self.by_number: Dict[int, Room] = {LOBBY: self.lobby}
         self.last = 0
@@ -253,7 +296,7 @@ class Rooms:
         if number is None:
             number = self.last + 1
         self.last = max(self.last, number)
-        room = self.by_name[name] = self.by_number[number] = Room(number, name)
+        room = self.by_name[name] = self.by_number[number] = Room(number, name, self.space)
         self._occupied.add(name, room.occupied)
         return room
 
@@ -271,6 +314,7 @@ class Rooms:
 
     def close(self, room: Room) -> None:
         """There is no such room any more. Nobody may be in it."""
+        room.count_in(ListSpace())
         del self.by_name[room.name], self.by_number[room.number]
         self.slow.discard(room)
         self._occupied.remove(room.name, room.occupied)
@@ -279,6 +323,12 @@ class Rooms:
         """Whether the room is slow has been set. Nobody counts as having spoken there yet."""
         room.spoke.clear()
         (self.slow.add if room.slow else self.slow.discard)(room)
+
+    def measure(self) -> None:
+        """Count again what the lists take: the rooms have just been restored."""
+        self.space = ListSpace()
+        for room in self.by_number.values():
+            room.count_in(self.space)
 
     def is_alike(self, occupied: Collection[bytes]) -> bool:
         """Does a name that occupies this look like that of a room?"""

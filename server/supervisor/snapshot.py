@@ -29,7 +29,8 @@ log = logging.getLogger(__name__)
 KINDS = {
     "accounts.Account": (accounts.Account, accounts.Account.__slots__, {}),
     "accounts._Share": (accounts._Share, accounts._Share.__slots__, {}),
-    "rooms.Room": (rooms.Room, [slot for slot in rooms.Room.__slots__ if slot != "_bans"], {"_bans": dict}),
+    "rooms.Room": (rooms.Room, [slot for slot in rooms.Room.__slots__ if slot not in ("_bans", "_space")],
+                   {"_bans": dict, "_space": rooms.ListSpace}),
     "sessions._Session": (sessions._Session, sessions._Session.__slots__, {}),
     "sessions._Said": (sessions._Said, sessions._Said.__slots__, {}),
     "memory._Talk": (Talk, Talk.__slots__, {}),
@@ -198,6 +199,7 @@ def _complete(part):
     if isinstance(part, rooms.Rooms):
         part.lobby = part.by_number[LOBBY]
         part.slow = {room for room in part.by_number.values() if room.slow}
+        part.measure()
     elif isinstance(part, memory.Store):
         part._latest = None
         for source in part._sources.values():

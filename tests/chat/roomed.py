@@ -16,6 +16,15 @@ DONE = "done"
 HOST = "192.0.2.1"
 
 
+def space_of(rooms):
+    """(total, {address: bytes}) of what the lists of rooms take, by adding it up."""
+    sizes = {}
+    for room in rooms.by_number.values():
+        if room.source and room.size:
+            sizes[room.source] = sizes.get(room.source, 0) + room.size
+    return sum(room.size for room in rooms.by_number.values()), sizes
+
+
 class Post(contract.Post):
     """Remembers what is told, and to which workers. Whoever is looked after is there.
 

@@ -38,7 +38,8 @@ def set_all(room):
 
 
 def everything(room):
-    return {slot: getattr(room, slot) for slot in Room.__slots__ if slot not in ("number", "name", "occupied", "_bans")}
+    left_out = "number", "name", "occupied", "_bans", "_space"
+    return {slot: getattr(room, slot) for slot in Room.__slots__ if slot not in left_out}
 
 
 # ---- what is stored
@@ -81,7 +82,7 @@ def test_what_ends_with_the_members_is_not_stored(rooms, dev):
 def test_nothing_of_a_room_is_forgotten_to_be_stored(dev):
     """Whatever a room has is either in its state or ends with its members."""
     kept = set(json.loads(dev.state()))
-    assert kept | {"number", "name", "occupied", "lasts", "listed", "_bans", *OF_MEMBERS} == set(Room.__slots__)
+    assert kept | {"number", "name", "occupied", "lasts", "listed", "_bans", "_space", *OF_MEMBERS} == {*Room.__slots__}
     assert set(SETTINGS) <= kept
 
 
@@ -176,6 +177,26 @@ def test_a_room_knows_what_its_lists_take_and_where_it_was_made(dev):
     for entries in (dev.banned, dev.muted, dev.excepted, dev.invex):
         dev.strike(entries, b"b*!*@*")
     assert dev.listed == 0
+
+
+def test_what_the_lists_of_all_rooms_take_is_counted_as_it_changes():
+    rooms = Rooms()
+    dev, ops = rooms.open(DEV), rooms.open(OPS)
+    for room in (dev, ops):
+        room.count_in(rooms.space, "192.0.2.1")
+    rooms.lobby.put(rooms.lobby.banned, b"eve", b"ann", b"", 0)
+    dev.put(dev.banned, b"bob", b"ann", b"", 0)
+    dev.put(dev.banned, b"bob", b"ann", b"why", 0)
+    for until in (1, 2):
+        ops.invite_until(b"cid", until)
+    assert ops.size and rooms.space.of_sources == {"192.0.2.1": dev.size + ops.size}
+    assert rooms.space.total == rooms.lobby.size + dev.size + ops.size
+    rooms.close(dev)
+    dev.strike(dev.banned, b"bob")
+    assert rooms.space.of_sources == {"192.0.2.1": ops.size}
+    ops.uninvite(b"cid")
+    ops.uninvite(b"cid")
+    assert (rooms.space.total, rooms.space.of_sources) == (rooms.lobby.size, {})
 
 
 def test_no_pattern_takes_long_to_try(dev):

@@ -6,7 +6,7 @@ whether something is refused, for one of the reasons that there are.
 import fnmatch
 
 import pytest
-from roomed import DONE, Roomed
+from roomed import DONE, Roomed, space_of
 
 from parley.server.chat.members import holder_of
 from parley.server.chat.rooms import MEMBER, NOBODY, OP, OPERATOR, OWNER, ROLES, VOICE
@@ -400,6 +400,7 @@ class Run:
         for who in self.model.names:
             assert sorted(room.name for room in rooms.joined(holder_of(*who))) == sorted(
                 room.name for room in self.model.joined(who)), what
+        assert (rooms.space.total, rooms.space.of_sources) == space_of(rooms), what
         assert len(rooms._joined) == sum(bool(self.model.joined(who)) for who in self.model.names), what
         outcome = self.done.setdefault(what[0], [0, 0])
         outcome[bool(reasons)] += 1

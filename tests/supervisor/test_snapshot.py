@@ -12,6 +12,7 @@ from parley.server.supervisor import snapshot
 
 sys.path.append(os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "chat"))
 from apply_entries import Run  # noqa: E402
+from roomed import space_of  # noqa: E402
 
 from parley.server.chat.census import Census  # noqa: E402
 
@@ -20,7 +21,7 @@ NOT_STORED = {
     "Numbers": {"_store", "_reserving"},
     "Accounts": {"register", "guests", "aliases", "order", "_store", "_most_of_boxes", "_keep_days", "_occupied"},
     "Members": {"last_words", "_accounts", "_aliases", "_occupied"},
-    "Rooms": {"lobby", "slow", "_occupied"},
+    "Rooms": {"lobby", "slow", "space", "_occupied"},
     "Gate": {"operators", "limits", "_members", "_accounts", "_rooms", "_now", "_keys", "user_of"},
     "LoginThrottle": {"_failed_logins_per_minute", "_every", "_accounts_per_address", "_clock"},
     "Claims": {"_post", "_members", "_accounts", "_gate", "deciders", "on_grant", "on_release", "on_rename"},
@@ -76,6 +77,9 @@ def test_who_goes_on_from_a_snapshot_is_equal_to_who_was_there_all_the_time(chan
         other = successor(run, data)
         assert json.dumps(other.remembered()) == json.dumps(run.remembered())
         assert snapshot.taken(parts_of(other)) == data
+        for one in (run, other):
+            space = one.register.whole.rooms.space
+            assert (space.total, space.of_sources) == space_of(one.register.whole.rooms)
         for one in (run, other):
             one.post._digest = one.digest = hashlib.sha256()
         for _ in range(150):

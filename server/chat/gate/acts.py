@@ -132,10 +132,10 @@ class Acts(Roles):
         The lists of all rooms share MOST_OF_LISTS. Those of rooms that were made from one address may take no more of
         it than they leave to others. The lists of the lobby count, but may always grow.
         """
-        rooms = self._rooms.by_number.values()
-        left = MOST_OF_LISTS - size - sum(other.size for other in rooms)
-        return room is not self._rooms.lobby and (left < 0 or bool(room.source) and left < size + sum(
-            other.size for other in rooms if other.source == room.source))
+        space = self._rooms.space
+        left = MOST_OF_LISTS - size - space.total
+        return room is not self._rooms.lobby and (
+            left < 0 or bool(room.source) and left < size + space.of_sources.get(room.source, 0))
 
     def _why_not_set(self, room: Room, about: bytes, text: bytes) -> Optional[str]:
         known = _LOBBY_SETTINGS if room is self._rooms.lobby else SETTINGS
