@@ -1,4 +1,4 @@
-"""What a client asks to be done to a room, or to be told of it, in protocols that have one request for all of that."""
+"""Acts on rooms, and questions about them, in protocols that have one request for all of these."""
 from typing import Dict, NamedTuple, Optional
 
 from parley.server.protocols import events
@@ -9,7 +9,7 @@ NO_TOPIC = b"-"  # as a topic: none
 
 
 class _Takes(NamedTuple):
-    """What an act takes. None: it may be left out."""
+    """The parameters of an act. None: it may be left out."""
 
     about: Optional[bool]
     text: Optional[bool]
@@ -30,7 +30,7 @@ _TOO_LONG = Malformed(Reason.TEXT_TOO_LONG, events.Manage)
 
 
 def is_room(raw: bytes) -> bool:
-    """Does somebody who writes this mean a room? Whether there can be one of this name is another question."""
+    """Is this meant to be the name of a room, even if none can have it?"""
     return raw[:1] == b"#"
 
 

@@ -21,7 +21,7 @@ def candidates(name: bytes, longest: int) -> Iterator[bytes]:
 
 
 def digest(name: bytes, characters: int) -> bytes:
-    """So many characters, at most 16 and of five bits each, that tell names apart."""
+    """A digest of the name in so many characters, at most 16, of five bits each."""
     return base64.b32encode(hashlib.sha256(name).digest()[:10]).lower()[:characters]
 
 

@@ -1,4 +1,4 @@
-"""What is known of somebody beside the name, as bytes: there is one for each member, in the hub and in every worker."""
+"""What is known of a user beside the name, packed to save memory: the hub and every worker have it of all members."""
 import functools
 
 from parley.server.protocols.events import Person

@@ -1,9 +1,8 @@
-"""Sealed messages, as far as a server knows of them: it sees what they are, and never what is in them.
+"""Sealed messages, as far as a server knows of them: it recognizes them, and cannot read them.
 
-What is said by clients that seal is an envelope, `parley:sealed:1:` and base64url, which goes through the server as any
-other text does. Clients of protocols without the trait `sealed` are told NOTE instead of it, everywhere: that is
-decided here. A list of devices (docs/sealing.md) begins with the number by which a newer one is known from it; whether
-its signatures are right is for clients to see.
+A sealed message is an envelope, `parley:sealed:1:` and base64url, which goes through the server like any other text.
+Clients of protocols without the trait `sealed` get NOTE in its place, everywhere: this module sees to that. A list of
+devices (docs/sealing.md) begins with a number, by which a newer list is recognized; clients verify its signatures.
 """
 import hashlib
 import re
@@ -28,7 +27,7 @@ Record = Tuple[int, bytes, bytes, int, int]
 
 
 def digest(text: bytes) -> str:
-    """By which the process that keeps files finds the message that tells of one."""
+    """The digest by which the keeper finds the message that announces a file."""
     return hashlib.sha256(text).hexdigest()
 
 
@@ -46,7 +45,7 @@ def _shown(text: bytes) -> bytes:
 
 
 def records_shown(records: Sequence[Record]) -> Sequence[Record]:
-    """Talk, as the workers have it, as it is told to those who cannot open it; the same object if that is no other."""
+    """Talk, as workers have it, for clients that cannot open envelopes; the same object if there are none in it."""
     for record in records:
         if _BEGINNING in record[2]:
             return [(number, sender, _shown(text) if count == 1 else _BETWEEN.join(map(_shown, text.split(_BETWEEN))),
@@ -55,7 +54,7 @@ def records_shown(records: Sequence[Record]) -> Sequence[Record]:
 
 
 def shown(happening: events.Happening) -> events.Happening:
-    """What is told to one session, as it is told to those who cannot open sealed messages."""
+    """An event for a client that cannot open envelopes."""
     show = _SHOWN.get(type(happening))
     return happening if show is None else show(happening)
 

@@ -1,16 +1,16 @@
-"""Attributes that hardly any client has at a time, and that take no room in those that have not."""
+"""Attributes that have their usual value in most objects, and take no memory there."""
 from typing import Any, Dict, Generic, Mapping, TypeVar
 
 Value = TypeVar("Value")
 
-NONE: Mapping[str, Any] = {}  # of all that have no such attribute; nobody changes it
+NONE: Mapping[str, Any] = {}  # shared by all objects that have only usual values; never changed
 
 
 class Seldom(Generic[Value]):
-    """An attribute of a class, with the value that it most often has, which is none that is changed in place.
+    """An attribute of a class, with its usual value, which must not be changed in place.
 
-    What is otherwise is in the slot `seldom` of the object, a dictionary by name; NONE if nothing is. So an attribute
-    costs 8 bytes less in each object, and a tenth of a microsecond more each time.
+    Other values are in the slot `seldom` of the object, a dictionary by name, which is NONE if there are none. So an
+    attribute costs 8 bytes less in each object, and a tenth of a microsecond more for each access.
     """
 
     def __init__(self, usual: Value) -> None:

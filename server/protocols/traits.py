@@ -8,31 +8,30 @@ class Traits(NamedTuple):
     coalesces: all frames that a client gets in one tick may leave in one send. Otherwise each frame is a send of its
         own, and the client gets time to read it before the next, except in a flood.
     personal: frames name their receiver, so they are encoded for each receiver separately.
-    answers_first: nothing may come between a request and its answer; what happens meanwhile is sent afterwards.
+    answers_first: nothing may come between a request and its answer; other events are sent after the answer.
     hears_at_once: a client hears the room before it has a name.
-    acknowledges: a client is told when what it said has its place in the order; its later commands wait for that.
-    numbered: it is told the number of what it said with that; and what it says meanwhile does not wait.
-    resumes: a client that comes back may be told first what it has missed, and then what happens: see `events.Hello`.
+    acknowledges: a client is told when its message is stored, and its later commands wait for that.
+    numbered: that acknowledgement has the message's number, and the client's further messages do not wait for it.
+    resumes: sessions are resumable; a client that comes back gets what it has missed first: see `events.Hello`.
     wants_users: the list of users is pushed whenever it changes.
-    open_to_strangers: the types of the commands that are answered before a login, besides those that log in; None: who
-        says what is no command at all is told so, and not to log in first.
+    open_to_strangers: the types of the commands that are answered before a login, besides those that log in. None among
+        them: an unknown command is refused as such, and not by the demand to log in first.
     shared_answers: the types of the answers that are the same, byte for byte, for all clients that ask the same.
     typed: commands may be typed by hand, into a program that sends every character as it is typed.
     longest_name: the most bytes of a name that fit into a frame; longer names are shown as aliases. None: all fit.
-    enters_by_talking: whoever says something in a room that it is not in enters it first.
-    extras: what is said may have an extra, which those with this trait hear (see `events.Say`).
-    people: members are told what is new of others (`events.Changed`), once each, in however many rooms they are with
-        them.
-    labels: commands may have labels, which their answers bear (`with_label` of the protocol).
+    enters_by_talking: a client that says something in a room that it is not in enters the room first.
+    extras: messages may have extras, which clients of protocols with this trait get (see `events.Say`).
+    people: members are told changes of others (`events.Changed`), once, however many rooms they share with them.
+    labels: commands may have labels, which are repeated in their answers (`with_label` of the protocol).
     http: clients come in by an HTTP request that asks for WebSocket.
-    sealed: clients can open sealed messages; all others are told that there is one (`server.protocols.sealed`).
-    heartbeat: what a client is sent that has been silent for a while, so that it shows that it is there; or nothing.
+    sealed: clients can open sealed messages; others get a note that there is one (`server.protocols.sealed`).
+    heartbeat: the bytes that a client is sent after a silence, to show that it is there; or empty.
     if_missed: the command to run for a member that logs in, if messages were kept for it while it was away. None: it
         is only told that there are some.
     in_lobby: is a member in the lobby from its login on? Otherwise it is in no room before it enters one.
-    converses: what is told to a client alone is put into words by its decoder, which knows what it has asked:
-        tell(happening, me) -> frames. It has a method `label` that is told the labels of commands, and its forms are
-        made when there is somebody to hear them; they may have traits of their own (`traits_of` of the protocol).
+    converses: events for one client alone are encoded by its decoder, which knows what the client has asked:
+        tell(happening, me) -> frames. It has a method `label`, which gets the labels of commands. Its forms are made
+        when a client first uses them, and may have traits of their own (`traits_of` of the protocol).
     optional: the server starts without the protocol if its default port is taken.
     """
 

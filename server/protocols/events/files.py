@@ -7,7 +7,7 @@ from parley.server.protocols.events.registry import answer, command
 
 @command
 class Offer(NamedTuple):
-    """I want to send a file that is called so. `size`: in bytes. `sha256`: its hash in hexadecimal digits, or empty."""
+    """I want to send a file of this name. `size`: in bytes. `sha256`: its hash in hexadecimal digits, or empty."""
 
     name: bytes
     size: int
@@ -18,8 +18,8 @@ class Offer(NamedTuple):
 class Share(NamedTuple):
     """Say in a room, or (if `to` is not empty) to one user alone, that there is a file that I have offered and sent.
 
-    `file`, `token`: as `Offered` has told them. `tag`: as of `Say`. `text`: the sealed message that tells of it, or
-    empty: then the server's own words do.
+    `file`, `token`: those of `Offered`. `tag`: as in `Say`. `text`: the sealed message that announces it; if it is
+    empty, the server words the announcement.
     """
 
     file: str
@@ -34,9 +34,9 @@ class Share(NamedTuple):
 
 @answer
 class Offered(NamedTuple):
-    """The answer to `Offer`: by this id the file is known, and by this token who has offered it.
+    """The answer to `Offer`: the file's id, and a token by which its owner is known.
 
-    `text`: how others will be told of it.
+    `text`: the announcement that others will get.
     """
 
     file: str

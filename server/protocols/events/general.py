@@ -1,4 +1,4 @@
-"""What has to do with any command, or with the connection."""
+"""What concerns any command, or the connection."""
 from typing import Any, Callable, NamedTuple, Optional, Sequence, Tuple, Type
 
 from parley.server.protocols.events.past import Unread
@@ -30,7 +30,7 @@ class TimingMark(NamedTuple):
 
 @command
 class Labelled(NamedTuple):
-    """A command whose answer is to bear the client's label for it, or what else the protocol puts there."""
+    """A command whose answer gets the client's label, or whatever else the protocol uses to recognize it."""
 
     label: Any
     command: Any
@@ -38,9 +38,9 @@ class Labelled(NamedTuple):
 
 @command
 class Turn(NamedTuple):
-    """What a client has sent, where the decoder says in its turn only what it means: that depends on what was before.
+    """What a client has sent, if its meaning depends on the commands before: the decoder reads it only in its turn.
 
-    take: take(name) gives what answers it at once, frames, and the commands that it is. name: the client's, or None.
+    take: take(name) returns frames that answer it at once, and the commands that it means. name: the client's, or None.
     """
 
     take: Callable[[Optional[bytes]], Tuple[Tuple[bytes, ...], Sequence[Any]]]
@@ -72,7 +72,7 @@ class Hangup(NamedTuple):
 
 
 def kind_of(asked: Any) -> Type[Any]:
-    """The type of a request, for `asked` of an answer: that is a command, or its type if only that is known."""
+    """The type of a request. asked: that of an answer, which is the command, or its type if only that is known."""
     return asked if isinstance(asked, type) else type(asked)
 
 
@@ -100,7 +100,7 @@ class Pong(NamedTuple):
     token: bytes
 
 
-# ---- what it is told besides
+# ---- what it is told unasked
 
 @push
 class Notice(NamedTuple):

@@ -7,11 +7,11 @@ from parley.server.protocols.events.registry import HOME, answer, command, long_
 
 @command
 class Hello(NamedTuple):
-    """The first words of a client that may come back: from where it wants to go on, once it is a member.
+    """The first command of a client whose session is resumable: from where it wants to go on, once it is a member.
 
-    session: what it was welcomed with, so that it has the same name without a password; or None.
-    run: of the server, as it was greeted with, or empty.
-    marks: (room, number) of the latest message that it has of a room; of what was said to it alone the room is HOME.
+    session: that of its last `Welcome`, so that it gets the same name without a password; or None.
+    run: that of its last `Greeted`, or empty.
+    marks: (room, number) of the latest message that it has of each room; HOME stands for direct messages.
     """
 
     session: Optional[bytes]
@@ -67,7 +67,7 @@ class Rename(NamedTuple):
 
 @command
 class Identify(NamedTuple):
-    """This account is mine, whatever I am called, or am going to be."""
+    """This account is mine, whatever name I have or am going to have."""
 
     account: bytes
     password: bytes
@@ -83,7 +83,7 @@ class Oper(NamedTuple):
 
 @command
 class ScramBegin(NamedTuple):
-    """I am going to prove by SCRAM-SHA-256 (RFC 7677) that this account is mine: with which salt, how many rounds?"""
+    """I am going to prove by SCRAM-SHA-256 (RFC 7677) that this account is mine. With which salt and rounds?"""
 
     account: bytes
 
@@ -118,7 +118,7 @@ class Quit(NamedTuple):
 
 @answer
 class Greeted(NamedTuple):
-    """The answer to `Hello`. `run`: another means that numbers of messages which the client knows mean nothing.
+    """The answer to `Hello`. `run`: if it is another than before, the numbers that the client knows are void.
 
     text_bytes: how long a text may be. register: may clients make accounts? guests: may names without one be used?
     file_bytes: how long a file may be; 0: none are kept. motd: the message of the day, or empty.
@@ -136,8 +136,8 @@ class Greeted(NamedTuple):
 class Welcome(NamedTuple):
     """You are a member now, called `name`.
 
-    Whoever may come back (see `Hello`) is told besides: has the name an account? With which `session` to come back, and
-    the number of the latest message; what follows is told as it is said, or in a `CaughtUp`.
+    If the session is resumable (see `Hello`): has the name an account? With which `session` can it be resumed? `number`
+    is that of the latest message; later ones come as they are said, or in a `CaughtUp`.
 
     read: (room, partner, number) of each read marker; the room is empty, or the partner is.
     """
@@ -152,11 +152,11 @@ class Welcome(NamedTuple):
 
 @long_answer(Hello)
 class CaughtUp(NamedTuple):
-    """Follows a `Welcome` that answers a `Hello`: what you have missed in a room, or (HOME) what was said to you alone.
+    """Follows a `Welcome` that answers a `Hello`: what you have missed in a room, or (HOME) of direct messages.
 
-    messages: (number, sender, to whom, text, time) of each, oldest first; in a room the receiver is empty. The number
-        is 0 of what was kept for you and is too old to have one.
-    gap: are there so many that older ones are left out?
+    messages: (number, sender, receiver, text, time) of each, oldest first; the receiver is empty in a room. The number
+        is 0 if the message was kept in the box and is too old to have one.
+    gap: are older ones left out, as there were too many?
     """
 
     room: bytes
@@ -200,7 +200,7 @@ class Joined(NamedTuple):
 class Left(NamedTuple):
     """`name` is no longer here.
 
-    gone: or else it is only in the lobby no more. why: in its words, or a Reason; or empty.
+    gone: is it offline? If not, it has only left the lobby. why: its own words, or a Reason; or empty.
     """
 
     name: bytes
@@ -210,7 +210,7 @@ class Left(NamedTuple):
 
 @push
 class Renamed(NamedTuple):
-    """`old` is called `new` now, of which those are told who are in a room with it."""
+    """`old` is called `new` now. Told to those who are in a room with it."""
 
     old: bytes
     new: bytes
@@ -219,6 +219,6 @@ class Renamed(NamedTuple):
 
 @push
 class Farewell(NamedTuple):
-    """The last thing you hear, and why the connection ends."""
+    """The last event before the connection ends, and why it ends."""
 
     reason: str

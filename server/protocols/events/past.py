@@ -7,7 +7,7 @@ from parley.server.protocols.events.registry import HOME, command, long_answer
 
 @command
 class History(NamedTuple):
-    """What have the two of us said to each other?"""
+    """What have a partner and I said to each other?"""
 
     partner: bytes
 
@@ -16,7 +16,7 @@ class History(NamedTuple):
 class Recall(NamedTuple):
     """What was said in a room after message `since`? None: the latest. At most `most` messages.
 
-    `since` is a message's number if the room is HOME, and else its place in the room.
+    `since` is the message's number if the room is HOME, otherwise its place in the room.
     """
 
     since: Optional[int]
@@ -26,13 +26,13 @@ class Recall(NamedTuple):
 
 @command
 class Browse(NamedTuple):
-    """What was said in a room, or by a partner and me to each other? The other one is None.
+    """What was said in a room, or by a partner and me to each other? Either the room or the partner is None.
 
-    before, after: a message's number, for those said before it or after it; if both are None: the latest. At most
-    `most` messages, of which the nearest to that number are told.
-    exactly: with extras, of messages without a text too, and with times in milliseconds. Only then there are
-        before_time, after_time: likewise by milliseconds since the epoch.
-        latest: of all between these, are the last ones wanted?
+    before, after: a message's number, for messages before it or after it; both None: the latest. The answer has at most
+    `most` messages, those nearest to that number.
+    exactly: with extras, with messages without a text, and with times in milliseconds. Only then these count, too:
+        before_time, after_time: limits in milliseconds since the epoch.
+        latest: are the last messages between the limits wanted, and not the first?
     """
 
     room: Optional[bytes]
@@ -48,7 +48,7 @@ class Browse(NamedTuple):
 
 @command
 class Partners(NamedTuple):
-    """In which of my rooms, and with whom, was the latest said between these times, milliseconds since the epoch?"""
+    """Which of my rooms and conversations have their latest message between these times, in milliseconds?"""
 
     after_time: int
     before_time: int
@@ -98,7 +98,7 @@ class Recalled(NamedTuple):
 class Browsed(NamedTuple):
     """The answer to `Browse`: (number, sender, text, time) of each message, oldest first; are there more that way?
 
-    Exactly: the time is in milliseconds, and behind the text may stand NUL and an extra.
+    If asked `exactly`, the time is in milliseconds, and behind the text there may be NUL and an extra.
     """
 
     room: Optional[bytes]
@@ -109,6 +109,6 @@ class Browsed(NamedTuple):
 
 @long_answer(Partners)
 class PartnersTold(NamedTuple):
-    """The answer to `Partners`: (name of a room or of somebody, milliseconds) of each, the earliest first."""
+    """The answer to `Partners`: (name of a room or a user, milliseconds) of each, the earliest first."""
 
     partners: Sequence[Tuple[bytes, int]]

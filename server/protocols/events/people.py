@@ -1,4 +1,4 @@
-"""Who is here or known, and what is told of people."""
+"""Who is here or known, and what is known of people."""
 from typing import Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 from parley.server.protocols.events.registry import HOME, answer, command, long_answer, push
@@ -33,7 +33,7 @@ class Count(NamedTuple):
 
 @command
 class Wallops(NamedTuple):
-    """Tell all operators this, and whoever wants to hear it; for operators."""
+    """Tell this to all operators, and to members with the flag "w"; for operators."""
 
     text: bytes
 
@@ -48,7 +48,7 @@ class Away(NamedTuple):
 
 @command
 class Introduce(NamedTuple):
-    """This is what I am called in full, and what user I am at home. Nothing answers this."""
+    """These are my real name and my user name. Nothing answers this."""
 
     real_name: bytes
     user: bytes = b""
@@ -56,14 +56,14 @@ class Introduce(NamedTuple):
 
 @command
 class SetName(NamedTuple):
-    """This is what I am called in full from now on."""
+    """This is my real name from now on."""
 
     real_name: bytes
 
 
 @command
 class SetFlag(NamedTuple):
-    """I have a flag, or not any more: "B", I am a bot; "i", I am not to be found; "w", I hear operators (`Wallops`)."""
+    """I have a flag, or no more: "B", I am a bot; "i", do not list me for strangers; "w", send me `Wallops`."""
 
     flag: bytes
     on: bool
@@ -76,9 +76,9 @@ LONGEST_KEY, LONGEST_VALUE = 64, 300  # bytes
 
 @command
 class SetMetadata(NamedTuple):
-    """Others are to be told this value by this key, of a room, or (if that is not empty) of somebody, who is me.
+    """Set a key of the metadata of a room, or (if `name` is not empty) of that user, who is me.
 
-    value: None takes it back; then the key may be empty for all keys.
+    value: None removes the key; an empty key then stands for all keys.
     """
 
     room: bytes
@@ -89,9 +89,9 @@ class SetMetadata(NamedTuple):
 
 @command
 class ReadMetadata(NamedTuple):
-    """What is told by these keys (None: by all) of a room, or (if that is not empty) of somebody?
+    """Which values have these keys (None: all keys) of a room, or (if `name` is not empty) of that user?
 
-    everybody: of those in the room, too.
+    everybody: those of all members of the room, too.
     """
 
     room: bytes
@@ -102,21 +102,21 @@ class ReadMetadata(NamedTuple):
 
 @command
 class Follow(NamedTuple):
-    """Tell me of metadata by these keys when it changes, and by no others any more. Nothing answers this."""
+    """Tell me when metadata with these keys changes, in the place of those before. Nothing answers this."""
 
     keys: Tuple[bytes, ...]
 
 
 @command
 class Whois(NamedTuple):
-    """Who is called so, how long are they here, and in which rooms?"""
+    """Who has this name, since when are they here, and in which rooms?"""
 
     name: bytes
 
 
 @command
 class WhoWas(NamedTuple):
-    """Who was called so, lately? At most `most` of them; 0 is all."""
+    """Who had this name lately? At most `most` of them; 0 is all."""
 
     name: bytes
     most: int
@@ -124,14 +124,14 @@ class WhoWas(NamedTuple):
 
 @command
 class Watch(NamedTuple):
-    """Tell me of these names who is here, away or gone, now and when it changes, and of no others any more."""
+    """Tell me whether these users are here, away or gone, now and when it changes, in the place of those before."""
 
     names: Tuple[bytes, ...]
 
 
 @command
 class PublishDevices(NamedTuple):
-    """The devices of my account are these from now on: a signed list (docs/sealing.md), its name and its number."""
+    """These are the devices of my account from now on: a signed list (docs/sealing.md), and its name and number."""
 
     name: bytes
     number: int
@@ -214,7 +214,7 @@ class WhoisTold(NamedTuple):
 
 @answer
 class WhoWasTold(NamedTuple):
-    """The answer to `WhoWas`, the latest first: (name, account, real name, when it left, user) of each.
+    """The answer to `WhoWas`, the latest first: (name, account, real name, when it left, user name) of each.
 
     The time is in seconds since the epoch; what is not known is empty.
     """
@@ -224,9 +224,9 @@ class WhoWasTold(NamedTuple):
 
 @answer
 class MetadataTold(NamedTuple):
-    """The answer to `ReadMetadata`, and to `SetMetadata`, where it is what has changed.
+    """The answer to `ReadMetadata`; and to `SetMetadata`, with what has changed.
 
-    target: a room's name, or somebody's. rows: (a room's name or somebody's, key, value) of each; None is no value.
+    target: the name of a room or a user. rows: (name of a room or a user, key, value) of each; None is no value.
     """
 
     target: bytes
@@ -247,7 +247,7 @@ class News(NamedTuple):
 class Presence(NamedTuple):
     """Somebody whom you watch is "here", "away" or "gone".
 
-    name: as it is watched; where clients find names in whatever case they are written, as it is.
+    name: as it was given to `Watch`; or the user's own, in protocols in which the case of letters does not matter.
     """
 
     name: bytes
@@ -255,10 +255,10 @@ class Presence(NamedTuple):
 
 
 class Person(NamedTuple):
-    """What there is to tell of somebody beside the name.
+    """What is known of a user beside the name.
 
-    account: whose password it has given; empty if none. away: why, perhaps empty; None if it is here.
-    flags: as in `SetFlag`, and "o" if it is an operator; in order. user: what it says that it is called at home.
+    account: the one whose password was given; empty if none was. away: why, perhaps empty; None if not away.
+    flags: as in `SetFlag`, and "o" for an operator, in order. user: the user name that the client has sent.
     """
 
     account: bytes = b""
@@ -270,7 +270,7 @@ class Person(NamedTuple):
 
 @push
 class Changed(NamedTuple):
-    """Something is new of somebody who is in a room with you, or whom you watch. `field`: of a `Person`."""
+    """A `field` of the `Person` has changed, of somebody who is in a room with you, or whom you watch."""
 
     name: bytes
     field: str
@@ -287,9 +287,9 @@ class DevicesChanged(NamedTuple):
 
 @push
 class MetadataChanged(NamedTuple):
-    """Something is told now of a room that you are in, or of somebody who is in one with you, or whom you watch.
+    """Metadata has changed, of a room that you are in, or of somebody who is in one with you, or whom you watch.
 
-    target: the room's name, or somebody's. value: None if it was taken back.
+    target: the name of the room or the user. value: None if it was removed.
     """
 
     target: bytes
@@ -299,7 +299,7 @@ class MetadataChanged(NamedTuple):
 
 @push
 class Wallopped(NamedTuple):
-    """An operator says something to operators, and whoever wants to hear it."""
+    """An operator has sent a `Wallops`."""
 
     by: bytes
     text: bytes

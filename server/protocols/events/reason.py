@@ -6,7 +6,7 @@ class Reason:
 
     # the command
     UNKNOWN_COMMAND = "unknown-command"
-    BAD_FORM = "bad-form"  # known, but not of its form: missing items, a wrong type, no text
+    BAD_FORM = "bad-form"  # a known command in a wrong form: missing items, a wrong type, no text
     NOT_UTF8 = "not-utf8"
     INVALID_SETTING = "invalid-setting"  # of a room
     TEXT_TOO_LONG = "text-too-long"
@@ -20,15 +20,15 @@ class Reason:
     NO_ACCOUNT = "no-account"
     OLDER_LIST = "older-list"  # of devices
     TOO_MANY_ACCOUNTS = "too-many-accounts"
-    REGISTRATION_CLOSED = "registration-closed"  # clients make no accounts here
-    ACCOUNT_REQUIRED = "account-required"  # names without one are not used here
+    REGISTRATION_CLOSED = "registration-closed"  # clients may make no accounts here
+    ACCOUNT_REQUIRED = "account-required"  # names without an account may not be used here
     PASSWORD_REQUIRED = "password-required"
     WRONG_PASSWORD = "wrong-password"
     NO_PASSWORD = "no-password"  # one was given for a name that has none
     INVALID_PASSWORD = "invalid-password"  # it can be nobody's
     UNVERIFIABLE = "unverifiable-password"  # by this Python
     TRY_LATER = "try-again-later"  # too many wrong passwords, or too many at once
-    NO_SESSION = "no-session"  # that one could come back to, or none any more
+    NO_SESSION = "no-session"  # there is no such session to resume, or no longer
     # whispers
     NOBODY = "nobody"  # of that name
     YOURSELF = "yourself"
@@ -37,7 +37,7 @@ class Reason:
     INVALID_ROOM = "invalid-room"  # no room can have this name, or it looks like that of another room
     NO_ROOM = "no-such-room"  # or none that the asker may know of
     NOT_INSIDE = "not-in-room"
-    NOT_THERE = "user-not-in-room"  # whom it is about
+    NOT_THERE = "user-not-in-room"  # the target of an act
     BANNED = "banned"
     INVITE_ONLY = "invite-only"
     WRONG_KEY = "wrong-key"
@@ -50,20 +50,20 @@ class Reason:
     MODERATED = "moderated"
     SLOW_MODE = "slow-mode"
     NOT_ALLOWED = "not-allowed"  # it takes another role
-    OUTRANKED = "outranked"  # whom it is about has a better role, or is an owner or operator, too
+    OUTRANKED = "outranked"  # the target has a better role, or is an owner or operator, too
     LIST_FULL = "list-full"  # of bans or mutes
-    SEALED_ROOM = "sealed-room"  # which takes those only who can seal what they say
-    NOT_SEALED = "not-sealed"  # what was said in such a room
-    CANNOT_SEAL = "cannot-seal"  # not everybody in a room that is to be one
-    IS_LOBBY = "is-lobby"  # with which this cannot be done
+    SEALED_ROOM = "sealed-room"  # only members who can seal messages may enter
+    NOT_SEALED = "not-sealed"  # a message in such a room is not sealed
+    CANNOT_SEAL = "cannot-seal"  # the room cannot be sealed, as not all members can seal messages
+    IS_LOBBY = "is-lobby"  # this cannot be done with the lobby, or with a room that has a port
     # the store
     NOT_STORED = "not-stored"  # or it could not be read
     NO_SUCH_NUMBER = "no-such-number"  # of a message
     # files
     FILES_OFF = "files-off"  # none are kept here
     FILE_TOO_BIG = "file-too-big"
-    QUOTA_FULL = "quota-full"  # of who offers it
-    DISK_FULL = "disk-full"  # or the space of all
+    QUOTA_FULL = "quota-full"  # of the user who offers the file
+    DISK_FULL = "disk-full"  # or the space for all files
     NO_FILE = "no-such-file"
     NOT_WHOLE = "not-whole"  # not all of it is here
     # the end of the connection

@@ -1,4 +1,4 @@
-"""How events are declared, and which there are."""
+"""How events are declared, and lists of them."""
 from typing import Any, Callable, Dict, List, Tuple, Type, TypeVar
 
 _T = TypeVar("_T")
@@ -62,4 +62,4 @@ def push(kind: Type[_T]) -> Type[_T]:
     return event(kind)
 
 
-HOME = b""  # the room that a client means if it names none, and in which it hears what is said unnamed: the lobby
+HOME = b""  # the room that a client means if it names none, and that events without a room's name are of: the lobby

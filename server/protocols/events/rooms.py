@@ -1,9 +1,9 @@
-"""Rooms: who is in them, how they are set, and what is done to them."""
+"""Rooms: who is in them, their settings, and what is done to them."""
 from typing import Any, NamedTuple, Optional, Sequence, Tuple
 
 from parley.server.protocols.events.registry import HOME, answer, command, long_answer, push
 
-# What can be done to a room: what `about` and `text` of a `Manage` are.
+# What can be done to a room -> what `about` and `text` of a `Manage` are then.
 ACTS = {
     "topic": "text: the new topic, or nothing",
     "invite": "about: a name",
@@ -32,7 +32,7 @@ MORE_ACTS = {
     "rename": "about: the new name of the room; text: why",
     "redact": "about: the number of a message, which is removed; text: why",
 }
-REDACTED = b"\0"  # the extra of a message that was removed, instead of which its text tells so
+REDACTED = b"\0"  # the extra of a message that was removed; its text is replaced by a note that says so
 NOTED = ("topic",)  # acts that are kept among what was said, as messages without a text
 
 
@@ -54,7 +54,7 @@ def of_note(extra: bytes) -> Optional[Tuple[str, bytes, bytes]]:
 
 @command
 class Enter(NamedTuple):
-    """Be in a room, which is made if there is none of this name. `key`: what its owner may demand, or None."""
+    """Enter a room, which is created if it does not exist. `key`: the one that the room may demand, or None."""
 
     room: bytes
     key: Optional[bytes]
@@ -62,7 +62,7 @@ class Enter(NamedTuple):
 
 @command
 class Exit(NamedTuple):
-    """Be in a room no more. `why`: in the client's words, or empty."""
+    """Leave a room. `why`: the client's own words, or empty."""
 
     room: bytes
     why: bytes = b""
@@ -72,7 +72,7 @@ class Exit(NamedTuple):
 class Rooms(NamedTuple):
     """Which rooms are there that I may know of, and whose names match a shell pattern? None: which am I in?
 
-    names_only: are their names all that is asked? invited: to which am I invited? Of these the names alone are told.
+    names_only: only their names are wanted. invited: to which am I invited? The answer has only their names.
     """
 
     pattern: Optional[bytes]
@@ -89,14 +89,14 @@ class Topic(NamedTuple):
 
 @command
 class Look(NamedTuple):
-    """Who is in a room, what is its topic, and how is it set?"""
+    """Who is in a room, and what are its topic and its settings?"""
 
     room: bytes
 
 
 @command
 class Roles(NamedTuple):
-    """Who may do more in a room than others, and how is it set?"""
+    """Which members of a room have a role, and what are its settings?"""
 
     room: bytes = HOME
 
@@ -126,7 +126,7 @@ class Masks(NamedTuple):
 class Inside(NamedTuple):
     """The answer to `Enter`: you are in the room. `topic`: empty if there is none.
 
-    sealed: is nothing said there but what is sealed?
+    sealed: are only sealed messages allowed there?
     """
 
     room: bytes
@@ -155,9 +155,9 @@ class TopicTold(NamedTuple):
 
 @answer
 class RolesTold(NamedTuple):
-    """The answer to `Roles`: (name, role) of the members that have one, and (setting, value) of what is set.
+    """The answer to `Roles`: (name, role) of the members that have one, and (setting, value) of the settings in force.
 
-    A role is "voice", "op", "owner" or "operator". A value is a number, and 1 for what is on; so it is for a key.
+    A role is "voice", "op", "owner" or "operator". A value is a number; 1 means on, and that there is a key.
     """
 
     room: bytes
@@ -167,7 +167,7 @@ class RolesTold(NamedTuple):
 
 @long_answer(Look)
 class Looked(NamedTuple):
-    """The answer to `Look`, also by who may not see into the room: then there is no more than its name.
+    """The answer to `Look`; if the asker may not see into the room, it has only the room's name.
 
     inside: is the asker in the room? members: (name, role) of each, in the order in which they came; a role is one of
         `RolesTold`, or empty.
@@ -208,7 +208,7 @@ class Entered(NamedTuple):
 
 @push
 class Exited(NamedTuple):
-    """`name` is in the room no more, by its own will or because its connection has ended: then it is `gone`.
+    """`name` has left the room. `gone`: because its connection has ended.
 
     why: as in `Left`.
     """
@@ -223,8 +223,8 @@ class Exited(NamedTuple):
 class Managed(NamedTuple):
     """Somebody has done something to the room, or to somebody in it: see `Manage`.
 
-    Whoever was in the room then hears it. So somebody who was kicked, and whoever was in a room that was dropped, hears
-    this of the room as the last. number, at: of what is kept of it (see NOTED), as those of a message; or 0.
+    Told to all who were in the room then: to somebody who was kicked, and to the members of a room that was dropped, it
+    is the last event of the room. number, at: those of the message by which it is kept (see NOTED), or 0.
     """
 
     room: bytes

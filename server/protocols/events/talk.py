@@ -1,4 +1,4 @@
-"""What is said, in a room or to one alone."""
+"""Messages, in rooms and direct ones."""
 from typing import Any, NamedTuple, Optional
 
 from parley.server.protocols.events.registry import HOME, answer, command, push
@@ -7,11 +7,11 @@ from parley.server.protocols.events.registry import HOME, answer, command, push
 
 @command
 class Say(NamedTuple):
-    """Say `text` in a room. `claimed` and `time`: who and when, according to the client; None if it does not tell.
+    """Say `text` in a room. `claimed` and `time`: sender and time as the client has sent them, or None.
 
-    tag: what the client calls it, so that it is said once however often it is sent; empty if it is not called anything.
-    extra: what goes along with the text to those only whose protocol has the trait `extras`. With an extra the text may
-        be empty; then nobody else hears of it.
+    tag: the client's key for this message, so that it is said once however often it is sent; or empty.
+    extra: bytes that go along with the text, only to clients whose protocol has the trait `extras`. With an extra the
+        text may be empty; then no others get the message.
     """
 
     text: bytes
@@ -34,7 +34,7 @@ class Post(NamedTuple):
 
 @command
 class Whisper(NamedTuple):
-    """Say `text` to one user alone; the other fields as in `Say`."""
+    """Send a direct message; the other fields are as in `Say`."""
 
     to: bytes
     text: bytes
@@ -46,7 +46,7 @@ class Whisper(NamedTuple):
 
 @command
 class Redact(NamedTuple):
-    """Remove the message of this number, which I have said to one alone. `text`: why."""
+    """Remove the direct message of this number, which I have sent. `text`: why."""
 
     to: bytes
     number: bytes
@@ -55,7 +55,7 @@ class Redact(NamedTuple):
 
 @command
 class Typing(NamedTuple):
-    """I am typing in a room, or (if `to` is not empty) to one user alone. Nothing answers this."""
+    """I am typing in a room, or (if `to` is not empty) a direct message. Nothing answers this."""
 
     room: bytes
     to: bytes
@@ -63,7 +63,7 @@ class Typing(NamedTuple):
 
 @command
 class MarkRead(NamedTuple):
-    """I have read up to this number, in a room or (if that is not empty) with a partner. Nothing answers this."""
+    """I have read a room, or (if `partner` is not empty) a conversation, up to this number. Nothing answers this."""
 
     room: bytes
     partner: bytes
@@ -72,9 +72,9 @@ class MarkRead(NamedTuple):
 
 @command
 class ReadMark(NamedTuple):
-    """Up to when have I read, in a room or (if that is not empty) with a partner?
+    """Up to when have I read a room, or (if `partner` is not empty) a conversation?
 
-    time: I have read up to then, milliseconds since the epoch; None: this only asks.
+    time: set the marker to this time, milliseconds since the epoch; None only asks for it.
     """
 
     room: bytes
@@ -109,7 +109,7 @@ class ReadTold(NamedTuple):
 class Said(NamedTuple):
     """`sender` said `text` in a room. `number` is the message's, None where it is not known.
 
-    time: as the sender has it. at: when it got its number, milliseconds since the epoch. extra: as in `Say`.
+    time: by the sender's clock. at: when it got its number, milliseconds since the epoch. extra: as in `Say`.
     """
 
     sender: bytes
@@ -123,7 +123,7 @@ class Said(NamedTuple):
 
 @push
 class Whispered(NamedTuple):
-    """`sender` said `text` to you alone. The other fields: as in `Said`."""
+    """A direct message of `sender` to you. The other fields are as in `Said`."""
 
     sender: bytes
     text: bytes
@@ -135,7 +135,7 @@ class Whispered(NamedTuple):
 
 @push
 class Redacted(NamedTuple):
-    """`by` has removed the message of this number, which it had said to you alone. `text`: why."""
+    """`by` has removed its direct message of this number to you. `text`: why."""
 
     by: bytes
     number: bytes
@@ -144,7 +144,7 @@ class Redacted(NamedTuple):
 
 @push
 class IsTyping(NamedTuple):
-    """`name` is typing in a room, or to you alone."""
+    """`name` is typing in a room, or a direct message to you."""
 
     name: bytes
     room: bytes = HOME
