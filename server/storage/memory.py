@@ -1,5 +1,6 @@
 """The store of a server without a database: in memory, within bounds. `Store` is also the interface of every store."""
 import binascii
+import bisect
 import collections
 import heapq
 import time
@@ -476,13 +477,26 @@ class Store(Pages):
         """With whom somebody has a conversation."""
         return [pair for pair in self._conversations if name in pair]
 
-    def _look_alone(self, name: bytes, after: int, before: int, latest: bool) -> Generator[Missed, None, None]:
+    def _latest_alone(self, name: bytes, after: int, before: int) -> Generator[Missed, None, None]:
         after = max(after, self._since(name))
-        found: List[Missed] = []
-        for one, other in self._pairs_of(name):
-            found += [(number, sender, one if sender == other else other, text, when)
-                      for number, sender, text, when in self._conversations[one, other].between(after, before, False)]
-        yield from sorted(found, reverse=latest)
+        # (-number, position, conversation) of the latest message of each that has not been taken; the latest is first.
+        left = []
+        for pair in self._pairs_of(name):
+            messages = self._conversations[pair].messages
+            if messages and messages[-1][0] > after:
+                end = len(messages) if messages[-1][0] < before else bisect.bisect_left(messages, (before,))
+                if end:
+                    left.append((-messages[end - 1][0], end - 1, pair))
+        heapq.heapify(left)
+        while left and -left[0][0] > after:
+            _, position, pair = left[0]
+            messages = self._conversations[pair].messages
+            number, sender, text, when = messages[position]
+            yield number, sender, pair[sender == pair[0]], text, when // 1000
+            if position:
+                heapq.heapreplace(left, (-messages[position - 1][0], position - 1, pair))
+            else:
+                heapq.heappop(left)
 
     def past(self, name: bytes, partner: bytes) -> Tuple[List[Told], int]:
         """(messages, last): a conversation, with what is in the box of `name` from the partner, in order.

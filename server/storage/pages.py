@@ -77,8 +77,8 @@ class Pages:
         """Those of two to each other, since the account `one` was made, if it is one: see `Look`."""
         raise NotImplementedError
 
-    def _look_alone(self, name: bytes, after: int, before: int, latest: bool) -> _Messages[Missed]:
-        """All direct messages to or by one: see `Look`."""
+    def _latest_alone(self, name: bytes, after: int, before: int) -> _Messages[Missed]:
+        """All direct messages to or by one, in reverse: see `Look`. There may be far more than are taken of it."""
         raise NotImplementedError
 
     def conversation(self, one: bytes, other: bytes) -> List[Told]:
@@ -164,12 +164,11 @@ class Pages:
         looks: List[Tuple[Look[Any], int]] = [
             (lambda *span, room=room: self._look(room, *span), number) for room, number in rooms]
         if after is not None:
-            looks.append((lambda *span: self._look_alone(name, *span), max(after, since)))
+            looks.append((lambda after, before, _: self._latest_alone(name, after, before), max(after, since)))
         for look, number in looks:
-            most_bytes = min(MOST_BYTES, left)
-            found, gap = _first(look, number, through + 1, MOST_MISSED, most_bytes)
+            found, gap = _last(look, number, through + 1, MOST_MISSED, min(MOST_BYTES, left))
             if gap:
-                found, _ = _last(look, number, through + 1, MOST_BEHIND_GAP, most_bytes)
+                del found[:-MOST_BEHIND_GAP]
             left -= sum(len(message[-2]) + FRAME for message in found)
             parts.append((found, gap))
         parts = [([(number, sender, b"", text, time) for number, sender, text, time in found], gap)

@@ -4,6 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from parley.server.storage import pages as pages_module
+from parley.server.storage.memory import Store
 
 SECOND = 1600000000
 LOBBY, DEV = 0, 1
@@ -74,6 +75,34 @@ def test_of_too_many_the_latest_are_told_behind_a_gap(store, spoken, monkeypatch
     for after, texts, gap in ((0, [b"4", b"5"], True), (2, [b"1", b"2", b"3", b"4", b"5"], False)):
         parts, _ = store.catch_up([(LOBBY, after)], b"ann", after, 0, 99)
         assert [([message[3] for message in messages], is_gap) for messages, is_gap in parts] == [(texts, gap)] * 2
+
+
+class _Looked(list):
+    """Messages that count how many of them are looked at."""
+
+    looks = 0
+
+    def __getitem__(self, position):
+        _Looked.looks += 1
+        return super().__getitem__(position)
+
+    def __iter__(self):
+        _Looked.looks += len(self)
+        return super().__iter__()
+
+
+def test_of_thousands_of_direct_messages_only_those_are_looked_at_that_are_told(monkeypatch):
+    """The hub does that, and everybody waits meanwhile."""
+    monkeypatch.setattr(pages_module, "MOST_MISSED", 5)
+    store = Store(lambda: SECOND)
+    for number in range(1, 901):
+        store.whisper(number, 0, b"p%d" % (number % 3), b"ann", b"hi", False)
+    for conversation in store._conversations.values():
+        conversation.messages = _Looked(conversation.messages)
+    _Looked.looks = 0
+    parts, _ = store.catch_up([], b"ann", 0, 0, 900)
+    assert ([message[0] for message in parts[0][0]], parts[0][1]) == ([896, 897, 898, 899, 900], True)
+    assert _Looked.looks < 50
 
 
 def test_all_rooms_together_have_no_more_bytes_than_are_told_at_once(store, spoken, monkeypatch):

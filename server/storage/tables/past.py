@@ -97,7 +97,7 @@ class Past(Conversations, Pages):
         if known is not None:
             yield from self._look_in(known, 0, max(after, self._since(one)), before, latest)
 
-    def _look_alone(self, name: bytes, after: int, before: int, latest: bool) -> Generator[Missed, None, None]:
+    def _latest_alone(self, name: bytes, after: int, before: int) -> Generator[Missed, None, None]:
         after = max(after, self._since(name))
         conversations = self._rows(
             "SELECT id, one, other FROM (SELECT *, (SELECT number FROM messages WHERE conversation = id"
@@ -107,9 +107,9 @@ class Past(Conversations, Pages):
             found = []
             for conversation, one, other in conversations:
                 messages = stack.enter_context(contextlib.closing(
-                    self._look_in(conversation, 0, after, before, latest)))
+                    self._look_in(conversation, 0, after, before, True)))
                 found.append(_with_receiver(messages, one, other))
-            yield from heapq.merge(*found, reverse=latest)
+            yield from heapq.merge(*found, reverse=True)
 
     def _look_exactly(self, room: int, name: bytes, partner: bytes, after: int, before: int, latest: bool) -> Generator[
             Listed, None, None]:
