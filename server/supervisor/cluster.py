@@ -124,7 +124,7 @@ class ClusterHub(Hub):
         self._trouble = None  # why the engine does not answer; "" if it does; None until it is known
         self._is_skewed = False  # has it been logged that the clocks differ?
         self._logged = []  # why the engine does not answer, or packets do not get through, as logged since it last did
-        self._trouble_at = 0.0  # since when it does not answer, monotonic seconds
+        self._logged_at = 0.0  # when the latest of these was logged, monotonic seconds
         self._caught_up_at = self._settled_at = None  # monotonic seconds
         self._began_at = self._looked_at = self._heard_at = time.monotonic()
         self._next_beat = 0.0
@@ -392,7 +392,7 @@ class ClusterHub(Hub):
         self._where = where or self._where
         if why and (not self._trouble or why == GONE != self._trouble):
             log.error("the engine does not answer: %(why)s", {"why": why})
-            self._logged, self._trouble_at = [why], time.monotonic()
+            self._logged, self._logged_at = [why], time.monotonic()
         elif not why and self._trouble:
             log.warning("the engine answers again")
             self._logged = []
@@ -576,20 +576,21 @@ class ClusterHub(Hub):
             self._look_for_silence(passed)
 
     def _look_for_delay(self, now):
-        """Log why nothing gets through: once, and again if there is another reason after a while, which will last."""
+        """Log why nothing gets through: each reason once until it is mended, and at most one in FLOWS seconds."""
         is_late = self._order.is_late(FLOWS)
         if self._trouble:
-            if now - self._trouble_at > FLOWS and len(self._logged) == 1 and self._trouble not in self._logged:
-                self._logged.append(self._trouble)
-                log.error("the engine does not answer: %(why)s", {"why": self._trouble})
+            self._log_why("the engine does not answer: %(why)s", self._trouble, now)
         elif is_late:
-            why = self._why_late()
-            if not self._logged or self._logged == [SILENT] != [why]:
-                self._logged.append(why)
-                log.error("what is said here does not get through the log: %(why)s", {"why": why})
+            self._log_why("what is said here does not get through the log: %(why)s", self._why_late(), now)
         elif self._logged:
             self._logged = []
             log.warning("what is said here gets through the log again")
+
+    def _log_why(self, words, why, now):
+        if why not in self._logged and (self._logged in ([], [SILENT]) or now - self._logged_at > FLOWS):
+            self._logged.append(why)
+            self._logged_at = now
+            log.error(words, {"why": why})
 
     def _why_late(self):
         """Why a packet has been under way for so long, for people."""

@@ -336,18 +336,19 @@ def test_why_what_is_said_does_not_get_through_is_told_to_operators_once(both, r
         assert "again" in caplog.records[-1].getMessage()
 
 
-def test_the_reason_that_lasts_is_logged_if_it_was_another_one_at_first(both, run, caplog):
+def test_each_reason_is_logged_once_and_not_many_at_a_time(both, run, caplog):
     a, _ = both
 
     def logged():
         return [record.getMessage() % record.args for record in caplog.records]
 
     a.log.works = False
-    for why in ("the connection is lost", *["wrong password"] * 20, "still a wrong password"):
+    for why in ("the connection is lost", *["wrong password"] * 20, *["no such user", "wrong password"] * 8):
         a.hub.working(why, "")
         run([a], 0.25)
     assert logged() == ["the engine does not answer: the connection is lost",
-                        "the engine does not answer: wrong password"]
+                        "the engine does not answer: wrong password",
+                        "the engine does not answer: no such user"]
     a.hub.working("", "there")
     a.log.works = True
     run(both, 2)
@@ -359,6 +360,10 @@ def test_the_reason_that_lasts_is_logged_if_it_was_another_one_at_first(both, ru
     run([a], 1)
     assert logged() == ["what is said here does not get through the log: the engine is silent",
                         "what is said here does not get through the log: it has no memory"]
+    for why in ("its disk is full", "it is a replica"):
+        a.hub.engine.doubt(why)
+        run([a], 2.5)
+    assert [line.rpartition(": ")[2] for line in logged()[2:]] == ["its disk is full", "it is a replica"]
 
 
 def test_a_wrong_clock_is_told_once(both, run, caplog):
