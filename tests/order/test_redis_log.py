@@ -483,36 +483,37 @@ CERTIFICATES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__fi
 USER = ("on", ">secret", "~{parley:*}:*", "+@all", "-@dangerous", "+info", "+role")
 
 
-def port_with_tls(client):
-    """Lets the server listen there, with the certificate `first`."""
-    import redis
-    for what, file in (("cert", "first.pem"), ("key", "first.key"), ("ca-cert", "first.pem")):
-        try:
-            client.config_set("tls-%s-file" % what, os.path.join(CERTIFICATES, file))
-        except redis.ResponseError as error:
-            pytest.skip("this Redis has no TLS: %s" % error)
-    client.config_set("tls-auth-clients", "no")
-    for _ in range(5):
+def start_with_tls(server):
+    """A server with the certificate `first`, and its port for TLS; skips the test if this Redis has no TLS."""
+    for _ in range(5):  # the port may be taken meanwhile
         port = free_port()
+        files = [word for what, file in (("cert", "first.pem"), ("key", "first.key"), ("ca-cert", "first.pem"))
+                 for word in ("--tls-%s-file" % what, os.path.join(CERTIFICATES, file))]
         try:
-            client.config_set("tls-port", port)
-        except redis.ResponseError:
-            continue  # it was taken meanwhile
-        return port
-    raise AssertionError("no port is free")
+            server.start("--tls-port", str(port), "--tls-auth-clients", "no", *files)
+            return port
+        except AssertionError:
+            pass
+    pytest.skip("this Redis has no TLS")
 
 
-def test_a_user_who_may_do_little_works_over_tls_with_a_certificate_that_is_known(ask, join):
-    ask.client.execute_command("ACL", "SETUSER", "parley", *USER)
-    port = port_with_tls(ask.client)
-    reached = {"url": "rediss://parley@127.0.0.1:%d/0" % port, "password": "secret"}
-    hub = join(ca_file=os.path.join(CERTIFICATES, "first.pem"), **reached)
-    assert hub.hear(FromEngine.Joined, FromEngine.Unusable).number == 1
-    hub.say(ToEngine.Submit(1, b"packet"))
-    (id_, _), = [entry for entry in hub.packets(2) if b"f" in entry[1]]
-    hub.say(ToEngine.Piece(b"state", True), ToEngine.Keep(id_, 0), ToEngine.Bury(1))
-    assert hub.hear(FromEngine.Stored).applied == id_
-    assert b"d" in hub.packets(1)[0][1]
-    other = join(ca_file=os.path.join(CERTIFICATES, "second.pem"), **reached)
-    assert "certificate" in other.hear(FromEngine.Working, FromEngine.Joined).why.lower()
-    ask.client.config_set("tls-port", 0)
+def test_a_user_who_may_do_little_works_over_tls_with_a_certificate_that_is_known(join, tmp_path):
+    import redis
+    server = RedisServer(tmp_path)
+    try:
+        port = start_with_tls(server)
+        client = redis.Redis.from_url(server.url)
+        client.execute_command("ACL", "SETUSER", "parley", *USER)
+        client.connection_pool.disconnect()
+        reached = {"url": "rediss://parley@127.0.0.1:%d/0" % port, "password": "secret"}
+        hub = join(ca_file=os.path.join(CERTIFICATES, "first.pem"), **reached)
+        assert hub.hear(FromEngine.Joined, FromEngine.Unusable).number == 1
+        hub.say(ToEngine.Submit(1, b"packet"))
+        (id_, _), = [entry for entry in hub.packets(2) if b"f" in entry[1]]
+        hub.say(ToEngine.Piece(b"state", True), ToEngine.Keep(id_, 0), ToEngine.Bury(1))
+        assert hub.hear(FromEngine.Stored).applied == id_
+        assert b"d" in hub.packets(1)[0][1]
+        other = join(ca_file=os.path.join(CERTIFICATES, "second.pem"), **reached)
+        assert "certificate" in other.hear(FromEngine.Working, FromEngine.Joined).why.lower()
+    finally:
+        server.kill()
