@@ -20,6 +20,10 @@ _LATEST = 0xFFFFFFFF  # seconds; later times are shown as this one
 _MARKED = re.compile(r"(?<![\w*_`])(?:(?P<stars>\*\*?)(?P<bold>[^\s*](?:[^*\n]*[^\s*])?)(?P=stars)"
                      r"|_(?P<italic>[^\s_](?:[^_\n]*[^\s_])?)_|`(?P<code>[^`\n]+)`)(?![\w*_`])")
 
+# Only hosts of ASCII, as others may look like these, and without a user in front, who may look like a host.
+_LINK = re.compile(r"(?<!\w)[Hh][Tt][Tt][Pp][Ss]?://[A-Za-z0-9.-]*[A-Za-z0-9](?::[0-9]{1,5})?(?![.-]*[\w@])"
+                   r"(?:[/?#][^\s<>\"`\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]*)?")
+
 
 def visible(text, line_end="\u2424"):
     """The text made safe for a terminal: control characters become pictures, tabs become blanks."""
@@ -40,6 +44,19 @@ def marked_up(text):
         yield "class:" + mark.lastgroup, mark.group(mark.lastgroup)
         end = mark.end()
     yield "", text[end:]
+
+
+def links(text):
+    """(is it a link?, text) of each piece of a text. Marks at the end of a link belong to the sentence."""
+    end = 0
+    for found in _LINK.finditer(text):
+        link = found.group()
+        while link[-1] in ".,;:!?'*_" or link[-1] == ")" and link.count("(") < link.count(")"):
+            link = link[:-1]
+        yield False, text[end:found.start()]
+        yield True, link
+        end = found.start() + len(link)
+    yield False, text[end:]
 
 
 def mentions(text, name):

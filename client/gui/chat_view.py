@@ -1,6 +1,7 @@
 """The conversations: rooms and users on the left, messages on the right, and the text entry below them."""
 import bisect
 import tkinter
+import webbrowser
 from tkinter import filedialog, ttk
 
 from parley.client import showing
@@ -139,6 +140,7 @@ class ChatView:
         for colour in theme.NAMES.values():
             tags.tag_configure(colour, font=self._fonts["bold"], foreground=colour)
         tags.tag_configure("file", foreground=theme.ACCENT, underline=True)
+        tags.tag_configure("link", foreground=theme.ACCENT, underline=True)
         tags.tag_configure("size", font=self._fonts["small"], foreground=theme.FAINT)
         tags.tag_configure("sealed", font=self._fonts["small"], foreground=theme.SEALED)
         tags.tag_configure("sending", foreground=theme.FAINT)
@@ -156,8 +158,10 @@ class ChatView:
         self.entry.bind("<Shift-Return>", lambda event: None)  # the default action: a new line
         self.said.bind("<Button-1>", lambda event: self.said.focus_set())
         self.said.tag_bind("file", "<ButtonRelease-1>", self._save_clicked)
-        self.said.tag_bind("file", "<Enter>", lambda event: self.said.configure(cursor="hand2"))
-        self.said.tag_bind("file", "<Leave>", lambda event: self.said.configure(cursor="arrow"))
+        self.said.tag_bind("link", "<ButtonRelease-1>", self._follow_clicked)
+        for tag in ("file", "link"):
+            self.said.tag_bind(tag, "<Enter>", lambda event: self.said.configure(cursor="hand2"))
+            self.said.tag_bind(tag, "<Leave>", lambda event: self.said.configure(cursor="arrow"))
         self.send.bind("<Return>", self._say)
         self.file.bind("<Return>", self._choose_file)
         for keys, act in (
@@ -209,6 +213,14 @@ class ChatView:
             confirmoverwrite=False)  # no file is replaced
         if path:
             self.model.save_file(text, str(path))
+            self._show()
+
+    def _follow_clicked(self, event):
+        if self.said.tag_ranges("sel"):
+            return
+        link = self.said.tag_prevrange("link", "@%d,%d +1c" % (event.x, event.y))
+        if not webbrowser.open(self.said.get(*link)):
+            self.model.tell("No browser could be started.")
             self._show()
 
     def _retry(self, event=None):
@@ -426,8 +438,10 @@ class ChatView:
             put("end", "  %s" % told.size, ("message", "size") + own)
             text = ""
         me = None if own else self.model.me
-        for style, piece in showing.with_mentions(showing.marked_up(self._shown(text)), me):
-            put("end", piece, ("message",) + tuple(style.split()) + own + sending)
+        for is_link, part in showing.links(self._shown(text)):
+            pieces = [("link", part)] if is_link else showing.with_mentions(showing.marked_up(part), me)
+            for style, piece in pieces:
+                put("end", piece, ("message",) + tuple(style.split()) + own + sending)
         if message.state and not sending:
             put("end", "   (%s)" % message.state, ("message", "state") + own)
         put("end", "\n", ("message",) + own)

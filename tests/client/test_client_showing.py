@@ -78,3 +78,19 @@ def test_accounts_that_may_be_away_are_not_called_users():
     for users, shown in (([("a", True)], "1 user: a"), ([("a", True), ("b", False)], "2 users: a, b (away)"),
                          ([("a", None)], "1 account: a"), ([("b", None), ("a", None)], "2 accounts: a, b")):
         assert showing.plain_text(showing.line(events.Users(tuple(users)))) == shown
+
+
+LINKS = {
+    "see https://a.example/x?y=1, or http://b.example:80.": ["https://a.example/x?y=1", "http://b.example:80"],
+    "(HTTPS://a.example/b_(c)) *https://a.example*": ["HTTPS://a.example/b_(c)", "https://a.example"],
+    "https://bank.example@evil.example http:// https:///x xhttp://a.example ftp://a.example": [],
+    "https://\u0430pple.example https://p\u0430ple.example https://\u212a.example": [],
+    "https://a.example/\u202ecod.exe": ["https://a.example/"],
+}
+
+
+@pytest.mark.parametrize("text", LINKS)
+def test_links_are_found_and_none_leads_elsewhere_than_it_seems(text):
+    pieces = list(showing.links(text))
+    assert "".join(piece for _, piece in pieces) == text
+    assert [piece for is_link, piece in pieces if is_link] == LINKS[text]

@@ -261,6 +261,22 @@ def test_bold_italic_and_code_are_shown_as_such(foreign, see):
     assert "further" in said.tag_names("end-2l") and "further" not in said.tag_names("end-3l")
 
 
+def test_a_click_on_a_link_opens_it_in_the_browser(foreign, see, monkeypatch):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", lambda url: bool(opened.append(url)))
+    alice = see(foreign.address, "Alice")
+    alice.enter(USERS["Alice"])
+    alice.click("Bob")
+    foreign.say("Bob", "Alice", "Alice, look: http://a.example/x_y_z?alice. *Now*")
+    alice.until(lambda: "a.example/x_y_z?alice. Now\n" in alice.said)
+    said = alice.chat_view.said
+    x, y, width, height = said.bbox(said.tag_ranges("link")[0])
+    for event in ("<Motion>", "<ButtonPress-1>", "<ButtonRelease-1>"):
+        said.event_generate(event, x=x + width // 2, y=y + height // 2)
+    alice.until(lambda: "No browser could be started." in alice.said)
+    assert opened == ["http://a.example/x_y_z?alice"]
+
+
 def test_where_one_is_mentioned_is_marked_and_rung_once_and_shown_in_the_list(foreign, see):
     alice, rang = see(foreign.address, "Alice"), []
     alice.enter(USERS["Alice"])
