@@ -20,6 +20,7 @@ from parley.server import cli, config, logs, ports, protocols
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.gate import LIMITS
 from parley.server.chat.names import claims
+from parley.server.cli import loading, options, serving
 from parley.server.config import ConfigError, Storage
 from parley.server.storage import directory as directory_module
 from parley.server.storage.database import Database
@@ -444,7 +445,7 @@ def start(monkeypatch, tmp_path):
     """Runs the command line in an empty directory; (exit code, settings it would serve with)."""
     served = []
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(cli, "_serve", lambda settings, arguments: served.append(settings) or 0)
+    monkeypatch.setattr(cli, "serve", lambda settings, arguments: served.append(settings))
     monkeypatch.setattr(logs, "set_up", lambda level, form: None)
 
     def run(arguments, variables=()):
@@ -589,7 +590,7 @@ def test_metrics_are_told_where_the_file_or_the_flag_says(read, monkeypatch, tmp
     pytest.importorskip("prometheus_client")
     for given, metrics in [([], ("127.0.0.1", 9105)), (["0"], ("127.0.0.1", 0)),
                            (["--metrics", "[::1]:7"], ("::1", 7)), (["--metrics", "off"], None)]:
-        assert cli._load_settings(cli._parser().parse_args(given)).metrics == metrics
+        assert loading.load_settings(options.parser().parse_args(given)).metrics == metrics
 
 
 def test_without_a_file_all_protocols_are_on_their_documents_ports():
@@ -716,9 +717,9 @@ def start_up(monkeypatch, tmp_path):
     started = []
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CHAT_PORT", raising=False)
-    monkeypatch.setattr(cli, "open_sockets", lambda settings, private, named: ([], []))
+    monkeypatch.setattr(serving, "open_sockets", lambda settings, private, named: ([], []))
     monkeypatch.setattr(hashing, "hashed", lambda password: "hashed " + password.decode())
-    monkeypatch.setattr(cli, "_raise_descriptor_limit", lambda: None)
+    monkeypatch.setattr(cli, "raise_descriptor_limit", lambda: None)
     monkeypatch.setattr(logs, "set_up", lambda level, form: None)
 
     class Supervisor:
@@ -732,7 +733,7 @@ def start_up(monkeypatch, tmp_path):
             if self._directory:
                 self._directory.let_go()
 
-    monkeypatch.setattr(cli, "Supervisor", Supervisor)
+    monkeypatch.setattr(serving, "Supervisor", Supervisor)
     return lambda *arguments: (cli.main(list(arguments)), started.pop() if started else None)
 
 
@@ -752,7 +753,7 @@ class Share:
 @pytest.mark.parametrize("raised", [None, cli.WorkersDie("x"), cli.StopAtOnce(15), ZeroDivisionError()], ids=repr)
 def test_the_listening_sockets_are_closed_however_it_ends(start_up, monkeypatch, raised):
     shares = [Share(), Share()]
-    real_run = cli.Supervisor.run
+    real_run = serving.Supervisor.run
 
     def run(self, **called):
         assert all(share.is_open for share in shares)
@@ -760,9 +761,9 @@ def test_the_listening_sockets_are_closed_however_it_ends(start_up, monkeypatch,
         if raised:
             raise raised
 
-    monkeypatch.setattr(cli.Supervisor, "run", run)
+    monkeypatch.setattr(serving.Supervisor, "run", run)
     listening = [[("line", share, False, b"")] for share in shares]
-    monkeypatch.setattr(cli, "open_sockets", lambda settings, private, named: (listening, []))
+    monkeypatch.setattr(serving, "open_sockets", lambda settings, private, named: (listening, []))
     start_up()
     assert not any(share.is_open for share in shares)
 
@@ -872,11 +873,11 @@ def reread(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     accounts = Accounts(InProcess(Store()))
     accounts.begin_with(b"zoe", claims(b"zoe"), "secret")
-    arguments = cli._parser().parse_args([])
+    arguments = options.parser().parse_args([])
 
     def put(text):
         (tmp_path / "config.yaml").write_text(text)
-        return cli._reread(DEFAULTS, arguments, accounts)
+        return loading.reread(DEFAULTS, arguments, accounts)
 
     return put
 
@@ -941,7 +942,7 @@ def test_a_check_looks_at_the_users_file_too(start_up, tmp_path, capsys, content
 
 
 def test_a_bug_is_logged_and_code_70(start_up, monkeypatch, caplog):
-    monkeypatch.setattr(cli, "open_sockets", lambda settings, private, named: 1 / 0)
+    monkeypatch.setattr(serving, "open_sockets", lambda settings, private, named: 1 / 0)
     assert start_up() == (70, None)
     record, = caplog.records
     assert record.levelname == "CRITICAL" and record.exc_info[0] is ZeroDivisionError
@@ -1272,6 +1273,6 @@ def test_a_bug_in_reading_the_configuration_again_leaves_the_old_one_in_force(mo
     def fail(arguments):
         raise KeyError("a bug")
 
-    monkeypatch.setattr(cli, "_load_settings", fail)
-    assert cli._reread(None, None, None) is None
+    monkeypatch.setattr(loading, "load_settings", fail)
+    assert loading.reread(None, None, None) is None
     assert "the old one stays in force" in caplog.text

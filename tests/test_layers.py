@@ -100,7 +100,7 @@ def rank(name):
 def test_all_modules_are_looked_at():
     assert {"server.protocols.line", "server.protocols.aliases", "server.protocols.traits", "server.protocols.literal",
             "server.chat.session.talk", "server.chat.register", "server.worker.loop", "server.supervisor.hub",
-            "server.supervisor.hashing", "server.cli", "server.config.file"} <= set(NAMES)
+            "server.supervisor.hashing", "server.cli.serving", "server.config.file"} <= set(NAMES)
 
 
 def test_imports_point_to_the_left_only():
@@ -132,7 +132,7 @@ def test_the_server_knows_nothing_of_its_tests():
 
 
 def test_what_a_worker_imports_late_is_there_before_it_is_forked():
-    assert "server.protocols.rare_frames" in imported("server.cli")
+    assert "server.protocols.rare_frames" in imported("server.cli.serving")
 
 
 @pytest.mark.parametrize("layer", sorted(NOT_IN))

@@ -9,10 +9,11 @@ from plain import plain
 from registered import Registered
 
 from parley.conformance.targets import launch
-from parley.server import cli
 from parley.server.chat import contract
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.login_throttle import LoginThrottle
+from parley.server.chat.names import claims
+from parley.server.cli.stored import load_accounts
 from parley.server.ipc.messages import ToWorker
 from parley.server.protocols.events import Reason
 from parley.server.storage.database import Database
@@ -94,7 +95,7 @@ def memory(directory):
     database = Database(os.path.join(directory, "parley.db"))
     rows, boxes = database.accounts(), database.boxes()
     database.close()
-    return cli._load_accounts(None, rows, boxes, Accounts(Store()))
+    return load_accounts(None, rows, boxes, Accounts(Store()))
 
 
 @pytest.fixture
@@ -105,15 +106,15 @@ def register(memory, post):
 def claim(register, number, name, command="Login"):
     account = register.all_accounts.accounts.get(name)
     if account and account.secret:
-        register.claim(1, number, name, tuple(cli.claims(name)), command, b"pw", HOST)
+        register.claim(1, number, name, tuple(claims(name)), command, b"pw", HOST)
     else:
-        register.claim_unproven(1, number, name, tuple(cli.claims(name)), command)
+        register.claim_unproven(1, number, name, tuple(claims(name)), command)
 
 
 def test_all_are_there(memory):
     assert list(memory.accounts) == NAMES
     assert memory.accounts[b"vvendy"].kept == 1
-    assert memory.owners(cli.claims(b"Torn")) == {b"tom", b"torn"}
+    assert memory.owners(claims(b"Torn")) == {b"tom", b"torn"}
 
 
 @pytest.mark.parametrize("order", [NAMES, NAMES[::-1]], ids=["as-made", "last-first"])
@@ -140,8 +141,8 @@ def test_nobody_new_gets_in_beside_them(register, post, here, name):
     post.drain()
     claim(register, 60, name)
     claim(register, 60, name, "Post")
-    register.create(1, 60, name, tuple(cli.claims(name)), None, HOST)
-    register.rename(1, 50, name, tuple(cli.claims(name)))
+    register.create(1, 60, name, tuple(claims(name)), None, HOST)
+    register.rename(1, 50, name, tuple(claims(name)))
     assert post.drain() == [("refused", 60, Reason.NAME_TAKEN)] * 3 + [("refused", 50, Reason.NAME_TAKEN)]
 
 
@@ -160,10 +161,10 @@ def test_each_is_found_by_its_own_name(register, post):
 
 def test_one_may_be_renamed_to_the_other_and_back(register, post):
     claim(register, 1, b"wendy")
-    register.rename(1, 1, b"vvendy", tuple(cli.claims(b"vvendy")))
+    register.rename(1, 1, b"vvendy", tuple(claims(b"vvendy")))
     claim(register, 2, b"wendy")
     register.rename(1, 1, b"ann-2", (b"ann-2",))
-    register.rename(1, 1, b"vvendy", tuple(cli.claims(b"vvendy")))
+    register.rename(1, 1, b"vvendy", tuple(claims(b"vvendy")))
     assert [entry[0] for entry in post.drain()] == ["joined", "renamed", "joined", "renamed", "renamed"]
 
 
