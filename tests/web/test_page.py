@@ -388,6 +388,14 @@ def test_what_is_read_stays_where_it_is_when_older_messages_are_shown_above_it(s
             before = page.run("return " + _BOTTOM, first)
             page.until("document.querySelector('#rows .said').textContent !== arguments[0]", first)
             assert abs(page.run("return " + _BOTTOM, first) - before) < 2
+        lea.send("MSG ann: see below")
+        page.until("document.getElementById('latest-text').textContent === '1 new message'"
+                   " && document.querySelector('#rooms .count').textContent === '@ 1'")
+        page.click("#latest")
+        page.until_shown("ann: see below")
+        page.until("document.querySelector('#rooms .count').hidden")
+        assert page.run("return document.querySelector('#rows .new').nextElementSibling.querySelector('.said')"
+                        ".textContent") == "ann: see below"
     assert page.wrongs() == []
 
 

@@ -49,7 +49,7 @@ const attentive = () =>
   !(isNarrow() && $("talk").classList.contains("listing"));
 const isNarrow = () => matchMedia("(max-width: 44rem)").matches;
 
-const model = new Model({attentive, alert: (...news) => notices.alert(...news)});
+const model = new Model({attentive, atEnd: () => log.sticks, alert: (...news) => notices.alert(...news)});
 model.drafts = new Map(Object.entries(saved.drafts || {}));
 for (const [name, n] of Object.entries(saved.read || {})) model.mark(name, n);
 

@@ -131,7 +131,6 @@ export class Log {
     if (one.name !== this.name) return this.open();
     const [start, end] = this._range();
     this.first = one.items[start] || null;
-    one.lookedBack = !this.following;
     const anchor = this.sticks ? null : this._anchor();
     const wanted = [];
     if (start === 0 && !one.more) wanted.push(this._beginning(one));

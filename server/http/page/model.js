@@ -33,7 +33,6 @@ export class Conversation {
     this.numbers = new Set();
     this.more = true; // may there be older messages than those in `items`?
     this.loaded = false; // were the latest asked for?
-    this.lookedBack = false; // is the user looking at older messages? Then none is cut off
     this.unread = 0;
     this.manyUnread = false; // more than `unread`
     this.counted = new Set(); // times and texts of these, if they are not in `items`
@@ -96,7 +95,7 @@ export class Conversation {
   }
 
   trim() {
-    if (this.items.length <= MOST_ITEMS || this.lookedBack) return;
+    if (this.items.length <= MOST_ITEMS) return;
     for (const item of this.items.splice(0, MOST_ITEMS / 4)) this.numbers.delete(item.n);
     this.more = true;
   }
@@ -141,9 +140,15 @@ const DEEDS = {
 const ROLE_OF = {voice: "voice", op: "op", devoice: "", deop: ""};
 
 export class Model {
-  // now(): seconds since the epoch. attentive(): is the user looking at the page? alert(conversation, item): notify.
-  constructor({now = () => Math.floor(Date.now() / 1000), attentive = () => true, alert = () => {}} = {}) {
-    Object.assign(this, {now, attentive, alert});
+  // now(): seconds since the epoch. attentive(): is the user looking at the page? atEnd(): is the end of the open
+  // conversation in sight there? alert(conversation, item): notify.
+  constructor({
+    now = () => Math.floor(Date.now() / 1000),
+    attentive = () => true,
+    atEnd = () => true,
+    alert = () => {}
+  } = {}) {
+    Object.assign(this, {now, attentive, atEnd, alert});
     this.drafts = new Map(); // by conversation, whatever that is called
     this.reset();
     this.me = "";
@@ -228,7 +233,7 @@ export class Model {
 
   look(name) {
     const before = this.conversations.get(this.open);
-    if (before && name !== this.open) Object.assign(before, {newFrom: 0, lookedBack: false});
+    if (before && name !== this.open) before.newFrom = 0;
     this.open = name;
     this.seen();
   }
@@ -284,9 +289,9 @@ export class Model {
   _text(one, message) {
     if (!one.add({kind: "text", ...message})) return;
     one.typing.delete(message.by);
-    one.trim();
+    if (one.name !== this.open || this.atEnd()) one.trim(); // nothing that is being read
     if (message.by === this.me || message.n <= one.read) return;
-    const seen = one.name === this.open && this.attentive();
+    const seen = one.name === this.open && this.atEnd() && this.attentive();
     if (!one.newFrom && !seen) one.newFrom = message.n;
     const called = !one.isRoom || mentions(message.text, this.me);
     if (!seen) {
