@@ -168,7 +168,7 @@ class Process:
             if is_first:
                 self._pieces = self._checksum = 0
                 ask(self._master(), ("DEL", self._new), ("RPUSH", self._new, ""))
-            ask(self._master(), ("RPUSH", self._new, piece))
+            ask(self._master(), ("RPUSHX", self._new, piece))  # it is gone if this node has been buried
         except redis.RedisError:
             self._writing, self._pieces = None, -1
         else:
@@ -271,13 +271,16 @@ class Reader:
         Restores the snapshot if nothing was read before. Unusable, Foreign or Lost otherwise.
         """
         where: str
-        answers, where = self._way.read(("INFO", "persistence"), ("INFO", "memory"))
+        answers, where = self._way.read(("INFO", "persistence"), ("INFO", "memory"), ("INFO", "replication"))
         fields = dict(line.split(b":", 1) for answer in answers for line in answer.split() if b":" in line)
         if fields.get(b"aof_enabled") != b"1":
             raise Unusable("it would forget messages that were acknowledged; set `appendonly yes` in its configuration")
         if fields.get(b"maxmemory") != b"0" and fields.get(b"maxmemory_policy", b"").startswith(b"allkeys"):
             raise Unusable("it would delete parts of the chat when it has no more memory; set `maxmemory-policy"
                            " noeviction` in its configuration")
+        if self._way.is_surely_whole and fields.get(b"role") == b"slave":
+            raise Unusable("it is a replica, and would lose what is written to it; give the address of its master, or"
+                           " those of its Sentinels")
         if self._applied:
             return self._check_log()
         self._restore()

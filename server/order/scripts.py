@@ -14,8 +14,9 @@
                          most:M     the highest version that the node can write
                          name:NAME  the number that the node of this name got last
     {parley:NAME}:snap   a list: the latest snapshot; see `parley.server.order.redis_log`.
+    {parley:NAME}:snap:M a list: the snapshot that node M is writing.
 
-The braces make a Redis Cluster keep the three keys on one server. Fields of an entry: `t` is the time, in
+The braces make a Redis Cluster keep the keys on one server. Fields of an entry: `t` is the time, in
 milliseconds since the epoch, by the clock of the engine, as the nodes' clocks differ. A packet is in `f`. The entry of
 a node that joins has its name in `u`, its number in `m`, and the version in force in `v`; that of a node that is gone
 has its number in `d`. When the version in force rises, there is an entry with `v` alone: all nodes use that version
@@ -57,6 +58,7 @@ end
 
 local function bury(number)
     if redis.call('HDEL', st, 'through:' .. number, 'token:' .. number, 'most:' .. number) > 0 then
+        redis.call('DEL', (string.gsub(log, 'log$', 'snap:' .. number)))
         append(number * 2 ^ COUNT_BITS, 'd', number)
         raise()
         return 1

@@ -271,6 +271,19 @@ def test_a_snapshot_comes_before_what_follows_it_and_lets_the_log_be_cut(join, a
     assert [fields.get(b"f") for _, fields in two.packets(2)] == [b"300", None]
 
 
+def test_who_is_dead_leaves_no_pieces_of_a_snapshot_behind(join, ask, place):
+    one = join("a")
+    one.hear(FromEngine.Joined)
+    one.say(ToEngine.Piece(b"of one that is never complete", True), ToEngine.Piece(b"more", False))
+    one.submit(1, b"later than the pieces")
+    assert ask.client.llen(place.key("snap:1")) == 3
+    assert ask(scripts.BURY, 1, "") == 1
+    assert not ask.client.exists(place.key("snap:1"))
+    one.say(ToEngine.Piece(b"of one that does not know", False), ToEngine.Keep("1-0", 0))
+    assert one.hear(FromEngine.Stored).applied == ""
+    assert not ask.client.exists(place.key("snap:1"))
+
+
 def test_a_damaged_snapshot_is_told_and_not_used(join, ask, place):
     ask.client.rpush(place.key("snap"), "5-0 1", b"something else")
     assert "damaged" in join().hear(FromEngine.Unusable).why
@@ -402,6 +415,17 @@ def test_an_engine_that_does_not_say_whether_it_would_forget_is_not_used(place):
     reader._way = types.SimpleNamespace(read=lambda *_: ([b"# Persistence\r\nloading:0\r\n", b""], "there"))
     with pytest.raises(redis_log.Unusable, match="appendonly yes"):
         reader._check()
+
+
+def test_a_replica_is_not_used_as_if_it_were_the_master_even_if_it_can_be_written_to(join, place, tmp_path):
+    """Its master would overwrite it."""
+    server = RedisServer(tmp_path)
+    try:
+        address = place.url.partition("//")[2].partition("/")[0]
+        server.start("--replica-read-only", "no", "--replicaof", *address.split(":"))
+        assert "it is a replica" in join(url=server.url).hear(FromEngine.Unusable).why
+    finally:
+        server.kill()
 
 
 def test_a_redis_cluster_is_not_used(join, tmp_path):
