@@ -1,7 +1,7 @@
 """`parley cert`: a certificate for this machine, signed by a CA of its own, by means of the openssl command.
 
-The CA's certificate is what is handed round: who trusts it trusts this server, also once its own has been renewed. It
-says what it may be used for, which programs that check as strictly as Python 3.13 ask for.
+Users get the CA's certificate: who trusts it trusts this server, even after its own certificate has been renewed. The
+certificates say what they may be used for, as programs that check as strictly as Python 3.13 demand.
 """
 import contextlib
 import ipaddress
@@ -15,7 +15,7 @@ import tempfile
 
 from parley.server.supervisor.listening import own_addresses
 
-CA_DAYS, SERVER_DAYS = 3650, 820  # Apple's programs take no server's certificate that is valid for more than 825
+CA_DAYS, SERVER_DAYS = 3650, 820  # Apple's programs accept at most 825 days for a server
 CA, CA_KEY, SERVER, SERVER_KEY = "ca.pem", "ca.key", "server.pem", "server.key"
 _LONGEST_COMMON_NAME = 64  # RFC 5280, appendix A.1
 _DOMAIN = re.compile(r"(\*\.)?(?!-)[a-z0-9_-]{1,63}(?<!-)(\.(?!-)[a-z0-9_-]{1,63}(?<!-))*", re.IGNORECASE)
@@ -57,18 +57,18 @@ def own_names():
 def make(directory, names):
     """Write a server's certificate and key into the directory, and those of a CA, unless these are there already.
 
-    names: of hosts, and addresses: a list of str, not empty. Gives whether the CA is new. CannotMake.
+    names: of hosts, and addresses: a list of str, not empty. Returns whether the CA is new; or CannotMake.
     """
     names = [_kind(name) for name in names]
     here = {name: os.path.join(directory, name) for name in (CA, CA_KEY, SERVER, SERVER_KEY)}
     has_ca = os.path.exists(here[CA_KEY]) and os.path.exists(here[CA])
     for name in (CA, CA_KEY) if not has_ca else ():
         if os.path.exists(here[name]):
-            raise CannotMake("%s is there without the other file of its CA: choose another --directory, or move it away"
+            raise CannotMake("%s exists without the other file of its CA: choose another --directory, or move it away"
                              % here[name])
     for name in (SERVER, SERVER_KEY) if not has_ca else ():
         if os.path.exists(here[name]):
-            raise CannotMake("%s is there already, and not from here: choose another --directory, or move it away"
+            raise CannotMake("%s exists without a CA beside it: choose another --directory, or move it away"
                              % here[name])
     try:
         os.makedirs(directory, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Where the program begins: what an operator's command needs is imported, and what a server needs only for a server."""
+"""Where the program begins. What a server needs is imported only for a server, and not for an operator's command."""
 import sys
 
 from parley.server import commands

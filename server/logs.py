@@ -60,7 +60,7 @@ class Handler(logging.Handler):
         multiprocessing.util.register_after_fork(self, Handler._reset)
 
     def _reset(self):
-        """Begin anew, also in a forked process: lines that the parent dropped are reported by the parent."""
+        """Start without dropped lines, also in a forked process: those of the parent are reported by the parent."""
         self._dropped = 0  # lines since the last one that got through
         self._torn = b""  # the line end that is missing after a line that was written in part
 

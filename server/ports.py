@@ -89,7 +89,7 @@ def page_places(settings, with_tls, sock):
 
 
 def _as_certified(hosts, names):
-    """These hosts under names that a certificate is for, as far as there are any."""
+    """These hosts under names that the certificate has, if it has any for them."""
     public = [name for name in names if "." in name and ":" not in name and "*" not in name
               and not name.replace(".", "").isdigit()]
     fit = [host if host.strip("[]") in names else public[0] if public else None for host in hosts]
@@ -111,7 +111,7 @@ def _listen_error(error, host, protocol, port, with_tls):
 
 
 def _can_do_without(protocol, port, with_tls, named):
-    """Is it on, at its default port, only because nobody has said anything of it?"""
+    """Is the protocol on, at its default port, without having been asked for?"""
     if protocol in (METRICS, *named) or with_tls:
         return False
     return PROTOCOLS[protocol].TRAITS.optional and port == PROTOCOLS[protocol].PORT

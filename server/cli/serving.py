@@ -107,6 +107,6 @@ def print_lines(*lines):
     try:
         print(*lines, sep="\n", flush=True)
     except OSError:
-        log.warning("nobody reads stdout")
+        log.warning("stdout is closed: nothing more is printed there")
         with open(os.devnull, "w") as nowhere:
             os.dup2(nowhere.fileno(), sys.stdout.fileno())  # or Python would fail at exit to flush its buffer

@@ -1,4 +1,4 @@
-"""What goes out of the database, and into it (backup, export, import), or of Redis (refill)."""
+"""Moving data out of the database and into it (backup, export, import), and back into Redis (refill)."""
 import contextlib
 import json
 import os

@@ -16,7 +16,7 @@ def print_table(rows):
 
 
 def table(rows):
-    """Lines for rows of values, the first of which has the headings; texts are aligned left, numbers right."""
+    """Lines for rows of values. The first row has the headings. Texts are aligned left, numbers right."""
     widths = [max(len(str(row[place])) for row in rows) for place in range(len(rows[0]))]
     numeric = [all(_is_number(row[place]) for row in rows[1:]) for place in range(len(rows[0]))]
     for row in rows:

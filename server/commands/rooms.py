@@ -44,9 +44,9 @@ def manage(arguments):
 
 
 def _check_address(about):
-    """Failure if this is meant for an address, and would only ban somebody who is called so."""
+    """Failure if this is meant to be an address, but would only ban a user of this name."""
     if network_of(about) is None and _LIKE_AN_ADDRESS.fullmatch(about):
-        raise Failure("%s is no address and no network; somebody who is called so is banned by a pattern" % about)
+        raise Failure("%s is no address and no network; to ban a user of this name, write a pattern" % about)
 
 
 def drop(arguments):
@@ -62,7 +62,7 @@ def say(arguments):
 
 
 def _text(words):
-    """The text that these arguments are."""
+    """These arguments as one text."""
     text = " ".join(words).encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     if len(json.dumps(text)) > LONGEST_SAID:
         raise Failure("the text is too long for a request; make it shorter, or several")

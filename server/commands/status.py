@@ -88,9 +88,9 @@ def show_log(arguments):
 
 
 def _log_reader(arguments):
-    """A function of a number: what was said behind it, (number, sender, text, seconds) of each, and is there more?
+    """read(number): the messages after it, (number, sender, text, seconds) of each, and whether there are more.
 
-    It asks the database. If that is in the memory of the nodes of a cluster, or with --socket, it asks the server.
+    It asks the database; or the server, if messages are in the memory of a cluster's nodes, or with --socket.
     """
     if not arguments.socket and (arguments.storage is not None or not settings_of(arguments).cluster):
         database = reading(arguments)

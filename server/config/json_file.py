@@ -47,7 +47,7 @@ class JsonFile:
         return ConfigError("%s:%d: %s%s" % (self.name, line, place and place + ": ", what))
 
     def told(self, path):
-        """The beginning of the value at this path, as it is written in the file; of a password it is not told."""
+        """The beginning of the value at this path, as it is written in the file; a password is not shown."""
         if path[-1:] in _SECRET:
             return "something else"
         start = _offset(self._text, 0, path)
@@ -61,7 +61,7 @@ class JsonFile:
         return [(*path, number) for number in range(len(self._of_kind(path, list)))]
 
     def has(self, *path):
-        """Has the mapping that this path leads through its last key, with another value than null?"""
+        """Has the mapping in which this path ends its last key, with a value other than null?"""
         return self._of_kind(path[:-1], dict).get(path[-1]) is not None
 
     def text(self, *path):
@@ -96,7 +96,7 @@ class JsonFile:
 
 
 def _offset(text, start, path):
-    """Where in a JSON text the value at this path begins, behind an offset."""
+    """The offset at which the value at this path begins in a JSON text; `start`: that of the whole value."""
     begins = _behind_blanks(text, start)
     if not path:
         return begins

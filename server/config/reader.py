@@ -36,7 +36,7 @@ LONGEST_NODE = 32  # characters of a node's name, or a log's
 REPLICA = ("preferred", "required", "none")
 ENGINES = ("redis", "rediss", "unix")  # of a URL
 
-_UNFIT = re.compile("[\0\ud800-\udfff]")  # in a text, which may become a path or go over a wire
+_UNFIT = re.compile("[\0\ud800-\udfff]")  # not allowed in a text, which may become a path or go over a wire
 _ORIGIN = re.compile(r"[a-z]+://[^/\s]+", re.ASCII)
 _PAGE = re.compile(r"https?://[^/\s?#]+(/[A-Za-z0-9._~-]+)*/?", re.ASCII)
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*/?")
@@ -128,7 +128,7 @@ class Reader:
         """The message of the day, in canonical form; null is none."""
         text = canonical((self._scalar(node, (str, type(None)), "a text") or "").encode("utf-8", "replace"))
         if len(text) > LONGEST_MOTD:
-            raise self.error(node, "the message of the day has %d bytes; at most %d are told" % (
+            raise self.error(node, "the message of the day has %d bytes; at most %d are allowed" % (
                 len(text), LONGEST_MOTD))
         return b"" if is_blank(text) else text.rstrip(b"\n")
 
@@ -154,7 +154,7 @@ class Reader:
             raise self.error(node, "expected one of the %s, not %r" % (what, text)) from None
 
     def word(self, node):
-        """What something is called in IRC, as bytes."""
+        """A name of IRC, such as the server's, as bytes."""
         text = self._scalar(node, (str,), "a name, such as irc.example.org")
         if not _HOST_NAME.fullmatch(text):
             raise self.error(node, "expected letters, digits, dots and hyphens, not %r" % text)
@@ -179,7 +179,7 @@ class Reader:
         return text.rstrip("/").encode()
 
     def _person(self, node):
-        """Somebody's name, as canonical bytes."""
+        """The name of a user, as canonical bytes."""
         text = self._scalar(node, (str,), "a name, in quotes if it is a number")
         try:
             return canonical_name(text.encode("utf-8", "surrogatepass"))

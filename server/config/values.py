@@ -8,7 +8,7 @@ from parley.server.chat.names import canonical_room
 from parley.server.protocols import PROTOCOLS
 
 MOST_WORKERS = 256
-LOBBY = ("lobby", "#lobby")  # what stands for it where a port is that of a room
+LOBBY = ("lobby", "#lobby")  # names of the lobby, where a port may be that of a room
 
 _NAME = re.compile(r"[\w.-]+")  # of a host
 _DIGITS = re.compile(r"[0-9.]+")
@@ -36,7 +36,7 @@ def host(text):
 
 
 def is_port(text):
-    """Is it the number of a port, or 0? Python reads no number of thousands of digits."""
+    """Is it the number of a port, or 0? The length is checked first: Python converts no thousands of digits."""
     return text.isdecimal() and len(text) < 10 and int(text) <= 65535
 
 

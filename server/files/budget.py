@@ -3,10 +3,9 @@ import time
 
 # Moving files takes at most 1/SHARE of the time: after each piece comes a pause of SHARE - 1 times as long as it took.
 SHARE = 5
-# Bytes a second that are moved in any case, if the process can, with shorter pauses: where a piece takes long, as on a
-# slow machine or with TLS.
+# Bytes a second below which the pauses are shorter, as a piece takes long: on a slow machine, or with TLS.
 ENOUGH = 128 << 20
-MADE_UP = 0.005  # seconds by which a pause is shortened if the last one was too long, as the kernel wakes late
+MADE_UP = 0.005  # seconds, at most, by which a pause is shortened if the last was too long, as the kernel wakes late
 
 
 class Budget:

@@ -7,7 +7,7 @@ import socket
 
 from parley.server.protocols.events import Reason
 
-REPLY_SECONDS = 30.0  # without an answer for so long, a request is refused
+REPLY_SECONDS = 30.0  # after this time without an answer a request is refused
 MOST_WAITING = 1000  # requests of a worker that the process has not taken yet
 
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
@@ -66,7 +66,7 @@ class Call:
         for line in lines:
             answer = json.loads(line.decode())
             if "go" in answer:
-                self.until = None  # how long the sender may take is limited elsewhere
+                self.until = None  # the visitor has a deadline of its own for sending
             else:
                 self.close()
             self._then(answer)

@@ -30,7 +30,7 @@ class File:
     kind: its media type. since: the beginning of its state, seconds since the epoch.
     floor: the message that announces it has a number greater than this.
     number: that of the latest message that is known to announce it, or None.
-    teller: the name of whoever shared it last: messages of others with the same text do not count.
+    teller: the name of the user who shared it last: messages of others with the same text do not count.
     sealed: while it is SHARED by a sealed message, the digest of that; else "".
     """
 
@@ -121,7 +121,7 @@ class Index:
                      *values.values(), file)
 
     def begin_again(self, now):
-        """A state that began in the future, as the clock was ahead, begins now: in seconds since the epoch."""
+        """States that began in the future, as the clock was ahead, begin now. now: seconds since the epoch."""
         if self._rows("SELECT 1 FROM files WHERE since > ? LIMIT 1", now):
             self._change("UPDATE files SET since = ? WHERE since > ?", now, now)
 

@@ -201,7 +201,7 @@ class Keeping:
         try:
             channel.sock.send(json.dumps(answer).encode() + b"\n")
         except OSError:
-            pass  # whoever has asked is gone
+            pass  # the asker is gone
         if is_last:
             self._close(channel)
 
@@ -246,7 +246,7 @@ class Keeping:
             if channel is not None:
                 self._answers.append((channel, {"no": Reason.NOT_STORED}, True))
         except Exception:
-            log.exception("a bug in what keeps files")
+            log.exception("a bug in the process that keeps files")
             if channel is not None:
                 self._answers.append((channel, {"no": Reason.BUG}, True))
 

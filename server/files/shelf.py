@@ -197,7 +197,7 @@ class Shelf:
         return {"file": file, "token": token, "text": shown.line(self._base, file, name, size)}
 
     def _has_room(self, size):
-        """Would the disk keep its reserve with so many bytes more?"""
+        """Would the disk keep its reserve with `size` more bytes?"""
         disk = os.statvfs(self._folder)
         return disk.f_bavail * disk.f_frsize - size >= disk.f_blocks * disk.f_frsize * (
             self._limits["disk_reserve_percent"] / 100)
@@ -216,7 +216,7 @@ class Shelf:
             return 0
 
     def get(self, file):
-        """What has to be known to send a file to somebody."""
+        """What a worker has to know to send a file to a client."""
         found = self._find(file)
         if found.state == OFFERED:
             raise Refused(Reason.NO_FILE)

@@ -29,7 +29,7 @@ _UNITS = ("B", "kB", "MB", "GB")
 
 
 def clean(name: str) -> str:
-    """The name of a file that a client calls so: never empty, and never a path."""
+    """A harmless form of the name that a client gives a file: never empty, and never a path."""
     last = re.split(r"[/\\]", name)[-1]
     seen = "".join(character for character in unicodedata.normalize("NFC", last)
                    if unicodedata.category(character) not in _UNFIT)

@@ -8,7 +8,7 @@ from typing import Any, Callable, Dict, Iterator, List, NamedTuple, Sequence, Tu
 from parley.server.http.head import Answer, Headers, Request
 from parley.server.http.site import OTHER, Pending
 
-METRICS = "metrics"  # in lists of sockets, in the place of a protocol's name
+METRICS = "metrics"  # stands for a protocol's name in lists of sockets
 PATH = b"/metrics"
 
 Status = Dict[str, Any]

@@ -367,7 +367,7 @@ class Scribe:
         except sqlite3.Error as error:
             self.failing = True
             if not failed:
-                log.error("nothing can be stored: %s; whoever says something gets an error", error)
+                log.error("nothing can be stored: %s; senders of messages get an error", error)
             self.broken = "full" not in str(error)  # Python 3.6 has no error codes
             results = [self._read(frame) if _reads(frame) else None for frame in frames]
         else:

@@ -255,7 +255,7 @@ class Audience:
 
     def _skip(self, happening):
         """Called in an exception handler: a bug in an encoder costs the members only this one event."""
-        self._strangers.log_bug(time.monotonic(), "a bug: an event of type %s is not heard in %s",
+        self._strangers.log_bug(time.monotonic(), "a bug: an event of type %s is not sent in %s",
                                 type(happening).__name__, self.protocol)
 
     def tell(self, session, happening):

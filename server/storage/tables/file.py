@@ -124,7 +124,7 @@ class DatabaseFile:
             return
         trouble = self._row("PRAGMA quick_check(1)")[0]
         if trouble != b"ok":
-            raise StoreError("%s: damaged: %s; restore it from a copy, or move it away to begin anew"
+            raise StoreError("%s: damaged: %s; restore it from a copy, or move it away to start with an empty one"
                              % (self.path, " ".join(trouble.decode(errors="replace").split())))
 
     def identity(self) -> bytes:
@@ -147,5 +147,5 @@ def _remedy(error: sqlite3.Error) -> str:
     if "full" in str(error):
         return "make room for it"
     if type(error) is sqlite3.DatabaseError:  # what SQLite says of a file that is damaged, or no database
-        return "restore it from a copy, or move it away to begin anew"
+        return "restore it from a copy, or move it away to start with an empty one"
     return "see that this user may read and write it, and that no other program has it open"
