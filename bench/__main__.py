@@ -17,7 +17,7 @@ from parley.conformance.stdout import quiet_when_closed
 from stress.usage import busy_seconds
 
 DESCRIPTORS = 16000  # for the largest loads
-PROCESSES = max(2, min(8, os.cpu_count()))  # of the lobby's load
+PROCESSES = max(2, min(8, os.cpu_count()))  # that generate the load of the lobby
 
 
 @quiet_when_closed()
@@ -105,7 +105,7 @@ def _add_nodes(parser):
 
 
 def _raise_limit():
-    """Of open files, here and in all that is started from here."""
+    """Raise the limit of open files, for this process and all that it starts."""
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     enough = hard == resource.RLIM_INFINITY or hard >= DESCRIPTORS
     if not enough:

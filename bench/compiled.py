@@ -1,4 +1,4 @@
-"""What is too fast for Python: the programs in `bench/c/`, compiled when they are needed."""
+"""Programs that have to be faster than Python can be: those in `bench/c/`, compiled when they are needed."""
 import os
 import shutil
 import subprocess

@@ -1,4 +1,4 @@
-"""Everybody who talks and listens: the processes of `bench.generator`, told what to do all at the same time."""
+"""The load generator: several processes of `bench.generator`, which get their commands at the same time."""
 import collections
 import contextlib
 import itertools
@@ -11,7 +11,7 @@ from bench.generator import Newcomer, Process
 from bench.wires import WIRES
 from stress.usage import cpu_seconds
 
-LEAD = 0.05  # seconds from telling all when to begin until they do
+LEAD = 0.05  # seconds from the command to the moment at which all processes begin
 
 _fork = multiprocessing.get_context("fork")
 
@@ -25,17 +25,17 @@ missing, disordered: see `bench.generator.Heard`. differing: how many have heard
 
 
 class Broken(Exception):
-    """It cannot be measured: somebody could not come in, was sent away, or waits in vain."""
+    """It cannot be measured: a member could not log in, was disconnected, or waits in vain."""
 
 
 class Crowd:
-    """processes: how many share the members."""
+    """Members of a chat, who talk and listen. processes: over how many they are distributed."""
 
     def __init__(self, processes):
         inboxes = [os.pipe() for _ in range(processes)]
         pipes = [_fork.Pipe() for _ in range(processes)]
         self._controls = [ours for ours, _ in pipes]
-        self._asked = 0  # how often
+        self._asked = 0  # number of commands so far
         self._processes = []
         for number, (_, theirs) in enumerate(pipes):
             self._processes.append(_fork.Process(
@@ -48,7 +48,7 @@ class Crowd:
         self.pids = [process.pid for process in self._processes]
 
     def close(self):
-        """All are gone."""
+        """End all processes."""
         for control in self._controls:
             control.close()
         for process in self._processes:
@@ -56,29 +56,29 @@ class Crowd:
             process.terminate()
 
     def enter(self, newcomers, at_once=32, seconds=60):
-        """They come in, `at_once` at a time; how many seconds that took."""
+        """Log these members in, `at_once` at a time. Returns how many seconds that took."""
         began = time.monotonic()
         self._ask("enter", [(share, -(-at_once // len(self._controls)), seconds) for share in self._shares(newcomers)])
         return time.monotonic() - began
 
     def leave(self, those):
-        """The last that came in are gone."""
+        """Disconnect the members that have logged in last."""
         self._ask("leave", [(len(share),) for share in self._shares(those)])
 
     def clear(self):
-        """Everybody is gone."""
+        """Disconnect all members."""
         self._ask("clear", [()] * len(self._controls))
 
     def settle(self, seconds=60):
-        """Wait until nobody hears anything."""
+        """Wait until no member receives anything any more."""
         self._ask("settle", [(seconds,)] * len(self._controls))
 
     def saturate(self, pids, speakers, seconds, window):
-        """Everybody hears what `speakers` say, who are `window` texts ahead of what all have heard. An Outcome."""
+        """An Outcome: the `speakers` talk as fast as they can, at most `window` texts ahead of what all have heard."""
         return self._talk("saturate", pids, speakers, seconds, window)
 
     def pace(self, pids, speakers, seconds, rate):
-        """Everybody hears what `speakers` say, who say `rate` texts a second. An Outcome."""
+        """An Outcome: the `speakers` say `rate` texts a second."""
         return self._talk("pace", pids, speakers, seconds, rate)
 
     def _talk(self, how, pids, speakers, seconds, measure):
@@ -100,13 +100,13 @@ class Crowd:
             sum(len(different) - 1 for different in sums.values()))
 
     def _shares(self, everybody):
-        """Equal parts, with those who talk in as few as possible, so that they talk at the same time."""
+        """Divide the members into equal parts, with the speakers in few of them, so that they talk at the same time."""
         ordered, several = sorted(everybody, key=lambda one: one.speaker is None), len(self._controls)
         return [ordered[len(ordered) * number // several:len(ordered) * (number + 1) // several]
                 for number in range(several)]
 
     def _ask(self, method, arguments):
-        """One tuple of arguments for each process; their answers."""
+        """Call a method in each process, with a tuple of arguments for each. Returns the answers."""
         self._asked += 1
         try:
             for control, those in zip(self._controls, arguments):
@@ -120,7 +120,7 @@ class Crowd:
         return [result for _, result in answers]
 
     def _answer(self, control):
-        """(error or None, result) of what was asked last; what was asked before, nobody may have waited for."""
+        """(error or None, result) of the last command; answers to earlier ones are dropped."""
         while True:
             asked, error, result = control.recv()
             if asked == self._asked:
@@ -128,7 +128,7 @@ class Crowd:
 
 
 def _be_process(number, control, inboxes, controls):
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends with its control
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it ends when its end of the control pipe is closed
     for other in controls:
         other.close()
     Process(number, control, inboxes).run()
@@ -136,7 +136,7 @@ def _be_process(number, control, inboxes, controls):
 
 @contextlib.contextmanager
 def crowd(processes):
-    """A Crowd that is gone at the end of the block."""
+    """A context: a Crowd, which is closed at its end."""
     everybody = Crowd(processes)
     try:
         yield everybody
@@ -145,9 +145,9 @@ def crowd(processes):
 
 
 def newcomers(count, speakers, address, wires, joins=True, first=0):
-    """`count` clients of those protocols in turn. `speakers` of the first protocol talk: some of them, or more of them.
+    """`count` clients of these protocols in turn; and `speakers` of the first protocol, some of them or further ones.
 
-    address: gives (host, port) for a protocol. joins: do they listen? first: the number in the name of the first.
+    address: gives (host, port) for a protocol. joins: do they listen? first: the number in the first one's name.
     """
     found = [Newcomer(b"n%05d" % (first + index), address(wire), wire, joins, None)
              for index, wire in zip(range(count), itertools.cycle(wires))]

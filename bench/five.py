@@ -1,4 +1,4 @@
-"""Five protocols at once: what a delivery costs then, and what in a lobby of `line` alone. Ours only."""
+"""What a delivery costs with five protocols in the lobby, and with `line` alone. Our server only."""
 import contextlib
 
 from bench.crowd import newcomers

@@ -1,9 +1,9 @@
-"""One process of the load: its share of those who talk and listen, in one loop.
+"""One process of the load generator: its share of the members, in one loop.
 
-What has to be fast is hearing. So most members only count the texts and keep a checksum of what they hear; that is
-compared with the checksum of those who read every text.
+What has to be fast is receiving. So most members only count the texts, and keep a checksum of the bytes, which is
+compared with that of the few members who read every text.
 
-The processes tell each other how much all of theirs have heard, because a text is done when everybody has it.
+A text is done when all members of all processes have it. So the processes tell each other how much theirs have heard.
 """
 import array
 import collections
@@ -17,7 +17,7 @@ import zlib
 
 from bench.wires import COUNTED, MARK, MARK_SIZE, SCANNED, SUMMED, WIRES, text
 
-MOST_SCANNED = 6  # of those who only listen, and of those who talk too, in each process and protocol
+MOST_SCANNED = 6  # listeners, and as many speakers, who read every text, in each process and protocol
 SILENCE = 5.0  # seconds after which what has not come is lost
 QUIET = 0.2  # seconds without a byte after which nothing more is expected
 TICK = 0.02  # seconds, the longest that the loop waits
@@ -41,7 +41,7 @@ latencies: microseconds since a text was due, of those who read them. last: when
 
 
 class Member:
-    """One connection. `on_ready` is what it does when its socket is ready; `count` includes what it has said itself."""
+    """One connection. on_ready: called when its socket is ready. count: texts heard, with those it has said itself."""
 
     __slots__ = ("newcomer", "wire", "sock", "count", "sum", "disordered", "on_ready", "_process", "_greetings",
                  "_sign", "_held", "_unsent", "_next")
@@ -62,7 +62,7 @@ class Member:
         except BlockingIOError:
             pass
 
-    # ---- coming in
+    # ---- logging in
 
     def _connected(self, mask):
         error = self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
@@ -95,7 +95,7 @@ class Member:
 
     @property
     def is_summed(self):
-        """Must its checksum be that of all others who speak its protocol?"""
+        """Must its checksum be the same as that of all others with its protocol?"""
         return self.hears_all and self.wire.checked == SUMMED
 
     def expect(self, way, speakers):
@@ -108,7 +108,7 @@ class Member:
         self.on_ready = {COUNTED: self._count, SUMMED: self._add_up, SCANNED: self._scan}[way]
 
     def _receive(self, mask):
-        """How many bytes are in the buffer."""
+        """Receive. Returns how many bytes are in the buffer."""
         if mask != _READ:
             self.send(b"")
         try:
@@ -144,7 +144,7 @@ class Member:
     # ---- talking
 
     def send(self, data):
-        """Now, or when the kernel takes it."""
+        """Send, now or when the kernel takes it."""
         waited = bool(self._unsent)
         self._unsent += data
         if self._unsent:
@@ -157,14 +157,14 @@ class Member:
 
 
 class Process:
-    """Does what it is told through `control`: (number, method, arguments), answered by (number, error or None, result).
+    """Does what is asked through `control`: (number, method, arguments), answered by (number, error or None, result).
 
-    inboxes: the (reading, writing) descriptor of each process, of which this one is the one with that number.
+    inboxes: the (reading, writing) descriptors of all processes; `number` is the index of this one's.
     """
 
     def __init__(self, number, control, inboxes):
         self.now = 0  # microseconds, monotonic
-        self.arriving = 0  # members that are not in yet
+        self.arriving = 0  # members that are still logging in
         self.latencies = array.array("q")
         self._control = control
         self._number = number
@@ -197,10 +197,10 @@ class Process:
         except Exception as error:
             return "%s: %s" % (type(error).__name__, error), None
 
-    # ---- what it can be told
+    # ---- the methods that can be asked for
 
     def enter(self, newcomers, at_once, seconds):
-        """They come in, at most `at_once` at a time, within so many seconds."""
+        """Log these members in, at most `at_once` at a time, within `seconds`."""
         outside, deadline = collections.deque(newcomers), time.monotonic() + seconds
         while outside or self.arriving:
             while outside and self.arriving < at_once:
@@ -216,19 +216,19 @@ class Process:
         self._poll.register(member.sock, _WRITE)
 
     def leave(self, count):
-        """The last so many are gone."""
+        """Disconnect the last `count` members."""
         for member in self._members[len(self._members) - count:]:
             del self._sources[member.sock.fileno()]
             member.sock.close()
             self._members.pop()
 
     def clear(self):
-        """All are gone, also those who were on their way in."""
+        """Disconnect all members, also those that are logging in."""
         self.leave(len(self._members))
         self.arriving = 0
 
     def settle(self, seconds):
-        """Wait until nothing comes any more, at most so many seconds."""
+        """Wait until nothing comes any more, at most `seconds`."""
         deadline = time.monotonic() + seconds
         while self._hear(QUIET) and time.monotonic() < deadline:
             pass
@@ -251,9 +251,9 @@ class Process:
         self._heard_by = [0] * len(self._heard_by)
 
     def saturate(self, start, seconds, window, speakers):
-        """Talk in turn, never more than `window` texts ahead of what everybody has heard; {speaker: texts}.
+        """Have the speakers talk in turn, at most `window` texts ahead of what all have heard. Gives {speaker: texts}.
 
-        Something is said even by a process that gets to it only when the time is over.
+        A process that gets to it only when the time is over still says something.
         """
         said = 0
         self._listen_until(start)
@@ -267,7 +267,7 @@ class Process:
         return self._said
 
     def pace(self, start, seconds, rate, speakers):
-        """Talk in turn, `rate` texts a second, whatever has been heard; {speaker: texts}."""
+        """Have the speakers talk in turn, `rate` texts a second, whatever has been heard. Returns {speaker: texts}."""
         for number in range(int(seconds * rate)):
             due = start + number / rate
             self._listen_until(due)
@@ -275,7 +275,7 @@ class Process:
         return self._said
 
     def drain(self, said):
-        """Wait until everybody has heard all of {speaker: texts}, or no more comes; what was heard."""
+        """Wait until all have heard what was said, {speaker: texts}, or no more comes. Returns what was heard."""
         total = sum(said.values())
         heard_at = time.monotonic()
         while self._all_have_heard() < total and time.monotonic() - heard_at < SILENCE:
@@ -283,7 +283,7 @@ class Process:
                 heard_at = time.monotonic()
         last, heard_at = self._last, time.monotonic()
         while self._hear(TICK) and time.monotonic() - heard_at < SILENCE:
-            pass  # anything that nobody has said?
+            pass  # perhaps more comes than was said
         own = sum(said[member.newcomer.speaker] for member in self._listeners if not member.hears_all)
         return Heard(
             sum(member.count for member in self._listeners) - own,
@@ -295,11 +295,11 @@ class Process:
     # ---- the loop
 
     def watch(self, member, mask):
-        """What a member waits for."""
+        """Have the selector watch a member's socket for the events in `mask`."""
         self._poll.modify(member.sock, mask)
 
     def _hear(self, wait):
-        """Whoever has something to hear; how many that were."""
+        """Let members receive what has come. Returns how many had something."""
         found = self._poll.poll(wait)
         if found:
             self._last = time.monotonic()
@@ -317,7 +317,7 @@ class Process:
             left = due - time.monotonic()
 
     def _talk(self, numbers, due):
-        """The texts of those who are here, one of each speaker in `numbers`, in one send of each."""
+        """Say a text by each speaker in `numbers` that is in this process; those of one speaker in one send."""
         speeches = collections.defaultdict(list)
         for number in numbers:
             member = self._speakers.get(number)
@@ -330,7 +330,7 @@ class Process:
             member.send(b"".join(said))
 
     def _all_have_heard(self):
-        """The texts that all members have heard. Looks at all only if the slowest has heard more."""
+        """How many texts all members have heard. It looks at all only if the slowest one so far has heard more."""
         if self._slowest is None:
             return sys.maxsize
         if self._slowest.count > self._heard_by[self._number]:
@@ -338,7 +338,7 @@ class Process:
         return self._slowest.count
 
     def _publish(self):
-        """Let the other processes know, if everybody has heard more."""
+        """Tell the other processes, if all members have heard more."""
         heard = self._all_have_heard()
         if heard > self._heard_by[self._number]:
             self._heard_by[self._number] = heard

@@ -1,4 +1,4 @@
-"""How the cost of a delivery grows: with members, with workers, with those who talk. Ours only."""
+"""How the cost of a delivery grows: with members, with workers, with speakers. Our server only."""
 import collections
 import statistics
 import time
@@ -12,7 +12,7 @@ from bench.servers import Ours
 from bench.table import figure, table
 from parley.conformance.targets import DidNotStart
 
-LIMIT = 9 * 60  # seconds in which no more is begun
+LIMIT = 9 * 60  # seconds after which no further measurement begins
 ROUNDS = 5
 SECONDS = 1.0  # of each talk
 DELIVERIES_A_SECOND = 40000  # when paced

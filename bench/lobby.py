@@ -1,4 +1,4 @@
-"""The loads of the lobby: so many members, of whom some talk and all hear everything; and what that costs a server."""
+"""The loads of the lobby, with all members listening and some of them talking, and what that costs a server."""
 import collections
 
 from bench.crowd import newcomers

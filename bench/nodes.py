@@ -1,7 +1,7 @@
-"""What it costs to be one chat on two machines: a server alone, one node, two nodes; and Redis by itself. Ours only.
+"""What one chat on two machines costs: a server alone, one node, two nodes; and Redis by itself. Our server only.
 
-The nodes have a master, a replica and three Sentinels, all on this machine. Each has as many members as the server
-alone, and as many messages in flight, so that two have twice as many deliveries.
+The nodes have a master, a replica and three Sentinels, all on this machine. Each node has as many members as the server
+alone, and as many messages in flight. So two nodes have twice as many deliveries.
 """
 import contextlib
 import statistics
@@ -167,7 +167,7 @@ def measure_engine(seconds, say, sentinels=3):
 
 
 class _Connection(engine.Connection):
-    """While it is mute, the engine answers nothing, as for the packets of a node."""
+    """A connection to the engine. While it is mute, the engine does not answer, as it does not for a node's packets."""
 
     is_mute = False
 
@@ -181,7 +181,7 @@ class _Connection(engine.Connection):
 
 
 class _Feed:
-    """Puts packets into the log, of a node that is not there."""
+    """Puts packets of an imaginary node into the log."""
 
     def __init__(self, connection, size):
         self._keys = ["{parley:%s}:%s" % (LOG, part) for part in ("log", "st")]
@@ -191,7 +191,7 @@ class _Feed:
         connection.mute(True)
 
     def put(self, seconds):
-        """So many seconds of packets; how many messages were in them."""
+        """Put packets for `seconds`. Returns how many messages were in them."""
         worker, began = self._number << 16 | 1, time.monotonic()
         at, packets = began, 0
         packet = dumps([(worker, queues.talk(0, worker, [queues.record(1, b"feed", TEXT, 1)] * self._size))])
@@ -205,7 +205,7 @@ class _Feed:
         return packets * self._size
 
     def end(self):
-        """The node that is not there is gone; Broken if not all of its packets are in the log."""
+        """End the imaginary node. Broken if not all of its packets are in the log."""
         self._ask.mute(False)
         through = self._ask("HGET", self._keys[1], "through:%d" % self._number)
         if through is None or int(through) != self._count:

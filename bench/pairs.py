@@ -1,4 +1,4 @@
-"""Two servers in turn, pair after pair, so that what else the machine does meanwhile is the same for both."""
+"""Two servers in turn, pair after pair, so that the other load of the machine is the same for both."""
 import collections
 import statistics
 

@@ -1,6 +1,6 @@
-"""Many rooms, as people have them: a few large ones and many small ones, and everybody is in several.
+"""The loads of many rooms: who is in which room, and who talks there.
 
-The loads, and who is where and who talks in each of them.
+Rooms are as people have them: a few large ones and many small ones, and everybody is in several.
 """
 import collections
 import itertools

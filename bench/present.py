@@ -1,4 +1,4 @@
-"""Ten thousand are here: what it costs to come and to go, and whether a WHO keeps anybody else waiting. Ours only."""
+"""With ten thousand members: what a login and a logout cost, and whether a WHO delays others. Our server only."""
 import collections
 import contextlib
 import time
@@ -7,7 +7,7 @@ from bench.crowd import newcomers
 from stress.proofs.clients import clients
 from stress.usage import spent
 
-GUESTS = 300  # who come and go
+GUESTS = 300  # users that log in and out
 PROBERS = 20
 PINGS_A_SECOND = 200
 WHO_EVERY = 20  # pings

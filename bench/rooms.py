@@ -50,7 +50,7 @@ def servers(workers, target, peers):
 
 
 class Crowd:
-    """All users, in a process of `bench/c/crowd.c`."""
+    """All users, in one process of `bench/c/crowd.c`."""
 
     def __init__(self, wire, port, publishers, load, planned):
         self._process = subprocess.Popen(
@@ -68,7 +68,7 @@ class Crowd:
             self._process.stdin.write(" ".join(map(str, words)) + "\n")
 
     def do(self, *words):
-        """One of the things that it can do; what it answers."""
+        """Send it a command. Returns its answer."""
         self._tell(*words)
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.flush()

@@ -1,4 +1,4 @@
-"""Rounds of measurements, one server after the other in each, until the time is over; and what they come to."""
+"""Rounds of measurements, with one server after the other in each, until the time is over; and their results."""
 import collections
 import statistics
 import time
@@ -25,7 +25,7 @@ QUICK = Extent(45, 1, 0.4, ("b",), 500, (10, 1000), True)
 
 
 class Series:
-    """What has been measured so far.
+    """The measurements so far.
 
     outcomes: (row, server) -> [Outcome]. idle: server -> [Idle]. presences: members -> [Presence].
     mixed: (row, protocols) -> [Outcome]. failures: (what, why), each once.
@@ -94,7 +94,7 @@ class Series:
         for talk, outcome in zip(five.LOAD.talks, outcomes):
             self.mixed[talk.row, protocols].append(outcome)
 
-    # ---- what it comes to
+    # ---- the results
 
     @property
     def all_heard_all(self):
@@ -178,7 +178,7 @@ class Series:
 
 
 def _differs(server, load):
-    """Is it another than one that is measured anyhow?"""
+    """Does this differ from what is measured in any case?"""
     if server is JOURNAL:
         return load.name in STORING
     return server is not WEB_LISTENERS or load.speakers < load.members

@@ -1,4 +1,4 @@
-"""The servers that are measured: ours, some that anybody might write, and well-known ones where they are installed."""
+"""The servers that are measured: ours, some as anybody might write them, and well-known ones if they are installed."""
 import contextlib
 import importlib.util
 import os
@@ -89,7 +89,7 @@ class Running:
 
 
 class Ours:
-    """This project's. stores: with a directory for what lasts? checkout: where it is, if not here.
+    """This project's server. stores: with a storage directory? checkout: where the server is, if not here.
 
     wire: what members speak. heard_in: likewise, for those who only listen, if that is another protocol.
     protocols: that are served.
@@ -120,10 +120,10 @@ class Ours:
 
 
 class Other:
-    """Somebody else's.
+    """A server of others.
 
     command: with %(port)d, %(directory)s and %(config)s, which is a file with the text `config`.
-    at_once: how many it likes to be let in at the same time. library: the module that it is made with.
+    at_once: how many clients should log in at the same time. library: the module that it is made with.
     """
 
     heard_in = None

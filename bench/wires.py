@@ -1,7 +1,7 @@
-"""How a client of each protocol comes in and speaks, with just as much of the protocol as that takes.
+"""How a client of each protocol logs in and speaks, with just as much of the protocol as that takes.
 
-What is said is a text with one "=" in it (see `text`), which nothing else contains that is sent while it is counted, so
-that texts can be counted without being parsed.
+A text has one "=" in it (see `text`), and nothing else that is sent meanwhile has any. So texts can be counted without
+being parsed.
 """
 import re
 
@@ -16,20 +16,20 @@ COUNTED, SUMMED, SCANNED = "counted", "summed", "scanned"
 
 
 def text(speaker, number, due):
-    """What a speaker says: who it is, the how manieth text this is, and the microsecond at which it was due."""
+    """What a speaker says: its number, the number of the text, and the microsecond at which the text was due."""
     return b"=%05d %08d %014d" % (speaker, number, due) + b"x" * (SIZE - MARK_SIZE + 1)
 
 
 class Wire:
     """A protocol.
 
-    greetings: (what to send, what in the answer says that it is done) in turn, with the client's name for NAME.
-    listening: one more of these, for whoever does not hear the others from the start.
-    around: what stands before and after a text that is said; NAME as above. framed: how that is sent, if not as it is.
+    greetings: (bytes to send, what in the answer says that it is done) in turn; NAME stands for the client's name.
+    listening: one more of these, for clients that do not hear the others from the login on.
+    around: what stands before and after a text; NAME as above. framed: a function that frames all this.
     echoes: does a speaker hear itself?
-    speaks_only: is whoever speaks unable to listen?
-    checked: how a listener is checked. COUNTED: how many texts it gets. SUMMED: their checksum too, as all hear the
-    same bytes. SCANNED: each text is read. (Of every protocol, some are scanned.)
+    speaks_only: can a speaker not listen?
+    checked: how a listener is checked. COUNTED: the number of texts. SUMMED: their checksum too, as all hear the same
+    bytes. SCANNED: each text is read. (Some listeners of every protocol are scanned.)
     """
 
     def __init__(self, greetings, around, listening=(), framed=bytes, echoes=False, speaks_only=False, checked=SUMMED):
@@ -53,7 +53,7 @@ class Wire:
 
 
 def _login(codec):
-    """The bytes by which a client comes in, as the conformance suite writes them."""
+    """The bytes by which a client logs in, as the conformance suite writes them."""
     return lambda name: codec.encode(codec.login(name.decode()), name.decode())
 
 

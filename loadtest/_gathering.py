@@ -1,7 +1,7 @@
-"""Everybody of one test run: their connections, the ledger they share, and what Locust is told.
+"""All clients of one test run: their connections, the ledger they share, and what is reported to Locust.
 
-A guest outlives the Locust user that brought it: users are stopped without warning, but what they sent last has to be
-heard by all the others, so the connections stay open until the end of the run has been judged.
+A guest (a connection) outlives its Locust user. Users are stopped without warning, but what they sent last has to reach
+all others, so the connections stay open until the run has been judged.
 """
 import json
 import logging
@@ -46,7 +46,7 @@ class Broken(Exception):
 
 
 class Unusable(Exception):
-    """What was given on the command line is of no use; the text is a sentence."""
+    """The command line cannot be used; the text is a sentence that says why."""
 
 
 class Gathering:
@@ -56,7 +56,7 @@ class Gathering:
         self._environment = environment
         self._options = environment.parsed_options
         self._address = parse_host(environment.host or DEFAULT_HOST)
-        self._accounts = None  # that nobody has used yet, once somebody needs one
+        self._accounts = None  # the accounts that are not in use, once one is needed
         # Marks this run's names and messages, so that several Locust processes can share a server.
         first, *others = uuid.uuid4().bytes[:BEGINNING]
         self._run = ALPHABET[first % LETTERS] + "".join(ALPHABET[byte % len(ALPHABET)] for byte in others)
@@ -288,7 +288,7 @@ class Guest:
             self._report("unexpected line", error=Broken(self._gathering.unexpected(heard)))
 
     def _is_excusable(self, heard):
-        """Whoever whispers to somebody who is just leaving cannot know it."""
+        """Is it the refusal of a whisper to somebody who was just leaving?"""
         return self._ledger.departures and (heard.kind, heard.text) == ("ERR", self._codec.nobody)
 
     def _on_end(self):
@@ -302,7 +302,7 @@ class Guest:
 
 
 class SilentGuest(Guest):
-    """Logs in and says nothing, not even that it lives: the server has to send it away when the idle limit is over."""
+    """Logs in and sends nothing, not even answers to pings: the server has to end it when the idle limit is over."""
 
     talks = False
 

@@ -1,4 +1,4 @@
-"""Somebody who sends files and gets them, over plain sockets, and whose connections can be cut at any byte."""
+"""Clients that send and get files over plain sockets, and that can cut a connection at any byte."""
 import hashlib
 import http.client
 import socket
@@ -42,7 +42,7 @@ class Sent:
                         Content_Range="bytes %d-%d/%d" % (first, end - 1, len(self.data)))
 
     def put_and_cut(self, address, first, sent, orderly=True):
-        """Begin to send the rest, and end the connection after so many bytes. Or (not orderly) by a reset."""
+        """Send the rest from `first` on, but end the connection after `sent` bytes; if not `orderly`, by a reset."""
         with socket.create_connection(address, SECONDS) as sock:
             sock.sendall(b"PUT /files/%b HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer %b\r\nContent-Length: %d\r\n"
                          b"Content-Range: bytes %d-%d/%d\r\n\r\n" % (

@@ -1,8 +1,8 @@
 """Clients of the framed protocols, for the faults that take load, time or processes.
 
-They hear with the conformance suite's codecs. How the protocols differ stands in the tables; everything below is the
-same for all. Every text that is said ends with a period, as the server's sentences in `padded` do: that protocol has
-no other mark of where a message ends.
+They read with the conformance suite's codecs. The tables have how the protocols differ; everything below them is the
+same for all. Every text that is said ends with a period, as the server's sentences in `padded` do, because that
+protocol does not mark the end of a message in any other way.
 """
 import collections
 import contextlib
@@ -227,9 +227,9 @@ def open_account(server, name):
 
 
 class Bystanders:
-    """A framed client and one of `line` that go on talking, whatever others do to their worker.
+    """A framed client and one of `line`, which go on talking whatever others do to their worker.
 
-    noticed: what the one with `line` hears besides, hellos left out. overheard: likewise, what the other hears of talk.
+    noticed: what the one of `line` hears besides, without hellos. overheard: the talk that the other hears, likewise.
     """
 
     def __init__(self, framed, line):

@@ -1,1 +1,1 @@
-"""What judges one room over several nodes: clients who write down what they are told, failures, and the judgement."""
+"""Judges one chat over several nodes: clients that record what they are told, failures, and the judgement."""

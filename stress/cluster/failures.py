@@ -6,8 +6,8 @@ from parley.conformance.engine import EngineError, wait_until
 from stress.cluster.nodes import SILENCE
 from stress.cluster.relay import CUT, HANG
 
-WHILE_CUT = (0.2, 1.0)  # seconds in which the master is written to and the replica hears nothing
-SHORT = (0.2, 3.0)  # seconds, too few for anybody to be taken for dead
+WHILE_CUT = (0.2, 1.0)  # seconds in which the master takes writes that do not reach the replica
+SHORT = (0.2, 3.0)  # seconds, too few for any process to be taken for dead
 LONG = (SILENCE + 1.0, SILENCE + 3.0)
 
 # Behind a cut link a promoted replica has less than its master acknowledged: only these show what a log loses.
@@ -17,13 +17,13 @@ BEHIND_A_CUT = ("cut, failover", "cut, kill master", "cut, freeze master", "cut,
 AWAY = ("kill master for a while", "freeze master for a while")
 OF_THE_ENGINE = (*BEHIND_A_CUT, *AWAY, "kill master", "freeze master", "failover", "kill replica", "freeze replica",
                  "cut", "drop connections")
-OF_ONE_SERVER = ("restart engine", "freeze engine", "drop connections")  # where it has no replica
+OF_ONE_SERVER = ("restart engine", "freeze engine", "drop connections")  # for an engine without a replica
 OF_A_NODE = ("kill node", "freeze node", "cut off node", "hang node's network")
 FOR_LONG = ("freeze node for long", "cut off node for long")  # so that the others bury it
 
 
 class Failures:
-    """Makes failures at an `Engine` and at `Nodes`, and writes them into the record. chance: decides the details."""
+    """Causes failures of an `Engine` and of `Nodes`, and records them. chance: random numbers for the details."""
 
     def __init__(self, engine, nodes, record, chance):
         self._engine = engine
@@ -39,7 +39,7 @@ class Failures:
                                               for verb in ("kill", "freeze")])
 
     def make(self, kind):
-        """Let it happen, wait for what the engine does about it, and mend all."""
+        """Cause a failure, wait for what the engine does about it, and mend everything."""
         self._record.fail(kind)
         if kind in OF_THE_ENGINE + OF_ONE_SERVER:
             self._harm_engine(kind)

@@ -47,7 +47,7 @@ class Nodes:
         return [self.relays[node].ports[one.port] for one in self._engine.sentinels]
 
     def forget(self):
-        """Let the nodes have nothing but what the engine has, if that can be done."""
+        """Make the nodes forget what is not in the engine, if that can be done."""
 
     def name(self, node):
         return "abcdefghijklmnop"[node]
@@ -66,7 +66,7 @@ class Nodes:
                 self._frozen.add(pid)
 
     def thaw(self):
-        """All that are frozen, if they are still there."""
+        """Resume all frozen processes that still run."""
         while self._frozen:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(self._frozen.pop(), signal.SIGCONT)

@@ -1,4 +1,4 @@
-"""Nodes that are servers of ours, and people who talk to them in all protocols."""
+"""Nodes that are our servers, and people who talk to them in all protocols."""
 import contextlib
 
 from parley.conformance.targets import IRC, PROTOCOLS, WEB, launch
@@ -77,7 +77,7 @@ class ParleyNodes(Nodes):
 
 
 def cast(nodes, pace=1.0):
-    """Who speaks in each protocol, who listens in each, and the accounts and the room that they need.
+    """The speakers and listeners of each protocol, with the accounts and the room that they need.
 
     pace: a factor for all pauses.
     """

@@ -1,6 +1,6 @@
-"""Clients of several nodes, who write down what they said, heard and were promised.
+"""Clients of several nodes, which record what they said, heard and were promised.
 
-Who loses the connection to one node goes to the next one.
+A client that loses the connection to one node goes to the next one.
 """
 import collections
 import contextlib
@@ -23,17 +23,17 @@ from stress.web import WebClient
 RENAME, RENAMED = 202, {206: True, 204: False}  # the types in `binary`, of the request and of its answers
 TALK_OF_LOBBY = re.compile(rb"@(?:[^ ]*;)?msgid=(\d+)[^ ]* :([^!]+)![^ ]* PRIVMSG #lobby :(.*)")  # in IRC
 A_BOX = 50  # messages that are kept for one account
-LATER = 0.05  # seconds until a name that is not free yet is asked for again
-A_MOMENT = 0.05  # seconds in which a listener waits for something to hear
+LATER = 0.05  # seconds between two tries for a name that is not free yet
+A_MOMENT = 0.05  # seconds that a listener waits for something to hear
 
 
 class Person(Role):
-    """Somebody at one node, and at the next one when its connection ends. `house` are the nodes, `ledger` the record.
+    """A client at one node, and at the next one when its connection ends. `house` are the nodes, `ledger` the record.
 
     `arrive(enter, node)` connects and logs in, entering what is to be closed; `act()` does one thing.
 
-    seconds: for an answer. pause: seconds between two things that it does. every: seconds between two texts of those
-    who listen as well.
+    seconds: for an answer. pause: seconds between two actions. every: seconds between two texts of a client that
+    listens as well.
     """
 
     seconds = 60.0
@@ -88,7 +88,7 @@ class Speaker(Person):
 
 
 class Stranger(Speaker):
-    """One who has its name only with the first text that is acknowledged, as in `padded`."""
+    """A speaker that has its name only once its first text is acknowledged, as in `padded`."""
 
     def arrive(self, enter, node):
         super().arrive(enter, node)
@@ -121,12 +121,12 @@ class Contender(Person):
             mark = self.ledger.say(self.tenure, b"", text)
             if self.voice.say(None, text):
                 self.ledger.acknowledge(mark, since)
-        self.done += 1  # or one that always gets the name would seem to do nothing
+        self.done += 1  # or a client that always gets the name would seem to do nothing
         raise Closed("it lets the name go")
 
 
 class Ear:
-    """A connection that hears all, and writes it down."""
+    """A connection that hears everything, and records it."""
 
     def __init__(self, address, protocol, life, seconds):
         self.codec = CODECS[protocol]
@@ -165,7 +165,7 @@ class Ear:
             self._receive(left)
 
     def listen(self, seconds):
-        """Hear what comes in so many seconds, or what is there."""
+        """Hear what comes within `seconds`, or what is there already."""
         self._receive(seconds)
         while self._come:
             self._take(self._come.popleft())
@@ -188,7 +188,7 @@ class Ear:
 
 
 class Listener(Person):
-    """Hears everything in one of the protocols. Those that acknowledge nothing talk, too, if they shall."""
+    """Hears everything in one of the protocols. In those without acknowledgements it may talk, too."""
 
     pause = 0.0
 
@@ -234,7 +234,7 @@ class Listener(Person):
 
 
 class Browser(Person):
-    """A client of `web`: what it says is acknowledged with a number, and it hears all, with numbers too."""
+    """A client of `web`, which gets the number of what it says, and hears everything with numbers, too."""
 
     pause = 0.0
 
@@ -274,7 +274,7 @@ class Browser(Person):
 
 
 class Chatter(Person):
-    """A client of IRC that says several things at once, which go through the server as one block, and hears all.
+    """A client of IRC that hears everything, and says several texts at once, which the server handles as one block.
 
     Each is acknowledged by its echo, or refused by a numeric, in order.
     """
@@ -385,7 +385,7 @@ class Wanderer(Listener):
 
 
 class Postman(Person):
-    """Says something to accounts whose owners are away. They are made as they are needed."""
+    """Says something to accounts whose owners are away. It makes these accounts when it needs them."""
 
     pause = 0.1
 
@@ -401,7 +401,7 @@ class Postman(Person):
         if self._said % A_BOX == 0:
             self._found(box)
         if box in self._lookout.present():
-            return  # who has made it has only just left
+            return  # its maker has only just left
         text, since = self.next_text(), self.ledger.now()
         mark = self.ledger.say(self.tenure, box, text)
         if self._voice.say(box, text):
@@ -415,7 +415,7 @@ class Postman(Person):
 
 
 class Historian(Person):
-    """Reads what one node tells of the past, on and on, always at this node."""
+    """Reads the history, always of the same node, on and on."""
 
     pause = 0.1
 

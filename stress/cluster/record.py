@@ -1,4 +1,4 @@
-"""What clients of several nodes said, heard and were promised, and what is wrong with it."""
+"""The record of what clients of several nodes said, heard and were promised; and what is wrong with it."""
 import collections
 import time
 
@@ -26,9 +26,9 @@ Told = collections.namedtuple("Told", "number sender text")
 
 
 class Tenure:
-    """The time in which a client has a name: surely from `since` to `until`, the last thing said that was acknowledged.
+    """The time in which a client certainly has a name: `since` its login to `until`, its last acknowledged message.
 
-    That it was let in may be told later than it was, and that it is gone may be learnt later than it is.
+    The client may learn of its login later than it had the name, and of the end of the connection after that.
     """
 
     def __init__(self, name, since):
@@ -108,7 +108,7 @@ class Record:
         return self.lives[-1]
 
     def fail(self, what):
-        """Something was broken on purpose."""
+        """A failure was caused."""
         self.failures.append((self.now(), what))
 
     def note(self, kind, details):

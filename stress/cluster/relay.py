@@ -1,8 +1,9 @@
-"""A relay between a node and the engine, a process of its own, so that this one way can be cut or hang.
+"""A relay between a node and the engine, in a process of its own, so that this one connection can be cut or can hang.
 
 `python -m stress.cluster.relay SERVERS SENTINELS` relays to each of these ports, which are in lists like 20000,20001,
-from another one. What Sentinels say of the ports is changed to those of the relay, so that a node that asks them comes
-here again. What servers say is not: the number of an entry may be that of a port. All ports have five digits.
+from another port. In what Sentinels say, the ports are replaced by those of the relay, so that a node that asks them
+comes here again. What servers say is not changed: the number of an entry may look like a port. All ports have five
+digits.
 """
 import re
 import selectors
@@ -34,7 +35,7 @@ class Relay:
         self._process.stdout.readline()
 
     def close(self):
-        """It ends with its input."""
+        """End the process, by the end of its input."""
         self._process.stdin.close()
         self._process.wait()
         self._process.stdout.close()
@@ -119,7 +120,7 @@ class _Relaying:
             self._end(sock)
 
     def _changed(self, sock, data):
-        """With the relay's ports in the place of those that it relays to."""
+        """The data with the relay's ports in the place of those that it relays to."""
         data = self._held[sock] + data
         unfinished = _UNFINISHED.search(data)
         self._held[sock] = unfinished.group() if unfinished else b""

@@ -1,4 +1,4 @@
-"""One trial of several nodes: people talk, failures are made, and what they have written down is judged."""
+"""One trial of several nodes: clients talk, failures are caused, and the record is judged."""
 import collections
 import contextlib
 import statistics
@@ -13,7 +13,7 @@ from stress.proofs.voices import Delimited
 
 SAY_EVERY = 20  # failures
 PAUSES = (0.2, 0.8)  # seconds of talk between two failures
-SECONDS = 60.0  # for all that is waited for at the end; who has gone has to be gone on all nodes by then
+SECONDS = 60.0  # for everything at the end; by then, users that have left must be gone on all nodes
 LAST = b"the-end"
 
 
@@ -36,7 +36,7 @@ def hold(engine, nodes, cast, kinds, chance, rooms=(), seconds=SECONDS, say=lamb
 
 
 def look_back(nodes, record, rooms, seconds):
-    """Ask all nodes for the whole past, and who is here; fetch what was kept."""
+    """Ask all nodes for the whole history, and who is online; fetch what was kept."""
     places = [b"", *[room.encode() for room in rooms]]
     for number, box in enumerate(sorted({*record.kept.values()})):
         with Delimited(nodes.address(number % nodes.count, "delimited"), box) as owner:

@@ -17,7 +17,7 @@ _numbers = itertools.count(1)
 
 
 class Silence(AssertionError):
-    """What was awaited has not come; the text shows what came instead."""
+    """The expected message did not come in time; the text shows what came instead."""
 
 
 class Closed(ConnectionError):
@@ -94,7 +94,7 @@ class Client(Connected):
         self.send("".join(line + "\n" for line in lines).encode())
 
     def send_until_stuck(self, data, seconds=0.5):
-        """Send as much as the other side takes; how many bytes that was. Stuck is who takes nothing for `seconds`."""
+        """Send until the other side takes nothing for `seconds`. Returns how many bytes it has taken."""
         self.sock.settimeout(seconds)
         sent = 0
         with contextlib.suppress(socket.timeout):
@@ -138,7 +138,7 @@ class Client(Connected):
             heard.append(line)
 
     def heard(self, seconds=SECONDS):
-        """All lines so far, up to now in the order that everybody sees: a word to oneself marks the place."""
+        """All lines up to this moment in the order that everybody sees, which a message to itself marks."""
         mark = "now-%d" % next(_numbers)
         self.say("DM %s %s" % (self.name, mark))
         return self.until("DM %s %s" % (self.name, mark), seconds)

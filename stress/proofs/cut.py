@@ -1,7 +1,7 @@
 """Old messages are deleted under load, and nobody has to wait for that: no p99 grows by more than 20 ms.
 
-A server finds far more stored messages than it is to keep. Measured is how long a message takes to a listener on
-another worker, and an acknowledgement to its speaker, before the server begins to delete and while it does.
+A server finds far more stored messages than it is to keep. Before it begins to delete and while it does, the proof
+measures how long a message takes to a listener on another worker, and an acknowledgement to the speaker.
 """
 import contextlib
 import os

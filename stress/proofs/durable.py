@@ -1,8 +1,8 @@
 """kill -9 of workers, journal and hub under load: nothing acknowledged is lost, doubled or told otherwise.
 
-Speakers of four protocols say unique texts in the lobby, to each other and to accounts whose owners are away. What is
-acknowledged is written down, and at the end compared with the database and with what a new server tells. A loss of
-power is something that kill -9 cannot show: the kernel keeps what was written.
+Speakers of four protocols say unique texts in the lobby, to each other and to accounts whose owners are away. What was
+acknowledged is recorded, and at the end compared with the database and with what a new server tells. The effect of a
+loss of power cannot be shown by kill -9: the kernel keeps what was written.
 """
 import collections
 import contextlib
@@ -31,7 +31,7 @@ DEPTH = 6  # calls of which it is told where somebody waits
 BETWEEN_KILLS = (0.3, 0.9)  # seconds
 COMES_BACK = 60.0  # seconds for a new server after the hub was killed
 BOX = 150  # messages kept for one account; the server takes about 250 of this length from one address
-PADDING = " grün ||x| 'y' \\ \U0001f600 {z} $"  # something to be mangled in each protocol
+PADDING = " grün ||x| 'y' \\ \U0001f600 {z} $"  # has something that each protocol might mangle
 
 
 def prove(say, kills=200, workers=4, seed=None, victims=VICTIMS, pauses=BETWEEN_KILLS):
@@ -142,7 +142,7 @@ class House:
 
 
 class Speakers:
-    """All of them, each in a thread of its own, until the end of the block."""
+    """All speakers and listeners, each in a thread of its own, until the end of the block."""
 
     def __init__(self, house, ledger, everybody):
         self._over = threading.Event()
@@ -219,7 +219,7 @@ def everybody():
 
 
 class Role:
-    """Somebody of the play. `come(enter)` connects, entering what is to be closed; `act()` does one thing."""
+    """A kind of client. `come(enter)` connects, entering what is to be closed; `act()` does one thing."""
 
     house = ledger = name = None
     pause = PAUSE
@@ -271,7 +271,7 @@ class Speaker(Role):
     def come(self, enter):
         self._voice = self.meet(enter, self._kind, self._name, account=self._kind in (Delimited, Dollar))
         if self._kind is Delimited:
-            self._voice.deliver()  # or its box would be full some time
+            self._voice.deliver()  # or its box would fill up
 
     def act(self):
         self.utter(self._voice, self._to[self._count % len(self._to)])
@@ -292,7 +292,7 @@ class Hoarder(Role):
             if box not in self.ledger.accounts:
                 self.found(box)
             if self._lookout.is_online(box):
-                return  # who founded it has only just left
+                return  # its maker has only just left
             self._box = box
         mark = self.utter(self._voice, box)
         if mark:

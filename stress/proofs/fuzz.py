@@ -1,7 +1,7 @@
-"""A million random and mutated inputs for each decoder here: nothing but commands comes of them, and none costs much.
+"""A million random and mutated inputs for each decoder: they yield nothing but commands, and none costs much.
 
-An input is a few valid frames, of which pieces were changed, lost, doubled or swapped for noise. Some are repeated to
-64 KiB and timed. Lines of IRC are done too, as far as that goes without answers.
+An input is a few valid frames, in which pieces were changed, lost, doubled or replaced by noise. Some are repeated to
+64 KiB and timed. Commands of IRC are carried out too, as far as that is possible without answers.
 """
 import json
 import random

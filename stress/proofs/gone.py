@@ -1,7 +1,7 @@
 """The names of a node that is killed, or hangs, are free at the others within 7 s, and these hear of each once.
 
-Somebody is at one node of two, and somebody else asks for that name at the other one, time and again, from the moment
-in which the first node is killed or stopped.
+A client is at one of two nodes. Another asks for the same name at the other node, again and again, from the moment in
+which the first node is killed or stopped.
 """
 import contextlib
 import random

@@ -1,4 +1,4 @@
-"""An hour of ever other long names in all protocols, with a storage and without: no process grows any more."""
+"""An hour of ever new long names in all protocols, with storage and without: no process keeps growing."""
 import contextlib
 import os
 import struct
@@ -20,12 +20,12 @@ PAUSE = 0.005  # seconds between two visits, so that the machine can do somethin
 SAMPLES = 120
 EVERY = 1.0  # seconds between two looks at who hears, who would be ended as slow otherwise
 
-# Nothing is in the way of one address that does all of it.
+# Without the limits that one address would meet which does all of this.
 LIMITS = {"messages_per_second": 0}
 
 
 def prove(say, minutes=60):
-    """Come in, talk, ask and leave, under a name of more than ten bytes that nobody had before."""
+    """Log in, talk, ask and leave, again and again, under names of more than ten bytes that nobody had before."""
     with contextlib.ExitStack() as stack:
         directory = os.path.join(stack.enter_context(tempfile.TemporaryDirectory(prefix="hour-")), "storage")
         storage = {"directory": directory, "sync": "system", "keep_messages": 10000}
@@ -67,7 +67,7 @@ class _House:
         self._what = what
         self._operations = [0]  # so many, at each sample
         self._server = stack.enter_context(launch(2, dict(config, idle_timeout=0), protocols=PROTOCOLS))
-        # One to whom long names are shown by aliases; the other ones are told them as they are.
+        # This client is shown long names by aliases; the others get them as they are.
         self._listeners = [stack.enter_context(Client(self._server.address("binary")))]
         self._listeners[0].send(_frame(200, b"listener"))
         self._listeners.append(stack.enter_context(Client(self._server.address(), "observer")))

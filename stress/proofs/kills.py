@@ -1,7 +1,7 @@
 """kill -9 of one worker after the other under load: the others lose nothing, and nothing stays behind.
 
-One worker is never touched. On it an observer and a steady speaker live; speakers on the others die with their workers
-and come again under the same names.
+One worker is never killed; it serves an observer and a steady speaker. Speakers on the other workers lose their
+connections, and come again under the same names.
 """
 import collections
 import os

@@ -1,9 +1,9 @@
-"""A node that comes late, behind a million messages and 10 000 accounts, soon has come to what the others have.
+"""A node that comes late, after a million messages and 10 000 accounts, soon has the same state as the others.
 
-Packets of a node that is not there are put into the log: accounts, and messages of one who talks in the lobby. Of two
-true nodes one is stopped meanwhile, for so long that the log has lost what it would read next, and taken for dead; then
-it goes on, and a third one is started. Both have to be let in, and to agree by checksum with the one that was there all
-the time; and each tells the same history.
+Packets of an imaginary node are put into the log: accounts, and messages of a user in the lobby. One of two real nodes
+is stopped meanwhile, until the log has lost what it would read next and it is taken for dead. Then it goes on, and a
+third node is started. Both have to be let in, to agree by checksum with the node that was there all the time, and to
+tell the same history.
 """
 import contextlib
 import os
@@ -29,7 +29,7 @@ AT_ONCE = 500  # accounts in a packet
 FEW = 1000  # entries, more than the node that is stopped has read
 WITHIN = 30.0  # seconds
 SECONDS = 600.0  # a bound against hanging, for what is not measured
-GHOST = "ghost"  # the node that is not there
+GHOST = "ghost"  # the imaginary node
 
 
 def prove(say, messages=1000000, accounts=10000):

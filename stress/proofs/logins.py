@@ -20,7 +20,7 @@ HOARDERS = ("127.0.0.2", "127.0.0.4")
 USERS = {"Alice": "the right one", "hoarder": "right too"}
 CONFIG = {"limits": {"messages_per_second": 0}, "idle_timeout": 0}
 ALLOWED = 0.020  # seconds that the slowest percent may take longer
-TIMES = 3  # what the server does is felt each time, what else the machine does need not be
+TIMES = 3  # tries, of which one has to succeed: delays by the server show in all, those by others need not
 HOARDED = 40  # sessions of each of two addresses
 ITS_TURN = 20.0  # seconds: behind one password of each of two addresses, each of which takes 0.3 s of a free processor
 MOST_OPEN = 200  # connections of a storm; those who wait longest are given up
@@ -58,7 +58,7 @@ def prove(say, seconds=10.0, per_second=100):
 
 
 def talk(speaker, hearer, seconds, every=0.01, padding=""):
-    """Say something every so many seconds; how long each took to be heard."""
+    """Say something every `every` seconds. Returns how long each text took to be heard."""
     latencies = []
     began = due = time.monotonic()
     while due < began + seconds:

@@ -1,8 +1,8 @@
-"""Whoever closes its connection and comes back at once gets its name again, every time, in a quiet room and a busy one.
+"""A client that closes its connection and comes back at once gets its name again, every time, in quiet and busy rooms.
 
 Connect, log in, read the answer, close; and again at once, with the same name. Nothing tells a client when its name is
-free, so it has to be free before anybody can ask for it, on whatever worker. Nothing in the server's limits is in the
-way: connections of an address are not limited by default, and only passwords are counted.
+free, so it has to be free before anybody can ask for it, on any worker. No limit of the server interferes: connections
+of an address are not limited by default, and only passwords are counted.
 """
 import contextlib
 import itertools

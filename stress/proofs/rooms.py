@@ -1,8 +1,8 @@
-"""People of each protocol in rooms and the lobby hear exactly their rooms, in one order, whatever is killed.
+"""Clients of each protocol in rooms and the lobby hear exactly their rooms, in one order, whatever is killed.
 
-Everybody talks in all places that they are in; `padded` has no commands for rooms, but a port for one. Two of the four
-workers are killed meanwhile, whose people come again, and in the end the server starts anew on the same storage:
-nothing was heard twice, nothing is missing in what the rooms tell, and topics and roles are as they were.
+Everybody talks in all rooms that they are in; `padded` has no commands for rooms, but a port for one. Two of the four
+workers are killed meanwhile, and their clients come again. In the end the server is restarted on the same storage:
+nothing was heard twice, nothing is missing in the histories, and topics and roles are as they were.
 """
 import collections
 import contextlib
@@ -28,7 +28,7 @@ PASSWORD = "secret"
 CONFIG = {"limits": {"messages_per_second": 0}, "idle_timeout": 0}
 HERE = "here."  # what one says in `padded` to have a name
 SECONDS = 60  # for everything that is waited for
-LATER = 0.02  # seconds until a name that is not free yet is asked for again
+LATER = 0.02  # seconds between two tries for a name that is not free yet
 UNDISTURBED = 2  # workers that nobody kills
 
 # (name, protocol, rooms, slot of the worker). Owners have passwords, so their roles last. Who has no slot comes by the
@@ -141,7 +141,7 @@ class House:
         self._settle()
 
     def talk(self, rounds):
-        """Everybody says something in each of their places, so often."""
+        """Everybody says something in each of their rooms, `rounds` times."""
         for number in range(rounds):
             self._speak(number)
         self._settle()
@@ -154,7 +154,7 @@ class House:
         self._hear(0)
 
     def _settle(self):
-        """Until everybody has heard the last that those who are here have said."""
+        """Wait until everybody has heard the last message of everybody who is here."""
         living = [person for person in self._people.values() if person.name != OBSERVER[0]]
         for person in living:
             person.say_everywhere()
@@ -255,7 +255,7 @@ class Person:
             self._messages += self._decoder.feed(data)
 
     def log_in(self):
-        """Ask for the name until it is given: whoever had it may not be gone yet."""
+        """Ask for the name until it is given: its former holder may not be gone yet."""
         deadline = time.monotonic() + SECONDS
         word = PASSWORD if self.name in ("lina", "bina") else ""
         claim = ("%s %s" % (self.name, word)).rstrip()

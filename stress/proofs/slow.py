@@ -1,6 +1,6 @@
-"""2000 connections that dribble bytes and five that never read, beside a hundred that talk: those notice nothing.
+"""2000 connections that send a byte now and then, and five that never read: a hundred others that talk notice nothing.
 
-The dribblers are a process of their own. Whoever of them is ended comes again, so that there are always as many.
+The slow senders are in a process of their own. When the server ends one, it connects again, so their number stays.
 """
 import contextlib
 import itertools

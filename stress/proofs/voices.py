@@ -1,4 +1,4 @@
-"""Clients that wait for the answer to what they ask, one class a protocol; what else they hear is dropped.
+"""Clients that wait for the answer to each request, one class a protocol; whatever else they hear is dropped.
 
 `say(to, text)` tells whether it was acknowledged; `to` is None for the lobby. Names and texts are bytes. Closed or
 another OSError if the connection ends, Silence if an answer does not come.
@@ -12,7 +12,7 @@ from stress.padded import Decoder as PaddedDecoder
 from stress.proofs.clients import CHUNK, Closed, Silence
 
 SECONDS = 60.0  # for an answer: a process may have to be replaced first, and not at once
-LATER = 0.02  # seconds until a name that is not free yet is asked for again
+LATER = 0.02  # seconds between two tries for a name that is not free yet
 
 
 class Voice:

@@ -1,7 +1,7 @@
 """10 000 idle WebSockets answer their pings and are kept; a thousand come back within seconds of their worker's death.
 
-The members are as the page is: they answer pings, and come back half a second after an end, give or take a third, with
-their session and with the numbers of what they have heard. Whoever has a password does not need it for that.
+The members behave as the page does: they answer pings, and come back half a second after the end of a connection, give
+or take a third, with their session and with the numbers of what they have heard. Nobody needs a password for that.
 """
 import collections
 import contextlib
@@ -40,7 +40,7 @@ _SAID = re.compile(rb'\{"on":"said"[^{}]*"text":"([^"]*)"\}')
 
 
 def prove(say, idle=10000, rounds=3, returning=1000):
-    """So many are idle for so many rounds of pings; and so many come back."""
+    """`idle` members stay for `rounds` rounds of pings; `returning` members come back."""
     _raise_limit(idle + DESCRIPTORS)
     with launch(2, protocols=(WEB,)) as server, contextlib.ExitStack() as stack:
         stay(server, stack.enter_context(contextlib.closing(Crowd())), idle, rounds, say)
