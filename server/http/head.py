@@ -93,7 +93,8 @@ class Reader:
         try:
             event = self._reader.next_event()
         except h11.RemoteProtocolError as error:
-            raise Refused(error.error_status_hint, str(error) or "this is not HTTP/1.1") from None
+            why = str(error).partition(": bytearray(")[0]  # behind it the line, as Python would write it
+            raise Refused(error.error_status_hint, why or "this is not HTTP/1.1") from None
         if event is h11.NEED_DATA:
             return None
         self.rest = self._reader.trailing_data[0]

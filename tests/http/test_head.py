@@ -73,3 +73,10 @@ def test_an_answer_says_how_long_it_is_and_head_gets_only_that():
     assert rendered(Answer(101, [], b""), "now", True) == [b"HTTP/1.1 101 Switching Protocols\r\nDate: now\r\n\r\n"]
     assert b"Connection: close\r\n" in rendered(answer._replace(closes=True), "now", False)[0]
     assert rendered(Answer(421, [], b""), "now", True)[0].startswith(b"HTTP/1.1 421 Misdirected Request\r\n")
+
+
+@for_each("data", [data for data, _ in REFUSED])
+def test_why_it_is_refused_is_not_told_in_the_words_of_python(data):
+    with pytest.raises(Refused) as refused:
+        Reader().feed(data)
+    assert str(refused.value) and "bytearray" not in str(refused.value)
