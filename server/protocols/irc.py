@@ -35,9 +35,9 @@ from parley.server.protocols.irc_caps import traits_of as _traits_of
 from parley.server.protocols.irc_replies import Commands, Replies
 from parley.server.protocols.irc_words import (
     LONGEST_LINE,
-    heard,
     lines_of,
     middle,
+    plain_of,
     sentence,
     stamp,
     tags_of,
@@ -265,7 +265,7 @@ class Decoder(Replies):
 
     def take_quit(self, params: List[bytes]) -> Optional[Commands]:
         """QUIT."""
-        given = heard(params[0], b"").plain if params else None
+        given = plain_of(params, 0)
         return self.quit(next(pieces(b"Quit: " + given, _LONGEST_REPEATED)) if given else b"")
 
     def quit(self, why: bytes) -> Commands:  # noqa: A003 - the protocol's word

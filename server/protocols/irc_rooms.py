@@ -15,7 +15,6 @@ from parley.server.protocols.irc_caps import FLAGS, OPEN, exception, mask, prefi
 from parley.server.protocols.irc_talk import MOST_TARGETS, listed, tell_away
 from parley.server.protocols.irc_words import (
     LOBBY,
-    heard,
     mask_matcher,
     middle,
     nick,
@@ -130,7 +129,7 @@ def _looked_around(client: Any, looked: Any) -> None:
 
 def part(client: Any, params: List[bytes]) -> Commands:
     """PART. Some bots put no colon before a reason of several words."""
-    why = heard(b" ".join(params[1:]), b"").plain or b""
+    why = plain_of([b" ".join(params[1:])], 0)
     return [Labelled(functools.partial(_parted, room, why), events.Exit(room, why))
             for room in _rooms_of(client, params[0])]
 

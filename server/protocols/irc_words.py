@@ -254,8 +254,8 @@ def heard(raw: bytes, who: bytes) -> Heard:
 
 
 def plain_of(params: Sequence[bytes], position: int) -> bytes:
-    """A parameter as users of other protocols read it; empty if there is none."""
-    return heard(params[position], b"").plain or b"" if position < len(params) else b""
+    """A parameter that is no message, as users of other protocols read it; empty if there is none."""
+    return canonical(_FORMATTING.sub(b"", params[position])) if position < len(params) else b""
 
 
 def _is_safe(raw: bytes) -> bool:

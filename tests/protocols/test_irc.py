@@ -808,6 +808,16 @@ def test_what_a_client_has_sent_is_told_it_again_without_controls_and_in_whole_c
             assert not re.search(rb"[\x00-\x1f\x7f]", told[:-2]) and told.decode()
 
 
+@for_each("line, asked", [
+    (b"TOPIC #dev :\x01x\x01", events.Manage(b"#dev", "topic", b"", "\u2401x\u2401".encode())),
+    (b"KICK #dev bob :\x01x", events.Manage(b"#dev", "kick", b"bob", "\u2401x".encode())),
+    (b"PART #dev :\x01x", events.Exit(b"#dev", "\u2401x".encode())),
+    (b"QUIT :\x01x", events.Quit("Quit: \u2401x".encode()))])
+def test_what_is_no_message_is_no_ctcp(line, asked):
+    """It was taken for empty, which takes a topic away."""
+    assert of(line) == [asked]
+
+
 def test_why_somebody_leaves_has_no_colours():
     assert of(b"PART #dev :\x02\x0304bye", b"QUIT :\x02\x0304bye") == [
         events.Exit(b"#dev", b"bye"), events.Quit(b"Quit: bye")]
