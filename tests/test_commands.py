@@ -500,7 +500,7 @@ def test_the_status_tells_of_the_web_and_of_what_workers_that_are_gone_have_coun
     assert lines[1].endswith("0.0 s ago; nothing can be stored")
     assert (lines[2].split()[:3], lines[3].split()[:3]) == (["worker", "pid", "web"], ["0", "5", "2"])
     assert lines[5:] == ["HTTP: 3 connections open, 7 requests answered",
-                         "files: 3, 700 bytes with what is promised, 1 coming, 900 bytes have come",
+                         "files: 3, 700 bytes used or reserved; 1 uploads in progress, 900 bytes received",
                          "connections ended: quit 4, idle 1", "commands refused: muted 3",
                          "files refused: no-such-file 4, quota-full 2", "workers replaced: stuck 2"]
 

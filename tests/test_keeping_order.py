@@ -64,7 +64,7 @@ def test_order_is_kept_while_the_server_runs(command, place):
             assert command("mute", "bob", *of_commands) == "bob is muted in the lobby\n"
             bob.say("MSG hi")
             bob.until("ERR muted")
-            assert command("unmute", "bob", *of_commands) == "bob is muted in the lobby no more\n"
+            assert command("unmute", "bob", *of_commands) == "bob is no longer muted in the lobby\n"
             bob.say("HISTORY")
             assert bob.until("END HISTORY 1 complete")[-1].endswith(b" server hello all")
             assert command("kick", "bob", *of_commands) == "bob is kicked out of the lobby\n"
@@ -162,7 +162,7 @@ def test_rooms_are_kept_and_managed_without_a_server(command, tmp_path):
         with Client(server.address(), "bot1") as bot:
             bot.say("JOIN #dev")
             bot.until("ERR banned")
-        assert command("unmute", "mel", *kept) == "mel is muted in the lobby no more\n"
+        assert command("unmute", "mel", *kept) == "mel is no longer muted in the lobby\n"
     assert command("drop", "dev", *kept) == "#dev is dropped\n"
     assert command("rooms", *kept) == (
         "room    members  owner  bans  mutes  settings  topic\n#lobby        0  -         1      0  -\n")
@@ -176,7 +176,7 @@ def test_what_a_copy_has_is_there_again(command, tmp_path, running):
     with launch(workers=2, args=kept) as server:
         make_a_room(server, "the topic")
         if running:
-            assert command("backup", "copy.db", *kept) == "copy.db is a copy of all that is stored\n"
+            assert command("backup", "copy.db", *kept) == "copy.db is a copy of everything that is stored\n"
             assert "is there already" in command("backup", "copy.db", *kept, fails=True)
             assert ("server", '"control socket"', "backup", "-", copy, "-") in audited(server)
     if not running:

@@ -8,7 +8,7 @@ from parley.server.chat.names import InvalidName, canonical_room
 
 
 class Parser(argparse.ArgumentParser):
-    """Reports wrong usage in one line, as all errors here; argparse alone would print the whole usage too."""
+    """Reports wrong usage in one line, like all errors here; argparse alone would print the whole usage, too."""
 
     def error(self, message):
         self.exit(2, "parley: %s (see --help)\n" % message)
@@ -29,7 +29,7 @@ def listing():
 
 
 def _add_commands(parser):
-    """Add the parser of each command; they are `choices` of what is returned."""
+    """Add a parser for each command. Returns argparse's object for them; its `choices` are {name: parser}."""
     commands = parser.add_subparsers(dest="command", metavar="COMMAND")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--storage", metavar="DIRECTORY",
@@ -60,8 +60,8 @@ def _add_commands(parser):
     room.add_argument("--room", metavar="ROOM", type=_room, default="#lobby", help="the room; without it, the lobby")
     whom = {"kick": "send somebody out of a room; out of the lobby: end the connection",
             "ban": "keep somebody out of a room; out of the lobby: refuse every login",
-            "unban": "take a ban back, as it was given", "mute": "forbid somebody to speak in a room",
-            "unmute": "allow it again"}
+            "unban": "remove a ban, given as it was made", "mute": "forbid somebody to speak in a room",
+            "unmute": "allow somebody to speak again"}
     for name, says in whom.items():
         command = add(name, says, asking, room)
         command.add_argument("name", metavar="NAME" if "ban" not in name else "NAME|PATTERN|ADDRESS")
@@ -70,9 +70,9 @@ def _add_commands(parser):
     add("say", "say something in the lobby, as `server`", asking).add_argument("text", nargs="+", metavar="TEXT")
     add("rooms", "list all rooms, with owners, settings and topics", asking)
     add("drop", "end a room, with all that was said there", asking).add_argument("room", metavar="ROOM", type=_room)
-    add("backup", "copy all that is stored into a new file, while the server runs", asking).add_argument(
+    add("backup", "copy everything that is stored into a new file, while the server runs", asking).add_argument(
         "file", metavar="FILE")
-    add("refill", "let Redis, which has lost what several nodes had told it, go on with what this node knows", asking)
+    add("refill", "give Redis, which has lost the cluster's log, the state of this node to go on with", asking)
     for name, says in (
             ("export", "write users or conversations as JSON, in document 004's form"),
             ("import", "read users or conversations from JSON in document 004's form, while no server runs; import"

@@ -45,7 +45,7 @@ def backup(arguments):
         result = answer.get("error", True)
     if result is not True:
         raise Failure("no copy was made: %s" % result)
-    print_line("%s is a copy of all that is stored" % arguments.file)
+    print_line("%s is a copy of everything that is stored" % arguments.file)
 
 
 def refill(arguments):

@@ -11,8 +11,8 @@ from parley.server.supervisor.control import LONGEST_REQUEST
 # Dotted digits, or hexadecimal ones with colons, and perhaps how many bits of it count.
 _LIKE_AN_ADDRESS = re.compile(r"([0-9]+(\.[0-9]+){3}|[0-9A-Fa-f]*:[0-9A-Fa-f:.]*)(/.*)?")
 LONGEST_SAID = LONGEST_REQUEST - 100  # bytes of JSON
-DONE = {"kick": "%s is kicked out of %s", "ban": "%s is banned from %s", "unban": "%s is banned from %s no more",
-         "mute": "%s is muted in %s", "unmute": "%s is muted in %s no more"}
+DONE = {"kick": "%s is kicked out of %s", "ban": "%s is banned from %s", "unban": "%s is no longer banned from %s",
+        "mute": "%s is muted in %s", "unmute": "%s is no longer muted in %s"}
 
 
 def who(arguments):

@@ -47,7 +47,7 @@ def status_lines(status):
     files = status.get("files", {})
     counters = files.get("counters", {})
     if "files" in files:  # and their index can be read
-        yield "files: %d, %d bytes with what is promised, %d coming, %d bytes have come" % (
+        yield "files: %d, %d bytes used or reserved; %d uploads in progress, %d bytes received" % (
             sum(files["files"].values()), files["bytes"], files["uploads"], counters["received"])
     ended = collections.Counter()
     for reasons in totals.get("ended", {}).values():
@@ -65,7 +65,7 @@ def _cluster_lines(cluster):
     """The lines for the part of a status that is about several machines."""
     yield "node %(node)s of %(name)s, at entry %(entry)d, last heard %(seconds).1f s ago; engine %(engine)s" % cluster
     joined = ", ".join("%s %d" % pair for pair in sorted(cluster["rejoins"].items()) if pair[1])
-    yield "it reads from %s, has waited %.1f s for the log, has sent %d packets again, and has joined anew: %s" % (
+    yield "it reads from %s, is %.1f s behind the log, has sent %d packets again; has joined again: %s" % (
         cluster["read_from"] or "nothing yet", cluster["lag_seconds"], cluster["sent_again"], joined or "never")
     if cluster["trouble"]:
         yield "trouble with the engine: %(trouble)s; %(waiting)d wait" % cluster
