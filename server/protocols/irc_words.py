@@ -165,12 +165,13 @@ def mask_matcher(mask: bytes) -> Callable[[bytes], object]:
 def tags_of(raw: bytes) -> Dict[bytes, bytes]:
     """Key -> value of tags, which are given without "@"; values stay escaped.
 
-    Tags with a control character are left out: for many clients a CR alone ends a line.
+    Tags with a control character or white space are left out: for many clients a CR alone ends a line, and programs in
+    Python may split it at whatever str.split() takes for a blank.
     """
     tags = {}
     for tag in raw.split(b";"):
         key, _, value = tag.partition(b"=")
-        if key and b"\t" not in tag and canonical(tag) == tag:
+        if key and len(tag.decode(errors="replace").split()) == 1 and canonical(tag) == tag:
             tags[key] = value
     return tags
 

@@ -154,7 +154,8 @@ def test_lists_are_the_ops_and_have_bounds(chat):
         assert chat.do(b"ann", act, b"eva") == Reason.LIST_FULL
         assert chat.do(b"ann", back, b"eva") == Reason.NOBODY
         assert chat.do(b"ann", back, b"eve") == DONE
-        assert chat.do(b"ann", act, b"") == Reason.NOBODY
+        for mask in (b"", b"a b", "a\u00a0b!*@*".encode(), "\u3000".encode()):
+            assert chat.do(b"ann", act, mask) == Reason.NOBODY
     assert chat.do(b"bob", "bar", b"ann") == Reason.NOT_ALLOWED
 
 

@@ -246,7 +246,7 @@ def test_a_length_without_limit_is_not_told_as_zero():
 
 def test_a_message_to_a_role_that_nobody_else_has_is_refused():
     client = Client(b"ann")
-    client.answers = {events.Look: lambda asked: events.Looked(b"#dev", ((b"ann", b"op"),), (), True)}
+    client.answers = {events.Look: lambda asked: events.Looked(b"#dev", True, ((b"ann", b"op"),))}
     assert codes(client.send(b"PRIVMSG @#dev :hi")) == ["401"] and codes(client.send(b"NOTICE @#dev :hi")) == []
 
 
@@ -816,6 +816,13 @@ def test_what_a_client_has_sent_is_told_it_again_without_controls_and_in_whole_c
 def test_what_is_no_message_is_no_ctcp(line, asked):
     """It was taken for empty, which takes a topic away."""
     assert of(line) == [asked]
+
+
+def test_no_tag_that_is_passed_on_has_white_space_of_any_kind():
+    client = Client(b"ann", caps=b"message-tags")
+    for space in "\u00a0\u3000\u2003\x1c\x85\t":
+        client.send(("@+x=a%s:bob!b@h%sPRIVMSG PRIVMSG #dev :hi" % (space, space)).encode())
+        assert client.asked.pop() == events.Say(b"hi", None, None, b"#dev"), ascii(space)
 
 
 def test_why_somebody_leaves_has_no_colours():

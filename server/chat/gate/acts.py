@@ -113,7 +113,7 @@ class Acts(Roles):
             is_full = len(room.invited) >= MOST_INVITED and next(iter(room.invited.values())) >= self._now()
             return Reason.LIST_FULL if is_full or self._has_no_space_left(room, 0) else None
         if act in _PUTS:
-            if not about:
+            if len(about.decode(errors="replace").split()) != 1:  # there is no white space in any name
                 return Reason.NOBODY
             size = size_of(about, b"", text)
             is_full = self.is_full(getattr(room, _PUTS[act])) or self._has_no_space_left(room, size)
