@@ -13,19 +13,19 @@ from parley.server.chat.room import LOBBY, LOBBY_NAME
 from parley.server.chat.sizes import BYTES, INT, SLOT, tuple_of
 from parley.server.protocols.text import folded
 
-NOBODY, MEMBER, VOICE, OP, OWNER, OPERATOR = range(6)  # the roles; whoever has one may do what the ones before it may
+NOBODY, MEMBER, VOICE, OP, OWNER, OPERATOR = range(6)  # the roles; each may do everything that the ones before it may
 INVITED_FOR = 3600 * 1000  # milliseconds
 
-# The settings of a room: True or False; a number, 0 if it is off; and a text, which may be missing.
+# The settings of a room: SWITCHES are True or False, COUNTS numbers (0 is off), and the key is a text or None.
 ROLES = {VOICE: b"voice", OP: b"op", OWNER: b"owner", OPERATOR: b"operator"}
 SWITCHES = ("private", "invite", "moderated", "open_topic", "open_talk", "noctcp", "sealed")
 COUNTS = ("limit", "slow")
 SETTINGS = (*SWITCHES, *COUNTS, "key")
 _PATTERN_CHARACTERS = frozenset(b"*?[")
-LISTS = {"ban": "banned", "mute": "muted", "except": "excepted", "invex": "invex"}  # as they are asked for
-HOST = "parley"  # of everybody without an account, in masks
+LISTS = {"ban": "banned", "mute": "muted", "except": "excepted", "invex": "invex"}  # kind in a request -> the list
+HOST = "parley"  # in masks, the host of everybody without an account
 _ACCOUNT_MASKS = b"$a:", b"account:"
-FROM_MUTES = b"mute:"  # in front of the mask of an exception: it is one from mutes, and not from bans
+FROM_MUTES = b"mute:"  # precedes the mask of an exception from mutes; others are exceptions from bans
 
 # Memory of an entry of a list beside its texts, with what finds out whether it means somebody; as much again for each
 # wildcard; and of an invitation.
@@ -60,31 +60,31 @@ class Room:
 
     number: never given again. name: with "#" in front. occupied: what the name occupies (see `names.claims`).
     lasts: does it outlive its last member, because an account with a password owns it?
-    members: {holder: role} of who is in it, in the order in which they came.
+    members: {holder: role} of its members, in the order in which they came.
     voiced: the holders of members who have a voice beside a better role.
-    listeners: {holder: address} of those who have come by its port, and hear what happens there without a name.
+    listeners: {holder: address} of clients that have connected to its port, and hear it without a name.
     interest: {worker: number of its members and listeners}, of the workers that have any.
     roles: {name: role} of accounts with passwords.
     banned, muted: {what: (by whom, why, seconds since the epoch)}; a name or a mask (see `events.MORE_ACTS`), or for
         the lobby a network. Changed by `put` and `strike`, as the next two are.
-    excepted, invex: likewise: those for whom no ban counts, or with "mute:" in front of the mask no mute; and those who
+    excepted: likewise: those for whom no ban counts, or, with "mute:" in front of the mask, no mute. invex: those who
         need no invitation.
     barred: {holder: Reason} of members who may not speak because of a mask.
     invited: {name: milliseconds since the epoch, until which the invitation holds}, the earliest first.
-    since: {name: number} of accounts with passwords that came while the room was not open: the message before, behind
-        which their history begins. For others see `Rooms.since_of_guests`.
+    since: {name: number} of accounts with passwords that came while the room was not open: their history begins after
+        the message of this number. For others see `Rooms.since_of_guests`.
     private: is it shown to members only? invite: does one need an invitation?
     moderated: does one need a voice to speak? open_topic: may every member set the topic?
-    open_talk: may those speak who are not in the room?
-    noctcp: are messages for programs unwanted?
-    sealed: is nothing said there but what is sealed?
-    key: what one has to give to enter, or None. limit: of members, 0 for none. slow: seconds between two messages.
+    open_talk: may people speak who are not in the room?
+    noctcp: are messages for programs refused?
+    sealed: are only sealed messages allowed?
+    key: the password for entering, or None. limit: of members, 0 for none. slow: seconds between two messages.
     topic: (text, by whom, seconds since the epoch).
     metadata: {key: value}, see `parley.server.chat.metadata`.
     made_at: seconds since the epoch; 0 if that is not known.
     left_at: seconds since the epoch: when the last member left, or it was opened; with members, when it was stored.
-    spoke: {holder: milliseconds since the epoch, when it spoke last}, while the room is slow.
-    source: from where it was made (see `Gate.origin_of`); empty where that is not known.
+    spoke: {holder: when it spoke last, milliseconds since the epoch}, while the room is slow.
+    source: the address of its creator (see `Gate.origin_of`); empty if that is not known.
     listed: bytes of memory that its four lists take.
     """
 
@@ -126,13 +126,13 @@ class Room:
 
     @property
     def is_open(self) -> bool:
-        """May everybody enter who is not banned, and know what was said before?"""
+        """May everybody enter who is not banned, and read what was said before?"""
         return not (self.private or self.invite or self.key)
 
     def bans(self, name: bytes, host: str = "", account: bytes = b"", user: bytes = b"") -> bool:
         """Is somebody of this name or account banned, or from the lobby somebody who comes from this address?
 
-        user: what somebody says to be called at home. It counts in exceptions only, which an op makes knowingly.
+        user: the user name that the client has sent. It counts only in exceptions, which an op makes knowingly.
         """
         return (bool(self.banned) and self.lists(self.banned, name, host, account)
                 and not self.lists([mask for mask in self.excepted if not mask.startswith(FROM_MUTES)],
@@ -202,14 +202,14 @@ class Room:
     # ---- roles
 
     def give(self, holder: int, role: int) -> None:
-        """The member has this role, VOICE or OP, from now on; of OP and VOICE it has both."""
+        """The member has this role, VOICE or OP, from now on; it may have both."""
         before = self.members[holder]
         if (before == VOICE) if role == OP else before >= OP:
             self.voiced.add(holder)
         self.members[holder] = OP if role == OP else max(before, role)
 
     def take(self, holder: int, role: int) -> None:
-        """The member has this role, VOICE or OP, no more, but what it has beside that."""
+        """The member loses this role, VOICE or OP, and keeps the other one if it has both."""
         before = self.members[holder]
         has_voice = before == VOICE or holder in self.voiced
         self.voiced.discard(holder)
@@ -218,13 +218,13 @@ class Room:
 
     @property
     def is_restricted(self) -> bool:
-        """Is there anything that may not be said in the room, by somebody or at some time?"""
+        """Is talk in the room restricted in any way, so that the hub has to check its speakers?"""
         return bool(self.muted or self.moderated or self.slow or self.barred or self.sealed)
 
     # ---- what is stored
 
     def state(self) -> str:
-        """All of it that outlives its members, as JSON."""
+        """Everything about it that outlives its members, as JSON."""
         kept: Dict[str, Any] = {setting: getattr(self, setting) for setting in (*SWITCHES, *COUNTS)}
         kept["key"] = self.key and self.key.decode()
         kept["topic"] = [self.topic[0].decode(), self.topic[1].decode(), self.topic[2]]
@@ -238,7 +238,7 @@ class Room:
         return json.dumps(kept, sort_keys=True)
 
     def restore(self, state: str) -> None:
-        """Be as `state` says, which an earlier version may have written: it knew less."""
+        """Take over a stored state. One that an earlier version has written may lack something."""
         kept = json.loads(state)
         for setting in (*SWITCHES, *COUNTS, "left_at", "made_at", "source"):
             setattr(self, setting, kept.get(setting, getattr(self, setting)))
@@ -257,13 +257,13 @@ class Room:
 class Rooms:
     """All rooms of the server, by name and by number, and who is in which.
 
-    slow: those in which it matters who spoke when.
-    with_ports: the names of those that have ports of their own.
-    homes: {holder: the name of the room} of those who have come by a room's own port, and are not in the lobby; and of
-        those who were in no room at first: empty, or that of the lobby while they are there.
+    slow: the rooms with the setting `slow`.
+    with_ports: the names of the rooms that have ports of their own.
+    homes: {holder: name of a room} of those who have connected to a room's own port, and are not in the lobby; and of
+        those who were in no room at first: empty, or the lobby's name while they are there.
     since_of_guests: {holder: {number of a room: see `Room.since`}} of those who came without an account that has a
         password, as long as they are here.
-    sealing: the holders that have entered a room with a client that can seal what it says.
+    sealing: the holders that have entered a room with a client that can seal messages.
     last: the latest number that was given to a room.
     space: what their lists take in memory.
     """
@@ -301,7 +301,7 @@ class Rooms:
         return room
 
     def rename(self, room: Room, name: bytes) -> None:
-        """The room is called otherwise from now on."""
+        """The room has another name from now on."""
         del self.by_name[room.name]
         self._occupied.remove(room.name, room.occupied)
         room.name, room.occupied = name, tuple(claims(name))
@@ -313,14 +313,14 @@ class Rooms:
         return bool(self._occupied.names(occupied) - {room.name})
 
     def close(self, room: Room) -> None:
-        """There is no such room any more. Nobody may be in it."""
+        """The room, which has no members, is gone."""
         room.count_in(ListSpace())
         del self.by_name[room.name], self.by_number[room.number]
         self.slow.discard(room)
         self._occupied.remove(room.name, room.occupied)
 
     def note_slow(self, room: Room) -> None:
-        """Whether the room is slow has been set. Nobody counts as having spoken there yet."""
+        """The setting `slow` of the room has changed. Nobody counts as having spoken there yet."""
         room.spoke.clear()
         (self.slow.add if room.slow else self.slow.discard)(room)
 
@@ -335,13 +335,13 @@ class Rooms:
         return bool(self._occupied.names(occupied))
 
     def meant(self, name: bytes, occupied: Collection[bytes]) -> bytes:
-        """The name of a room that differs from this in case only; the same if there is none."""
+        """The name of a room that differs from this in case only; if there is none, the name as given."""
         if name in self.by_name:
             return name
         return next((one for one in sorted(self._occupied.names(occupied)) if folded(one) == folded(name)), name)
 
     def joined(self, holder: int) -> List[Room]:
-        """The rooms that the holder is in, but for the lobby, in the order in which it came."""
+        """The rooms that the holder is in, without the lobby, in the order in which it came."""
         return self._joined.get(holder, (0, []))[1]
 
     def enter(self, room: Room, holder: int, worker: int, role: int) -> None:
@@ -352,7 +352,7 @@ class Rooms:
         room.interest[worker] = room.interest.get(worker, 0) + 1
 
     def leave(self, room: Room, holder: int, worker: int) -> None:
-        """The holder is in the room no more."""
+        """The holder has left the room."""
         rooms = self._joined[holder][1]
         rooms.remove(room)
         room.barred.pop(holder, None)
@@ -364,13 +364,13 @@ class Rooms:
 
     @staticmethod
     def listen(room: Room, holder: int, worker: int, host: str) -> None:
-        """The holder, which has no name, hears from now on what happens in the room."""
+        """The holder, which has no name, hears the room from now on."""
         room.listeners[holder] = host
         room.interest[worker] = room.interest.get(worker, 0) + 1
 
     @staticmethod
     def turn_away(room: Room, holder: int, worker: int) -> None:
-        """If the holder has heard without a name what happens in the room, it does so no more."""
+        """If the holder hears the room without a name, it no longer does."""
         if room.listeners.pop(holder, None) is not None:
             _lose_interest(room, worker)
 
@@ -392,7 +392,7 @@ def size_of(mask: bytes, by: bytes, why: bytes) -> int:
 
 
 def is_mask(what: bytes) -> bool:
-    """Is it something else than a name?"""
+    """Is it a mask, and not just a name?"""
     return not _PATTERN_CHARACTERS.isdisjoint(what) or b"!" in what or what.startswith(_ACCOUNT_MASKS)
 
 

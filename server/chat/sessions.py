@@ -1,9 +1,9 @@
 """Resumable sessions, tags (idempotency keys) of messages, and read markers. Decided in the order of the entries.
 
 A login by a protocol with the trait `resumes` comes with a key: the hash of a random token, which only the client has.
-Whoever presents the key again within RESUMED_FOR gets the name again, without a password, and is in its rooms again. A
-message with a tag that a client sends again, because it got no answer, is answered with the number that it got the
-first time. The store keeps read markers: as long as the account exists, or the session if there is no account.
+A client that presents the key again within RESUMED_FOR gets the name again, without a password, and is in its rooms
+again. If a client sends a message again with the same tag, because it got no answer, the answer is the number that the
+message got the first time. The store keeps read markers as long as the account exists, or the session of a guest.
 """
 import binascii
 import collections
@@ -28,13 +28,13 @@ from parley.server.protocols import events
 from parley.server.protocols.events import Reason
 
 RESUMED_FOR = 600  # seconds after the end of the connection
-MOST_ENDED = 16384  # sessions without a connection; with more, some of the address that has most of them are over
+MOST_ENDED = 16384  # sessions without a connection; with more, the address that has most of them loses some
 MOST_TAGS = 64  # of one session
-MOST_MARKS = 200  # up to when somebody without an account has read
-BY_TIME = b"|ms"  # behind the name of the owner of read markers that are times; no name has "|" in it
-MOST_ROOMS = 100  # that one may go on in at once
+MOST_MARKS = 200  # read markers, as times, of a member without an account
+BY_TIME = b"|ms"  # follows the name of the owner of read markers that are times; no name has "|" in it
+MOST_ROOMS = 100  # rooms in which a resumed session may go on
 
-# What is stored of a session: key, name, has that an account?, since, (tag, number, milliseconds) of what was said.
+# A stored session: key, name, has the name an account?, since, (tag, number, milliseconds) of the messages with tags.
 Stored = Tuple[bytes, bytes, bool, int, List[Tuple[bytes, int, int]]]
 
 
@@ -44,9 +44,9 @@ def key_of(token: bytes) -> bytes:
 
 
 class _Said:
-    """What was said by a tag: its number, its time in milliseconds, is it stored?, and who waits to be told so.
+    """A message with a tag: its number, its time in milliseconds, is it stored?, and who waits to be told so.
 
-    waiting: (holder, which of its words that is) each.
+    waiting: (holder, serial of the message within its connection) of each.
     """
 
     __slots__ = ("number", "time", "stored", "waiting")
@@ -64,12 +64,13 @@ _NO_ROOMS: FrozenSet[int] = frozenset()
 class _Session:
     """One session.
 
-    serial: of the account that it is of, or 0.
-    since: what was said up to this number is not the past of a session without an account.
-    holder: who has it, or None.
-    source: the address of who had it last, see `Gate.origin_of`; empty if it is not known.
-    rooms, since_in_rooms: the numbers of those that it was in when its connection ended; see `Rooms.since_of_guests`.
-    tags: what was said in it, the latest last; None if nothing was, as there are many such sessions.
+    serial: of its account, or 0.
+    since: messages up to this number are not part of the history of a session without an account.
+    holder: its connection, or None.
+    source: the address of its last connection, see `Gate.origin_of`; empty if it is not known.
+    rooms, since_in_rooms: the numbers of the rooms that it was in when its connection ended; see
+        `Rooms.since_of_guests`.
+    tags: {tag: message}, the latest last; None, to save memory, if there are none.
     """
 
     __slots__ = ("key", "name", "serial", "since", "holder", "source", "rooms", "since_in_rooms", "tags")
@@ -86,12 +87,12 @@ class _Session:
         self.tags: Optional[Dict[bytes, _Said]] = None
 
     def tagged(self, tag: bytes) -> Optional[_Said]:
-        """What was said by a tag."""
+        """The message with a tag, or None."""
         return self.tags.get(tag) if self.tags else None
 
 
 class Sessions:
-    """The sessions that one may come back to. The methods handle messages: see `parley.server.ipc.messages`."""
+    """All resumable sessions. The methods handle messages: see `parley.server.ipc.messages`."""
 
     def __init__(self, post: Post, members: Members, accounts: Accounts, claims: Claims, rooms: Rooms, gate: Gate,
                  entering: Entering, store: AskedStore, numbers: Numbers) -> None:
@@ -106,10 +107,10 @@ class Sessions:
         self._numbers = numbers
         self._sessions: Dict[bytes, _Session] = {}  # by key
         self._of_holders: Dict[int, _Session] = {}
-        self._brought: Dict[int, Tuple[bytes, Marks]] = {}  # holder -> what it has brought, until it has a name
+        self._brought: Dict[int, Tuple[bytes, Marks]] = {}  # holder without a name yet -> the key and marks it has sent
         # Key -> the second in which the connection ended, in that order; 0 if that was before the server's start.
         self._ended: Dict[bytes, int] = collections.OrderedDict()
-        # Holder without an account -> {(room, partner): milliseconds, up to when it has read}.
+        # Holder without an account -> {(room, partner): its read marker, in milliseconds}.
         self._of_guests: Dict[int, Dict[Tuple[int, bytes], int]] = {}
         claims.deciders["resume"] = self.resume
 
@@ -125,25 +126,25 @@ class Sessions:
                     (tag, _Said(number, time, True, [])) for tag, number, time in tags)
             self._ended[key] = 0
 
-    # ---- coming
+    # ---- beginning a session, or resuming it
 
     @changes_nothing
     def hello(self, worker: int, session: int) -> None:
-        """Which run of numbers is this?"""
+        """Which sequence of message numbers is this?"""
         self._post.worker(worker, ToWorker.Greeted(session, self._store.identity))
 
     def bring(self, worker: int, session: int, key: bytes, marks: Marks) -> None:
-        """Somebody is about to ask for a name."""
+        """A client is about to ask for a name, and wants to be able to resume the session."""
         self._brought[holder_of(worker, session)] = key, marks
 
     def resume(self, worker: int, session: int, key: bytes, marks: Marks, host: str,
                alive: Optional[int] = None) -> None:
-        """Give the name of an earlier session to who has its key; the connection that still has it is ended.
+        """Give a client the name of the session whose key it has; a connection that still has the session is ended.
 
-        It is not ended for a client that is gone: whoever has come back by a second connection would be sent away by
-        the hello of the first, if that is heard later. So the worker of who asks is asked first.
+        First the worker of this client confirms that the client is still connected. Otherwise a client that has come
+        back twice would be disconnected, if the request of its first, closed connection is read after the second one's.
 
-        alive: a holder whose worker has just said that it is there, or None.
+        alive: a holder whose worker has just confirmed that it is connected, or None.
         """
         holder, known = holder_of(worker, session), self._sessions.get(key)
         account = None if known is None else self._accounts.accounts.get(known.name)
@@ -173,7 +174,7 @@ class Sessions:
             self._claims.grant(holder, name, occupied, host)
 
     def begin(self, holder: int) -> None:
-        """A member has its name. If it has brought a key, its session begins, or goes on."""
+        """A member has its name. If it has sent a key, its session begins, or is resumed."""
         key, marks = self._brought.pop(holder, (None, ()))
         if key is None:
             return
@@ -198,7 +199,7 @@ class Sessions:
 
     def _go_on_in_rooms(self, session: _Session, holder: int, marks: Marks) -> Tuple[
             List[Tuple[bytes, bytes, bool]], List[Tuple[bytes, str]]]:
-        """Let it into the rooms again: those that it is in as `ToWorker.Begun` has them, and (name, why not)."""
+        """Let it into its rooms again. Returns `entered` and `refused` as in `ToWorker.Begun`."""
         entered, refused = [], []
         self._rooms.sealing.add(holder)  # as can all clients that come back with a key
         _, alias, _ = self._members.introduction(session.name)
@@ -213,7 +214,7 @@ class Sessions:
             if room is self._rooms.lobby:
                 continue
             was_inside = room is not None and room.number in session.rooms
-            if room is None and self._gate.is_protected(session.name):  # it would make one that lasts
+            if room is None and self._gate.is_protected(session.name):  # it would create a room that lasts
                 refused.append((name, Reason.NO_ROOM))
                 continue
             trouble = self._entering.let_in(holder, name, occupied, None, alias, was_inside)
@@ -236,7 +237,7 @@ class Sessions:
     # ---- what was read
 
     def mark_read(self, worker: int, session: int, room: int, partner: bytes, number: int) -> None:
-        """A member has read up to this number, in a room in which it is, or with a partner."""
+        """A member has read a room that it is in, or a conversation, up to this number."""
         holder = holder_of(worker, session)
         mine, where = self._of_holders.get(holder), self._rooms.by_number.get(room)
         if mine is None or where is None:
@@ -245,7 +246,7 @@ class Sessions:
             self._store.ask(ignore, ToStore.MarkRead(_owner(mine), room, partner, min(number, self._numbers.last)))
 
     def read_mark(self, worker: int, session: int, room_name: bytes, partner: bytes, time: Optional[int]) -> None:
-        """A member has read up to this time, or asks for that; without an account that is forgotten when it leaves."""
+        """A member sets a read marker to this time, or asks for it. That of a guest is forgotten when it leaves."""
         holder, room = holder_of(worker, session), self._rooms.by_name.get(room_name)
         if holder not in self._members:
             return  # its name was taken over meanwhile
@@ -253,7 +254,8 @@ class Sessions:
         if trouble or room is self._rooms.lobby and not self._gate.is_in_lobby(holder):
             self._post.refuse(holder, trouble or Reason.NOT_INSIDE)
             return
-        where = LOBBY, partner or room_name  # a time means the same in a room that is made anew; nobody is called "#x"
+        # Times hold for a new room of the same name, too. No partner's name begins with "#".
+        where = LOBBY, partner or room_name
         account = self._gate.account_of(holder)
 
         def tell(markers: Optional[List[Marker]]) -> None:
@@ -287,7 +289,7 @@ class Sessions:
         return ToStore.KeepSession(session.key, session.name, account is not None, session.since)
 
     def _change(self, holder: int) -> None:
-        """The name of the holder, or whether that has an account, has changed."""
+        """The holder's name has changed, or whether that has an account."""
         session, name = self._of_holders.get(holder), self._members.names.get(holder)
         if session is not None and name is not None:
             account = self._accounts.accounts.get(name)
@@ -295,25 +297,25 @@ class Sessions:
             self._store.ask(ignore, self._kept(session, account))
 
     def renamed(self, holder: int, old: bytes, new: bytes) -> None:
-        """The session goes on under another name, of which the past is not its own."""
+        """The session goes on under another name; earlier messages of that name are not its own."""
         session = self._of_holders.get(holder)
         if session is not None and old != new:
             session.since = self._numbers.last
             self._change(holder)
 
     def account_opened(self, name: bytes) -> None:
-        """Whoever is here under this name has the account."""
+        """There is a new account: a member of its name has it."""
         holder = self._members.called(name)
         if holder is not None:
             self._change(holder)
 
     def account_changed(self, name: bytes, but: int = 0) -> None:
-        """Who may use the account is another question now: nobody comes back to it, `but` this holder."""
+        """The account's password has changed, or the account is gone: its sessions end, except that of `but`."""
         self._drop([session for session in self._sessions.values()
                     if session.name == name and session.serial and (not but or session.holder != but)])
 
     def log_out(self, worker: int, session: int) -> None:
-        """The member, who leaves next, will not come back to its session; it is told so once that is stored."""
+        """The member, who leaves next, ends its session; the answer comes once that is stored."""
         holder = holder_of(worker, session)
         mine = self._of_holders.get(holder)
         self._post.change()
@@ -343,7 +345,7 @@ class Sessions:
             self._ended[session.key] = self._accounts.seconds
 
     def tidy(self) -> None:
-        """Sessions are over whose connections ended long ago, and some if there are too many."""
+        """End the sessions whose connections ended long ago, and some others if there are too many."""
         now, over = self._accounts.seconds, []
         if not 0 < next(iter(self._ended.values()), now) <= now:  # restored, or the clock was set back
             for key, ended in self._ended.items():
@@ -357,10 +359,10 @@ class Sessions:
             self._drop(self._too_many())
 
     def _too_many(self) -> List[_Session]:
-        """Those of the sessions without a connection that are over as there are too many.
+        """The sessions without a connection that have to end, as there are too many.
 
-        They are those after which the most others of the same address have ended. So whoever comes and goes all the
-        time ends no sessions of other addresses.
+        They are those after which the most others of the same address have ended. So a client that connects again and
+        again ends no sessions of other addresses.
         """
         later: Counter[str] = collections.Counter()
         ranked = []
@@ -381,14 +383,14 @@ class Sessions:
             self._store.ask(then or ignore, ToStore.DropSessions([session.key for session in sessions]))
 
     def since(self, holder: int) -> int:
-        """Up to which number nothing is the past of the holder, if its name has no account."""
+        """Messages up to this number are not part of the holder's history, if its name has no account."""
         session = self._of_holders.get(holder)
         return self._numbers.last if session is None else 0 if session.serial else session.since
 
-    # ---- what is said once
+    # ---- messages with tags
 
     def say_once(self, worker: int, session: int, room: int, text: bytes, tag: bytes, serial: int = 0) -> None:
-        """Say it in the room, if it was not said by this tag before."""
+        """Say it in the room, unless there was a message with this tag before."""
         holder = holder_of(worker, session)
         name, where = self._members.names.get(holder), self._rooms.by_number.get(room)
         if name is None or self.was_said(holder, tag, serial):
@@ -405,14 +407,14 @@ class Sessions:
         self._post.spread(frame, None if where is None or room == LOBBY else where.interest)
         if key:
             self._store.ask(self.settler(key, tag), ToStore.SayOnce(key, tag, frame))
-        else:  # its account has got another password, so that one cannot come back to this session
+        else:  # the session has ended, as its account has got another password
             at = self._accounts.order.now
             self._store.talk(frame, self._post.guarded(
                 worker, session, lambda stored: self._post.confirm(
                     holder, stored, number or 0, at // 1000, serial, at)))
 
     def say_outside(self, worker: int, session: int, room_name: bytes, text: bytes) -> None:
-        """Say it in a room that the member is not in, if that is set so."""
+        """Say it in a room that the member is not in, if the room's settings allow that."""
         holder, where = holder_of(worker, session), self._rooms.by_name.get(room_name)
         name = self._members.names.get(holder)
         if name is None:
@@ -424,14 +426,14 @@ class Sessions:
             return
         self._post.change()
         at = self._accounts.order.now
-        # Of no worker, as among its members there is nobody who has said it.
+        # As talk of no worker: its sender is no member of the room on any worker.
         frame = placed(talk(where.number, 0, [record(0, name, text, self._accounts.seconds)], AWAITED), number, at)
         self._post.spread(frame, where.interest)
         self._store.talk(frame, self._post.guarded(
             worker, session, lambda stored: self._post.confirm(holder, stored, number or 0, at // 1000, 0, at)))
 
     def was_said(self, holder: int, tag: bytes, serial: int = 0) -> bool:
-        """Has the holder said anything by this tag before? Then it is answered with that, at once or when it is stored.
+        """Has the holder sent a message with this tag before? Then it is answered, at once or when that is stored.
         """
         session = self._of_holders.get(holder)
         known = session.tagged(tag) if session else None
@@ -444,7 +446,7 @@ class Sessions:
         return True
 
     def note(self, holder: int, tag: bytes, number: int, serial: int = 0) -> bytes:
-        """What the holder says by this tag has this number. Returns the key of its session; empty if it has none."""
+        """The holder's message with this tag has this number. Returns the key of its session; empty if it has none."""
         session = self._of_holders.get(holder)
         if session is None or not tag:
             return b""
@@ -455,19 +457,19 @@ class Sessions:
         while len(session.tags) > MOST_TAGS:
             oldest = next(iter(session.tags))
             if not session.tags[oldest].stored:
-                break  # somebody waits to be told of it
+                break  # somebody waits for its acknowledgement
             del session.tags[oldest]
         return session.key
 
     def settler(self, key: bytes, tag: bytes) -> "functools.partial[None]":
-        """What is to be called with the store's answer to what was said by a tag."""
+        """The function to call with the store's answer about a message with a tag."""
         return functools.partial(self._settle, key, tag)
 
     def _settle(self, key: bytes, tag: bytes, stored: Optional[bool]) -> None:
         self._accounts.order.submit(0, entry(Settled.Said(0, key, tag, stored)))
 
     def said(self, worker: int, asker: int, key: bytes, tag: bytes, stored: Optional[bool]) -> None:
-        """The store's answer to what was said by a tag. If it is not stored it may be said by it again."""
+        """The store's answer about a message with a tag. If it is not stored, the tag may be used again."""
         session = self._sessions.get(key)
         known = session.tagged(tag) if session else None
         if session is None or session.tags is None or known is None:
@@ -482,5 +484,5 @@ class Sessions:
 
 
 def _owner(session: _Session) -> bytes:
-    """Whose read markers the session's are: the account's, or else its own. No name is as long as a key."""
+    """The owner of the session's read markers: its account, or else itself. No name is as long as a key."""
     return session.name if session.serial else binascii.hexlify(session.key)

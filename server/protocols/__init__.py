@@ -12,14 +12,13 @@ A protocol is a module with
                       many hear it is None, unless TRAITS.personal. With TRAITS.longest_name it is
                       encode(happening, me, aliases), where aliases is {name: alias} of the members.
 
-    TALK              not there, or {form: encode_talk} for forms in which all who are in a room are told the same of
-                      what is said there: encode_talk(room, records, first, at) -> a frame for each message, or None if
-                      one of them is not one frame. Where frames are sent together (TRAITS.coalesces), the first of a
-                      record may have all its messages, and those behind it be empty. room: its name, or HOME; records:
-                      (any number, sender, text, time, how many) each: if it has several messages there is a NUL between
-                      any two of them in the text; first: the number of the first message; at: when it got that,
-                      milliseconds since the epoch. With TRAITS.extras, the text of one message may be followed by NUL
-                      and an extra
+    TALK              optional: {form: encode_talk}, a faster way to encode talk, for forms in which it is the same for
+                      all members of a room: encode_talk(room, records, first, at) -> a frame for each message, or None
+                      if a message takes more than one frame. If frames are sent together (TRAITS.coalesces), the first
+                      frame of a record may have all its messages, and its others be empty. room: its name, or HOME.
+                      records: (any number, sender, text, time, count) of each; the text has `count` messages, a NUL
+                      between any two. first: the number of the first message. at: when it got that, milliseconds since
+                      the epoch. With TRAITS.extras, the text of a single message may be followed by NUL and an extra
 
 The types are in `server.protocols.contract`; `server.protocols.line` is an example.
 """
