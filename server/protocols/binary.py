@@ -49,7 +49,7 @@ What becomes of the texts of others:
     carried   all characters of a text, including tabs and line ends, and its time
     cut       a text over 2021 bytes comes in several frames, cut between characters
     marked    a direct message begins with "[direct] ", in each of its frames; in a room, its name does
-    escaped   "[direct] " in a text said to many has U+FF3B for its bracket, as only the server may mark; in a room, a
+    escaped   "[direct] " in talk has U+FF3B for its bracket, as only the server may mark so; in a room, a
               TAB follows each line end, so that no line looks like one of another room
     ended     a 401 or 409 that would not fit into a frame has "..." (U+2026) for its end
     shortened names over 10 bytes, in the name field and in contents (`server.protocols.aliases`)
@@ -90,7 +90,7 @@ _MOST = LONGEST_FRAME - HEADER.size  # bytes of a frame's content
 _SERVER = b"server"
 _LATEST = 0xFFFFFFFF  # seconds
 _LOBBY = b"#lobby"
-_LONGEST_ROOM = 512  # bytes, of one that is told as the client has spelled it
+_LONGEST_ROOM = 512  # bytes of a room's name that is repeated as the client has spelled it
 _CUT = "\u2026".encode()
 MARK, _NO_MARK = b"[direct] ", "\uff3bdirect] ".encode()
 # A client may ping with a time or any other number, which is sent back; hence the limit of its length.
@@ -251,7 +251,7 @@ def _own(code: int, content: bytes = b"") -> Frames:
 
 
 def _talk(talk: Any, text: bytes, aliases: Aliases, mark: bytes = b"", code: int = Type.TALK) -> Frames:
-    """A member's words, in as many frames as they need, each with a mark in front."""
+    """A member's message, in as many frames as it needs, each with a mark in front."""
     sender = _shown(talk.sender, aliases)
     return tuple(_frame(code, sender, mark + piece, talk.time) for piece in pieces(text, _MOST - len(mark)))
 
@@ -264,7 +264,7 @@ def _said(said: events.Said, aliases: Aliases) -> Frames:
 
 
 def _about(room: bytes, code: int, words: bytes) -> Frames:
-    """A message of the server itself about a room, in one frame whatever its length is."""
+    """A message of the server itself about a room, in one frame, cut if it is too long."""
     content = b"%b %b" % (room, words) if words else room
     if len(content) > _MOST:
         content = next(pieces(content, _MOST - len(_CUT))) + _CUT
@@ -281,7 +281,7 @@ def _server_says(text: bytes) -> Frames:
 
 
 def _as_spelled(asked: Any) -> bytes:
-    """The room that was asked about, as it can be told; nothing if there is none, or it is far too long for one."""
+    """The room that was asked about, as the client has spelled it; empty if there was none, or it is far too long."""
     room = HOME if isinstance(asked, type) else getattr(asked, "room", HOME)
     return one_line(canonical(room)) if len(room) <= _LONGEST_ROOM else HOME
 

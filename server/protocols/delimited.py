@@ -191,7 +191,7 @@ class _Request(NamedTuple):
     asks: type  # of command, for refusals
     counts: Tuple[int, ...]  # of items that it may have
     command: Callable[..., events.Command]  # makes it from the items
-    has_text: bool = False  # then it is made from the limit of texts and the items
+    has_text: bool = False  # if so, `command` gets the limit of texts before the items
 
 
 _REQUESTS = {
@@ -292,7 +292,7 @@ def _said(said: events.Said, me: Optional[bytes]) -> Frames:
 
 
 def _told(room: bytes, words: bytes, me: Optional[bytes]) -> Frames:
-    """Something that the server tells of a room."""
+    """The server's own words about a room."""
     return () if me is None else _sent(room or LOBBY, me, EVENT + words)
 
 
@@ -301,7 +301,7 @@ def _happened(happening: Any, me: Optional[bytes]) -> Frames:
 
 
 def _happened_in_room(happening: Any, me: Optional[bytes]) -> Frames:
-    """Of what this protocol is silent about the lobby."""
+    """An event that is told in rooms, and not in the lobby: the document has no message for it."""
     return _happened(happening, me) if happening.room != HOME else ()
 
 

@@ -251,7 +251,7 @@ def _past(past: events.Past, me: bytes) -> Tuple[Fields, ...]:
 
 
 def _recalled(recalled: events.Recalled, me: bytes) -> Tuple[Fields, ...]:
-    """A room's history as it was heard: what `me` said comes from `me`, everything else from the room."""
+    """A room's history as the client heard it: what `me` said comes from `me`, everything else from the room."""
     room = _as_user(recalled.room)
     return _history(
         (me.decode(), text.decode(), time) if sender == me else (room, _in_room(recalled.room, sender, text), time)
@@ -283,7 +283,7 @@ def _received(sender: str, message: str) -> Tuple[Fields, ...]:
 
 
 def _told(room: bytes, words: bytes) -> Tuple[Fields, ...]:
-    """Something that the server tells of a room."""
+    """The server's own words about a room."""
     return _received(_as_user(room), (EVENT + words).decode())
 
 
@@ -292,7 +292,7 @@ def _happened(happening: Any, me: bytes) -> Tuple[Fields, ...]:
 
 
 def _happened_in_room(happening: Any, me: bytes) -> Tuple[Fields, ...]:
-    """Of what this protocol is silent about the lobby."""
+    """An event that is told in rooms, and not in the lobby: the document has no message for it."""
     return _happened(happening, me) if happening.room != HOME else ()
 
 

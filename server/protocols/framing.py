@@ -15,7 +15,7 @@ class FramedDecoder:
     __slots__ = ("_held", "_broken", "_text_limit")
 
     def __init__(self, limits: Limits) -> None:
-        self._held = bytearray()  # appends at the end and deletes at the beginning, neither of which copies the rest
+        self._held = bytearray()  # it can append at the end and delete at the beginning without copying the rest
         self._broken = False
         self._text_limit: int = limits["text_bytes"]
 

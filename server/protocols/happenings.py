@@ -33,7 +33,7 @@ def sentence(happening: events.Happening, shown: Callable[[bytes], bytes] = _who
 
 
 def spoken(sender: bytes, text: bytes) -> bytes:
-    """What somebody has said, as one text, where the sender has no field of its own."""
+    """A message as one text with its sender, for protocols that have no field for the sender."""
     return b"%b: %b" % (sender, indented(text))
 
 
@@ -48,7 +48,7 @@ def _managed(managed: Any, shown: Callable[[bytes], bytes]) -> bytes:
         return b"%b set the topic: %b" % (by, text) if text else by + b" took the topic away"
     if managed.act == "set":
         return by + b" changed the key" if about == b"key" else b"%b set %b: %b" % (by, about, text)
-    if managed.act not in _ABOUT_MASKS:  # of which one has to know the whole to take it back; it may be a pattern
+    if managed.act not in _ABOUT_MASKS:  # a mask, which may be a pattern, is shown whole, so that it can be removed
         about = shown(about)
     what = _DONE[managed.act]
     if managed.act in ("except", "unexcept") and about.startswith(b"mute:"):

@@ -79,7 +79,7 @@ _IAC, _WONT_TIMING_MARK = b"\xff", b"\xff\xfc\x06"
 _BYTE_ORDER_MARK = "\ufeff".encode()
 _BS, _DEL = b"\x08", b"\x7f"
 _EDGES = b" \t\r\0\x04"
-_IN_FRONT = _EDGES + b"\xff\xf2"  # telnet's SYNCH is these two, one of which is urgent data and thus not in the stream
+_IN_FRONT = _EDGES + b"\xff\xf2"  # telnet's SYNCH is these two; the one sent as urgent data is not in the stream
 
 # Bytes that are simply part of a line: not telnet's, not erasing ones, nor those that are dropped at its ends.
 _USUAL = bytes(set(range(256)) - set(b"\0\x04\x08\x7f\xff"))
@@ -434,7 +434,7 @@ def _said(word: bytes, sender: bytes, text: bytes) -> Frames:
 
 
 def _front(room: bytes) -> bytes:
-    """What stands in front of a line about a room."""
+    """The beginning of a line about a room: the room and a blank, or nothing for the lobby."""
     return room and room + b" "
 
 

@@ -18,7 +18,7 @@ import re
 import unicodedata
 from typing import Iterator, List, Optional, Tuple
 
-PLAIN = bytes(range(0x20, 0x7F))  # what is the same in a canonical text, whatever is around it
+PLAIN = bytes(range(0x20, 0x7F))  # these bytes are the same in a canonical text, whatever is around them
 
 # To look for a number in bytes takes a tenth of the time that it takes to look for a byte.
 NUL, TAB, LF, BLANK, QUOTE, COMMA, BACKSLASH = b'\0\t\n ",\\'
@@ -69,12 +69,12 @@ def is_utf8(raw: bytes) -> bool:
 
 
 def folded(name: bytes) -> str:
-    """What names have in common that differ only in case or in NFKC form. It never changes, unlike what they occupy."""
+    """A form that names have in common if they differ only in case or NFKC form. It never changes, as `claims` may."""
     return unicodedata.normalize("NFKC", name.decode(errors="replace")).casefold()
 
 
 def one_line(text: bytes) -> bytes:
-    """A canonical text in which line ends are pictures of them, for what has to be in one line everywhere."""
+    """A canonical text with pictures of line ends for line ends, so that it is one line everywhere."""
     return text.replace(b"\n", _LINE_END)
 
 
