@@ -1,6 +1,6 @@
 """What counts as one address, wherever addresses are counted."""
 import ipaddress
-from typing import Optional, Union
+from typing import Dict, Optional, Union
 
 Origin = Union[str, bytes]
 Address = Union[ipaddress.IPv4Address, ipaddress.IPv6Address]
@@ -54,3 +54,23 @@ def network(host: str) -> str:
     """`origin` as text, to be stored and shown: "192.0.2.1", or "2001:db8::/64"."""
     one = origin(host)
     return one if isinstance(one, str) else "%s/64" % ipaddress.IPv6Address(one + bytes(8))
+
+
+class Shares:
+    """A kind of memory of which each address may take at most so many bytes."""
+
+    def __init__(self, most: int) -> None:
+        self._most = most
+        self._taken: Dict[Origin, int] = {}
+
+    def change(self, host: str, before: int, now: int) -> bool:
+        """Somebody who comes from there is to take so many bytes instead of those before. Returns whether it may."""
+        source = origin(host)
+        taken = self._taken.get(source, 0) - before + now
+        if now > before and taken > self._most:
+            return False
+        if taken:
+            self._taken[source] = taken
+        else:
+            self._taken.pop(source, None)
+        return True

@@ -1,5 +1,5 @@
 """Rooms in a worker: which of its clients are members."""
-from parley.server.chat.origins import address
+from parley.server.chat.origins import Shares, address
 from parley.server.ipc.queues import texts
 from parley.server.protocols import events
 from parley.server.protocols.person import packed, unpacked
@@ -10,6 +10,7 @@ LOBBY, LOBBY_NAME = 0, b"#lobby"  # the number and the name of the lobby
 EVERYWHERE = -1  # a room for what happens to the whole server: all members of this worker are in it
 _TEXTS = 256  # over which `People` distributes them, so that each text is short
 _END = b"\xff"  # which is in no UTF-8
+MOST_WATCHED = 8 << 20  # bytes of the hub's memory, for the lists of names that those from one address watch
 _MOST_FOUND = 512  # names; each of them takes 140 bytes
 
 
@@ -156,6 +157,7 @@ class Rooms:
     accounts: the names of members, of all workers, who have given the password of the account of their name.
     people: `People`.
     aliases: {name: alias} of members, of all workers, that have one; protocols show it where a name is too long.
+        watching: what the lists of watched names of this worker's sessions take in the hub.
     """
 
     def __init__(self, audiences):
@@ -168,6 +170,8 @@ class Rooms:
         self.accounts = set()
         self.people = People()
         self.aliases = {}
+        self.watching = Shares(MOST_WATCHED)
+        self.watching = Shares(MOST_WATCHED)
 
     @property
     def lobby(self):

@@ -355,7 +355,7 @@ def monitor(client: Any, params: List[bytes]) -> Commands:
     """MONITOR."""
     what = params[0].upper()
     given = [one for one in params[1].split(b",") if one] if len(params) > 1 else []
-    watched = client.watched if client.watched is not None else {}
+    watched = dict(client.watched or {})
     if what in (b"+", b"-") and not given:
         client.numeric(b"461", b"MONITOR", text=b"Not enough parameters")
     elif what == b"C":
@@ -378,8 +378,9 @@ def monitor(client: Any, params: List[bytes]) -> Commands:
                 left_out.append(middle(raw))
         for line in _lines(left_out):
             client.numeric(b"734", b"%d" % MOST_WATCHED, line, text=b"The list is full")
-        client.watched = watched
-        return [_watch(client), Labelled(_told_so_far, events.Count())]
+        before, client.watched = client.watched, watched
+        return [Labelled(functools.partial(_not_watched, before, given), _watch(client)),
+                Labelled(_told_so_far, events.Count())]
     elif what == b"-":
         for raw in given:
             watched.pop(folded(client.name_of(raw)), None)
@@ -392,6 +393,13 @@ def monitor(client: Any, params: List[bytes]) -> Commands:
 
 def _watch(client: Any) -> events.Watch:
     return events.Watch(tuple([name for name, _ in (client.watched or {}).values()]))
+
+
+def _not_watched(before: Any, given: Sequence[bytes], client: Any, answer: Any) -> None:
+    """The list would take too much memory, with those of others at the same address: it stays as it was before."""
+    client.watched = before
+    for line in _lines(list(map(middle, given))):
+        client.numeric(b"734", b"%d" % MOST_WATCHED, line, text=b"The lists of your address are full")
 
 
 def _told_so_far(client: Any, answer: Any) -> None:

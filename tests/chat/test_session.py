@@ -5,10 +5,12 @@ import unicodedata
 import pytest
 from cases import for_each
 
+from parley.server.chat import room
 from parley.server.chat.names import claims
 from parley.server.chat.room import LOBBY
 from parley.server.chat.session.base import PEOPLE_A_MESSAGE
 from parley.server.chat.session.logins import LONGEST_GIVEN
+from parley.server.chat.session.personal import WATCHED_SIZE
 from parley.server.chat.session.states import GONE, HANDLERS, HANGUP, MEMBER, QUIT, STRANGER, WAITING
 from parley.server.protocols import PROTOCOLS, events
 from parley.server.protocols.events import (
@@ -594,6 +596,27 @@ def test_the_hub_is_not_bothered_with_names_that_are_too_long_to_be_any(member, 
     member.hear([command(letter * 20000)])
     for question in hub.drain():
         assert all(len(argument) <= 512 for argument in question if isinstance(argument, bytes))
+
+
+def test_what_those_from_one_address_watch_takes_no_more_memory_than_it_may(make_member, hub, monkeypatch):
+    watches = Watch((b"a" * 400,)), Watch((b"b", b"c", b"d")), Watch(())
+    monkeypatch.setattr(room, "MOST_WATCHED", 3 * WATCHED_SIZE)
+    ann, bob = make_member(number=1), make_member(number=2)
+    bob.rooms = ann.rooms
+    ann.address = bob.address = lambda: ("192.0.2.1", 4711)
+    ann.hear([watches[0]])
+    bob.hear([watches[1]])
+    assert bob.audience.drain() == [Refused(Reason.LIST_FULL, watches[1])]
+    ann.hear([watches[2]])
+    bob.hear([Watch((b"b", b"c"))])
+    ann.hear([watches[0]])
+    assert ann.audience.drain() == [Refused(Reason.LIST_FULL, watches[0])]
+    bob.leave()
+    ann.hear([watches[0]])
+    assert [message[2] for message in hub.drain() if message[0] == "watch"] == [
+        watches[0].names, (), (b"b", b"c"), watches[0].names]
+    ann.leave()
+    assert ann.rooms.watching._taken == {}
 
 
 # ---- passwords

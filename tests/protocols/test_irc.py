@@ -190,6 +190,16 @@ def test_whom_a_list_has_no_room_for_is_told_by_name():
     assert client.asked[-1] == events.Watch(()) and client.decoder.watched is None
 
 
+def test_where_an_address_may_not_watch_more_the_list_stays_as_it_was():
+    client = Client(b"ann")
+    client.answers = {events.Count: events.Counted(1, 1, 1)}
+    client.send(b"MONITOR + a,b")
+    client.answers[events.Watch] = lambda asked: events.Refused(Reason.LIST_FULL, asked)
+    told = client.send(b"MONITOR + c,d")
+    assert told == [b":irc.test 734 ann 100 c,d :The lists of your address are full\r\n"]
+    assert client.send(b"MONITOR L")[0] == b":irc.test 732 ann :a,b\r\n"
+
+
 def test_many_who_are_asked_for_are_all_told_of():
     names = [b"n%d" % number for number in range(200)]
     client = Client(b"ann")

@@ -52,6 +52,7 @@ class Base:
 
     _coming = Seldom(None)  # (token, run, marks) of a stranger whose session is to be resumable, see Hello
     _is_known = Seldom(False)  # has the hub been told anything of it before it has a name?
+    _watching = Seldom(0)  # bytes of the hub's memory that the names take which it watches
 
     def __init__(self, client):
         self.client = client
@@ -90,10 +91,19 @@ class Base:
         if (self.client.name or self.client.state is WAITING or self.client.audience.home or self._coming
                 or self._is_known):
             self.client.hub.ask(ToHub.Release(self.client.number, why or (farewell or "").encode()))
+        if self._watching:
+            self._watches(0)
         if farewell:
             self.tell(events.Farewell(farewell))
         self.client.state = GONE
         self.client.part(farewell or by)
+
+    def _watches(self, size):
+        """From now on the names that it watches take so many bytes. Returns whether they may."""
+        fits = self.client.rooms.watching.change(self.client.address()[0], self._watching, size)
+        if fits:
+            self._watching = size
+        return fits
 
     # ---- questions to the hub
 

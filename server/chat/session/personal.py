@@ -3,12 +3,14 @@ from parley.server.chat.names import spelled
 from parley.server.chat.room import LOBBY
 from parley.server.chat.session.base import LONGEST_PERSONAL, Base
 from parley.server.chat.session.states import MEMBER, STRANGER, handles
+from parley.server.chat.sizes import BYTES, DICT, ITEM, SLOT
 from parley.server.ipc.messages import ToHub
 from parley.server.protocols import events
 from parley.server.protocols.events import Reason
 from parley.server.protocols.text import canonical_within, one_line
 
 LONGEST_USER = 32  # bytes
+WATCHED_SIZE = DICT + 2 * SLOT + BYTES + ITEM  # bytes of the hub's memory for a watched name, beside the name
 WATCHED_A_MESSAGE = 16  # names that may be watched for the cost of a message, as each is answered
 
 
@@ -80,8 +82,12 @@ class Personal(Base):
     @handles(events.Watch)
     def _watch(self, watch):
         self.client.charge(len(watch.names) // WATCHED_A_MESSAGE)
-        self.client.hub.ask(ToHub.Watch(
-            self.client.number, tuple(filter(None, map(spelled, watch.names))), self._traits.converses))
+        names = tuple(filter(None, map(spelled, watch.names)))
+        size = len(names) * WATCHED_SIZE + sum(map(len, names))
+        if self._watches(size):
+            self.client.hub.ask(ToHub.Watch(self.client.number, names, self._traits.converses))
+        else:
+            self._refuse(Reason.LIST_FULL, watch)
 
     @handles(events.MarkRead)
     def _mark_read(self, mark):
