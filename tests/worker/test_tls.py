@@ -646,6 +646,13 @@ def test_what_is_unfit_is_said_to_be_so_in_words(certificate, key, words):
     assert "\n" not in str(raised.value)
 
 
+def test_nobody_may_negotiate_anew():
+    """On no Python, if OpenSSL can refuse it."""
+    if ssl.OPENSSL_VERSION_INFO[:4] < (1, 1, 0, 8):
+        pytest.skip("OpenSSL before 1.1.0h cannot refuse it")
+    assert tls.context(*pair(FIRST)).options & 1 << 30
+
+
 def test_certificate_and_key_may_stand_in_one_text():
     both = pair(FIRST)[1] + pair(FIRST)[0]
     assert tls.context(both, both)

@@ -12,6 +12,10 @@ from parley.server.worker.transports import Unopened
 from parley.server.worker.watching import READ, WRITE
 
 _RECORD = 16384  # the most plain bytes in one record (RFC 8446, 5.1)
+# A client that negotiates anew and anew makes the worker compute. Python has a name for this since 3.7, OpenSSL since
+# 1.1.0h.
+_NO_RENEGOTIATION = getattr(
+    ssl, "OP_NO_RENEGOTIATION", 1 << 30 if ssl.OPENSSL_VERSION_INFO[:4] >= (1, 1, 0, 8) else 0)
 _MOST_UNSENT = 65536  # bytes of TLS's own messages that wait for a client that takes nothing
 
 _CERTIFICATE = re.compile(rb"-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----([^-]+)-----END")
@@ -46,7 +50,7 @@ def context(certificate, key):
         made.minimum_version = ssl.TLSVersion.TLSv1_2  # novermin
     else:
         made.options |= ssl.OP_NO_TLSv1 | ssl.OP_NO_TLSv1_1
-    made.options |= ssl.OP_NO_COMPRESSION | getattr(ssl, "OP_NO_RENEGOTIATION", 0)
+    made.options |= ssl.OP_NO_COMPRESSION | _NO_RENEGOTIATION
     if hasattr(made, "num_tickets"):  # novermin
         # Chats are long, so nothing is resumed; and a ticket that the client never reads can, when it leaves, cost us
         # its last words: its kernel answers it with a reset.
