@@ -165,7 +165,7 @@ class Enrollment:
             self._dismiss(holder)
 
     def remove_account(self, worker: int, asker: int, token: int, name: bytes) -> None:
-        """An operator deletes an account; whoever is here under its name is sent away."""
+        """An operator deletes an account; a member of its name is disconnected."""
         if name in self._accounts.accounts:
             self._post.change()
             self._accounts.close(name, token=token)

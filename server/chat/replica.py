@@ -208,7 +208,7 @@ class Replica:
         self._around = (events.Looked(*fields),)
 
     def listening(self, session_number, number, room_name, hears):
-        """A session without a name hears what happens in the room by whose port it has come, or no more."""
+        """A session without a name begins or stops hearing the room to whose port it has connected."""
         session = self._sessions.get(session_number)
         if session:
             session.heed("listen", self._rooms.open(number, room_name), hears)

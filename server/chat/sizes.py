@@ -14,5 +14,5 @@ ORDERED_SLOT = 128  # an entry of an OrderedDict
 
 
 def tuple_of(items: int) -> int:
-    """A tuple with so many items."""
+    """A tuple with this many items."""
     return 64 + 8 * items

@@ -51,7 +51,7 @@ def backup(arguments):
 def refill(arguments):
     with asker(arguments, needs_server=True) as ask_server:
         answer = ask_server("refill")
-    print_line("Redis goes on with what this node knows, entry %d; the other nodes join anew" % answer["entry"])
+    print_line("Redis goes on with what this node knows, entry %d; the other nodes join again" % answer["entry"])
 
 
 def export(arguments):

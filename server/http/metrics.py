@@ -165,28 +165,29 @@ FAMILIES = (
            "Whether the latest messages could not be stored, for example because the disk is full: 1 or 0. Only with"
            " storage.", _journal("failing")),
     Family("parley_files", "gauge", ("state",),
-           "Files: offered, of which not all has come; whole, of which nobody has been told yet; or told. Only where"
-           " files are kept, as the next ones.",
+           "Files: offered, but not complete; whole, but not announced yet; or told, that is, announced. Only where"
+           " files are kept, like the next ones.",
            lambda status: _file_states(status["files"].get("files", {})) if status["files"] else []),
-    Family("parley_files_bytes", "gauge", (), "Space that files take, with what is promised to those that come.",
+    Family("parley_files_bytes", "gauge", (), "Space that files take, with what is reserved for uploads.",
            _files("bytes")),
-    Family("parley_files_uploads", "gauge", (), "Files that are coming at the moment.", _files("uploads")),
-    Family("parley_files_received_bytes_total", "counter", (), "Bytes of files that have come.",
+    Family("parley_files_uploads", "gauge", (), "Uploads in progress.", _files("uploads")),
+    Family("parley_files_received_bytes_total", "counter", (), "Bytes of files that were received.",
            lambda status: _one(status["files"]["counters"]["received"]) if status["files"] else []),
     Family("parley_files_refused_total", "counter", ("reason",),
-           "Offers and parts of files that were not taken, and questions about files that there are none.",
+           "Offers and parts of files that were refused, and requests for files that do not exist.",
            _of_files("refused")),
     Family("parley_files_removed_total", "counter", ("reason",),
-           "Files that were deleted: expired; abandoned, as nobody went on with them or told of them; deleted by their"
-           " sender; message-gone, with the last message that told of them; rejected, for a wrong hash or by the"
-           " scanner.", _of_files("removed")),
+           "Files that were deleted: expired; abandoned, as the upload was not continued or the file not announced;"
+           " deleted by their sender; message-gone, with the last message that announced them; rejected, for a wrong"
+           " hash or by the scanner.", _of_files("removed")),
     Family("parley_cluster_nodes", "gauge", (), "Nodes that are alive, as this one knows. Only in a cluster.",
            _cluster(lambda cluster: _one(len(cluster["nodes"])))),
     Family("parley_cluster_entries_total", "counter", (),
            "The number of the latest entry of the log that this node has applied. Only in a cluster.",
            _cluster(lambda cluster: _one(cluster["entry"]))),
     Family("parley_cluster_lag_seconds", "gauge", (),
-           "For how long this node has not heard what it put into the log last; 0 if it has. Only in a cluster.",
+           "How long this node has been waiting to read its own latest packet from the log; 0 if it has read it. Only"
+           " in a cluster.",
            _cluster(lambda cluster: _one(cluster["lag_seconds"]))),
     Family("parley_cluster_engine_answers", "gauge", (),
            "Whether Redis answers this node: 1 or 0. Only in a cluster.",
@@ -195,11 +196,12 @@ FAMILIES = (
            "Whether this node reads the log from a replica or from a master: 1 or 0. Only in a cluster.",
            _cluster(lambda cluster: [((role,), int(cluster["role"] == role)) for role in ("master", "replica")])),
     Family("parley_cluster_resends_total", "counter", (),
-           "Packets that were sent to the log again, because they were not heard. Only in a cluster.",
+           "Packets that were sent to the log again, because they did not come out of it in time. Only in a cluster.",
            _cluster(lambda cluster: _one(cluster["sent_again"]))),
     Family("parley_cluster_rejoins_total", "counter", ("reason",),
-           "How often this node has sent its clients away and joined anew: fenced, as the others had taken it for dead;"
-           " as the log was a foreign one; or as what it had come to differs. Only in a cluster.",
+           "How often this node has disconnected its clients and joined again: fenced, as the others had taken it for"
+           " dead; foreign, as the log was another one; or differs, as its state was not that of the others. Only in a"
+           " cluster.",
            _cluster(lambda cluster: [((reason,), count) for reason, count in sorted(cluster["rejoins"].items())])),
     Family("parley_tick_seconds", "histogram", (),
            "How long the turns of the workers' loops took, without their waiting.",

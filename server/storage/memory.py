@@ -474,7 +474,7 @@ class Store(Pages):
         return latest_between(found, after_time, before_time, most)
 
     def _pairs_of(self, name: bytes) -> List[Pair]:
-        """With whom somebody has a conversation."""
+        """The partners with whom a user has a conversation."""
         return [pair for pair in self._conversations if name in pair]
 
     def _latest_alone(self, name: bytes, after: int, before: int) -> Generator[Missed, None, None]:

@@ -25,7 +25,7 @@ VERSION = 4
 
 log = logging.getLogger(__name__)
 
-# Name of a class in snapshots -> the class, its attributes that are stored, {other attribute: function of its value}.
+# Name of a class in snapshots -> the class, its attributes that are stored, {attribute: makes its first value}.
 KINDS = {
     "accounts.Account": (accounts.Account, accounts.Account.__slots__, {}),
     "accounts._Share": (accounts._Share, accounts._Share.__slots__, {}),
@@ -153,7 +153,7 @@ def _write(parts, reader, writer):
             file.write(taken(parts))
         status = 0
     except BrokenPipeError:
-        pass  # the hub is gone, or wants it no more
+        pass  # the hub is gone, or has given it up
     except Exception:
         log.critical("a bug: a snapshot cannot be written", exc_info=True)
     finally:
@@ -172,11 +172,11 @@ def restore(parts, data):
             return collections.deque(*more)
         if name in _TUPLES:
             return _TUPLES[name](*more[0])
-        (kind, stored, anew), (number, values) = KINDS[name], more
+        (kind, stored, others), (number, values) = KINDS[name], more
         made = known[number] = kind.__new__(kind)
         for attribute, one in zip(stored, values):
             setattr(made, attribute, one)
-        for attribute, make in anew.items():
+        for attribute, make in others.items():
             setattr(made, attribute, make())
         return made
 

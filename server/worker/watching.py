@@ -40,7 +40,7 @@ class Epoll:
         self._masks[descriptor] = mask
 
     def unregister(self, file):
-        """Watch it no more."""
+        """Stop watching a file."""
         descriptor = file.fileno()
         self._epoll.unregister(descriptor)
         self._sources[descriptor] = None

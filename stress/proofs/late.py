@@ -57,9 +57,9 @@ def prove(say, messages=1000000, accounts=10000):
         joins = _status(directory, "b")["cluster"]["rejoins"]
         told = {name: _told(node) for name, node in nodes.items()}
         counted = {name: _status(directory, name)["accounts"] for name in nodes}
-    say("stopped and behind by %d entries, b has joined anew and agrees after %.1f s (%s)" % (latest, took["b"], joins))
+    say("stopped and behind by %d entries, b has rejoined and agrees after %.1f s (%s)" % (latest, took["b"], joins))
     say("c, which is new, is let in and agrees after %.1f s" % took["c"])
-    demand(joins["differs"] == 0 and sum(joins.values()) == 1, "b has joined anew: %s", joins)
+    demand(joins["differs"] == 0 and sum(joins.values()) == 1, "b has rejoined: %s", joins)
     demand(set(counted.values()) == {accounts}, "accounts: %s", counted)
     demand(told["a"] and told["a"] == told["b"] == told["c"], "the nodes tell different histories")
     demand(max(took.values()) <= WITHIN, "it took longer than %g s", WITHIN)
@@ -78,7 +78,7 @@ def _until_it_agrees(directory, name, latest, began):
     """Seconds until it has found that it has the same as the first node."""
 
     def agrees():
-        with contextlib.suppress(Exception):  # while it joins anew it has no socket
+        with contextlib.suppress(Exception):  # while it joins again it has no socket
             return _status(directory, name)["cluster"]["agreed"] > latest
 
     wait_until(agrees, SECONDS, 0.05)

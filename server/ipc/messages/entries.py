@@ -64,7 +64,7 @@ class Operated:
         secret: str
 
     class RemoveAccount(NamedTuple):
-        """The account is deleted, and whoever is here under its name sent away."""
+        """The account is deleted, and a member of its name disconnected."""
 
         asker: int
         token: int

@@ -278,7 +278,7 @@ class FromJournal:
     """What the process of the journal says to the hub."""
 
     class Through(NamedTuple):
-        """The answer to `Begin`: so many requests of this run are in the database, or were answered."""
+        """The answer to `Begin`: how many requests of this run are in the database, or were answered."""
 
         through: int
 
