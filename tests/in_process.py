@@ -1,5 +1,6 @@
 """The server's command line without a process of its own: a start of Python takes longer than most of what it does."""
 import io
+import logging
 import os
 import sys
 from typing import NamedTuple
@@ -23,9 +24,14 @@ def run_main(monkeypatch, directory, arguments, given=b"", encoding="utf-8"):
         patch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(given), "utf-8", "surrogateescape"))
         for name, output, errors in zip(("stdout", "stderr"), outputs, ("strict", "backslashreplace")):
             patch.setattr(sys, name, io.TextIOWrapper(output, encoding, errors, newline="\n", write_through=True))
+        log = logging.getLogger("parley.server")
+        level, handlers = log.level, list(log.handlers)
         try:
             code = entry.main(list(map(os.fsdecode, arguments)))
         except SystemExit as stop:
             code = stop.code
+        finally:
+            log.setLevel(level)
+            log.handlers[:] = handlers
         sys.stdout.flush()
         return Done(code or 0, *(output.getvalue() for output in outputs))

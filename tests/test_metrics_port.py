@@ -1,4 +1,5 @@
 """The metrics of a real server: every worker tells of all, and what one has counted outlives it."""
+import logging
 import os
 import signal
 import sys
@@ -77,11 +78,14 @@ def test_each_worker_tells_of_all_and_nothing_is_lost_with_one(tmp_path):
 def test_without_prometheus_client_the_server_says_so_in_one_line(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "prometheus_client", None)
     monkeypatch.setitem(sys.modules, "prometheus_client.core", None)
+    log = logging.getLogger("parley.server")
+    before = log.level, log.handlers[:]
     for arguments in (["--metrics", "127.0.0.1:0"], ["--metrics", "127.0.0.1:0", "--check-config"]):
         done = run_main(monkeypatch, str(tmp_path), arguments)
         assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (78, b"", 1)
         assert done.stderr.startswith(b"parley: metrics need prometheus_client, which is not installed")
         assert done.stderr.endswith(b" -m pip install prometheus_client`\n")
+    assert (log.level, log.handlers) == before  # what this process has to do next is not logged
 
 
 def test_an_address_that_somebody_has_is_an_error(tmp_path):
