@@ -579,7 +579,7 @@ def test_a_bug_in_the_rendering_of_one_event_costs_no_connection(house, monkeypa
     house.settle(20)
     assert bob.heard() == b"MSG ann good\n"
     assert ann.heard() == b""
-    told = [record for record in caplog.records if "is not heard" in record.message and record.levelno == logging.ERROR]
+    told = [record for record in caplog.records if "is not sent" in record.message and record.levelno == logging.ERROR]
     assert len(told) == MOST_LINES
 
 
