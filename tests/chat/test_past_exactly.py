@@ -70,6 +70,10 @@ def test_where_the_latest_was_said_is_told_of_open_rooms_and_of_partners(asked):
     assert asked.ask(1, "partners", NOW + 1, NOW + 3, 9) == [[(b"#lobby", NOW + 2)]]
     asked.register.manage(1, 1, b"#dev", "set", b"private", b"on")
     assert asked.ask(2, "partners", NOW, NOW + 2, 9) == [[(b"#dev", NOW + 1)]]
+    asked.register.numbers.last = 7
+    asked.register.claim_unproven(1, 3, b"cid", tuple(claims(b"cid")), "Login")
+    asked.register.enter(1, 3, b"#dev", tuple(claims(b"#dev")), None)
+    assert asked.ask(3, "partners", 0, 1 << 60, 9) == [[(b"#lobby", NOW + 2)]]  # of #dev it does not know the past
 
 
 def test_up_to_when_one_has_read_never_goes_back(asked):

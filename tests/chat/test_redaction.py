@@ -80,6 +80,7 @@ def test_what_was_said_to_one_alone_its_sender_removes(chat):
     assert take_back(b"acc", b"bob") == DONE and asked == [(7, b"acc", b"bob", 0)]
     assert [told[1:] for told in chat.drain()] == [
         ("Redacted", chat.people[b"bob"][1], b"acc", b"7", b"why")]
+    assert take_back(b"acc", b"acc") == DONE and not chat.drain()  # it is told by the answer
     assert take_back(b"bob", b"away") == DONE and asked[-1][3] > 1 << 60  # another bob may have said it
     stored[0] = False
     assert take_back(b"acc", b"bob") == Reason.NO_SUCH_NUMBER

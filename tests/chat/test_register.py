@@ -872,6 +872,15 @@ def test_what_was_said_to_an_account_and_not_sent_before_its_end_is_kept(
     assert register.direct._untold == {}
 
 
+def test_what_has_no_text_such_as_that_somebody_is_typing_is_not_kept(register, post, memory, store):
+    claim(register, 1, 5, b"ann", "Create")
+    claim(register, 2, 7, b"bob")
+    register.whisper(2, 7, b"bob", b"ann", b"", None, HOST, b"", b"typing")
+    assert "mark" not in [call[2] for call in post.drain()]
+    register.lose(1)
+    assert kept(memory, store, b"ann") == (0, 0)
+
+
 def test_what_a_deleted_account_was_not_sent_is_not_kept_for_its_successor(register, memory, store):
     claim(register, 1, 5, b"ann", "Create")
     claim(register, 2, 7, b"bob")

@@ -5,8 +5,9 @@ from registered import Door, Registered
 from parley.server.chat import sessions
 from parley.server.chat.accounts import Accounts
 from parley.server.chat.login_throttle import LoginThrottle
+from parley.server.chat.members import holder_of
 from parley.server.chat.names import claims
-from parley.server.chat.sessions import MOST_TAGS, RESUMED_FOR, key_of
+from parley.server.chat.sessions import MOST_ROOMS, MOST_TAGS, RESUMED_FOR, key_of
 from parley.server.ipc.queues import said
 from parley.server.protocols.events import Reason
 
@@ -132,6 +133,23 @@ def test_the_connection_that_has_the_session_still_is_ended(register, post, name
     assert list(register.members.names.values()) == [name]
 
 
+def test_who_comes_back_to_an_account_ends_the_connection_that_has_it_by_another_session(register, post):
+    log_in(register, b"ann")
+    register.release(1, 5)
+    log_in(register, b"ann", session=8, key=OTHER_KEY)
+    post.drain()
+    resume(register)
+    assert ("worker", 1, "evict", 8, Reason.REPLACED) in post.drain()
+    assert register.members.called(b"ann") == holder_of(1, 6)
+
+
+def test_one_comes_back_into_as_many_rooms_as_are_looked_at(register, post):
+    resume_in = tuple((b"#r%d" % number, 0) for number in range(MOST_ROOMS + 2))
+    log_in(register, b"bob", marks=resume_in)
+    ((_, _, _, entered, refused, _),) = told(post, "begun")
+    assert len(entered) + len(refused) == MOST_ROOMS and entered[0][0] == b"#r0"
+
+
 @pytest.mark.parametrize("name", [b"bob", b"ann"])
 def test_it_is_not_ended_for_a_connection_that_is_gone(register, post, name):
     log_in(register, name)
@@ -208,6 +226,16 @@ def test_the_guests_session_is_no_use_once_the_name_has_an_account(register, pos
     register.release(1, 9)
     resume(register)
     assert refusals(post) == [Reason.NO_SESSION]
+
+
+def test_a_session_that_was_stored_of_a_guest_is_no_key_to_an_account_nor_the_other_way_round(register, post):
+    """An account can be made, or deleted, while no server runs."""
+    register.whole.sessions.restore([(key_of(name), name, is_account, 0, []) for name, is_account in (
+        (b"ann", True), (b"carl", False), (b"bob", False), (b"dan", True))])
+    for session, name in enumerate((b"ann", b"carl", b"bob", b"dan")):
+        resume(register, session=session, key=key_of(name))
+    assert sorted(register.members.names.values()) == [b"ann", b"bob"]
+    assert refusals(post) == [Reason.NO_SESSION] * 2
 
 
 def test_a_guest_who_makes_an_account_comes_back_to_that(register, post, store):

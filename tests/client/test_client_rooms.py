@@ -35,7 +35,7 @@ from parley.client import (
     connect,
 )
 from parley.client.address import Address
-from parley.client.following import Following
+from parley.client.following import LOGIN_ATTEMPTS, Following
 from parley.client.position import ResumePosition
 from parley.client.protocols import CLIENT_PROTOCOLS
 from parley.server.protocols.binary import HEADER
@@ -264,6 +264,38 @@ def test_what_comes_of_a_room_behind_the_answer_to_leaving_it_does_not_count_as_
     chat.feed(packet(purpose="receive_message", from_user="#dev", message="bob: bye")
               + listing("#dev", "#ops") + listing("#ops"))
     assert list(chat.inside) == ["#ops"]
+
+
+def test_the_key_of_a_room_is_known_however_often_one_comes_back():
+    chat = Learning("dollar")
+    chat.join_room("#dev", "key")
+    for _ in range(2):
+        chat.feed(packet(purpose="join_room", result=True))
+        assert chat.inside == {"#dev": "key"}
+        chat._protocol.join_room("#dev", chat.inside["#dev"])  # as after a break
+
+
+def test_a_chat_follows_a_room_under_its_new_name():
+    chat = Learning("line")
+    chat.inside["#dev"] = "key"
+    chat._position.of("#dev").set_mark(7)
+    chat.feed(TELL["line"](b"done", b"bob renamed the room to #new"))
+    assert chat.inside == {"#new": "key"} and chat._position.of("#new").mark == 7
+
+
+def test_who_is_refused_again_and_again_after_a_break_gives_up_and_learns_what_may_not_have_arrived():
+    chat, lost = Learning("line"), []
+    chat._lost, chat._granted, chat._login = lost.append, True, ("join", ("ann",))
+    chat._position.set_mark(7)
+    chat.say("on its way")
+    chat._protocol.connection_lost()
+    chat._protocol = opened("line", chat._position)
+    for number in range(LOGIN_ATTEMPTS + 1):
+        assert len(lost) == number and chat._login
+        chat._protocol.join("ann")
+        chat.feed(b"ERR name-taken\n")
+    assert len(lost) == LOGIN_ATTEMPTS and chat._login is None
+    assert [type(event) for event in chat._events if type(event) in (Refused, Unsure)] == [Unsure, Refused]
 
 
 def test_rooms_in_a_delimited_list_are_no_users():

@@ -152,6 +152,19 @@ def test_of_a_session_that_is_over_the_past_tells_what_has_arrived(wire):
     assert wire.position.give_up() == [Request("say", None, "new")]
 
 
+def test_of_two_equal_texts_each_has_arrived_if_the_past_has_both_and_one_if_it_has_one(wire):
+    for missed, ended in ((1, [(Done, "same"), (Unsure, "same")]), (2, [(Done, "same"), (Done, "same")])):
+        for _ in range(2):
+            wire.client.say("same")
+        wire.asked()
+        wire.lose()
+        wire.enter("s%d" % (missed + 1), 10 * missed, known=False, missed=[{
+            "room": "#lobby", "gap": False,
+            "messages": [message(10 * missed - number, "ann", "same") for number in reversed(range(missed))]}])
+        (ping,) = wire.asked()
+        assert ends(wire.tell("pong", id=ping["id"])) == ended
+
+
 def test_numbers_of_another_run_are_forgotten(wire):
     wire.tell("said", room="#lobby", **message(900, "bob", "hi"))
     wire.lose()
