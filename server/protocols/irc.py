@@ -30,6 +30,7 @@ from parley.server.protocols import (
     irc_talk,
 )
 from parley.server.protocols.contract import Frames, Limits
+from parley.server.protocols.events import Reason
 from parley.server.protocols.irc_caps import Forms
 from parley.server.protocols.irc_caps import traits_of as _traits_of
 from parley.server.protocols.irc_replies import Commands, Replies
@@ -43,7 +44,7 @@ from parley.server.protocols.irc_words import (
     tags_of,
     with_tag,
 )
-from parley.server.protocols.text import PLAIN, canonical, is_utf8, pieces
+from parley.server.protocols.text import FOREIGN_LINE, PLAIN, canonical, is_utf8, pieces
 from parley.server.protocols.traits import Traits
 
 NAME = "irc"
@@ -177,6 +178,8 @@ class Decoder(Replies):
         if not is_utf8:
             self.fail(middle(word.upper()), b"INVALID_UTF8", text=b"The line is not valid UTF-8")
             return None
+        if command is None and self.name is None and FOREIGN_LINE.match(line):
+            return [events.Broken(Reason.FOREIGN)]
         if command is None:
             return self.numeric(b"421", middle(word), text=b"Unknown command") if word else None
         if self.name is None and not command.early:

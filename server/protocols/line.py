@@ -53,7 +53,7 @@ from parley.server.protocols import events
 from parley.server.protocols.contract import Encoders, Frames, Limits
 from parley.server.protocols.events import Reason
 from parley.server.protocols.happenings import sentence
-from parley.server.protocols.text import LF, NUL, PLAIN, canonical, is_blank, name_and_password, pieces
+from parley.server.protocols.text import FOREIGN_LINE, LF, NUL, PLAIN, canonical, is_blank, name_and_password, pieces
 from parley.server.protocols.traits import Traits
 
 NAME = "line"
@@ -66,9 +66,7 @@ USUAL_HISTORY, LONGEST_HISTORY = 100, 1000  # messages
 
 _SINCE = re.compile(rb"SINCE ([0-9]{1,18})")
 _COUNT = re.compile(rb"[1-9][0-9]{0,8}")
-# How clients of other protocols begin: a TLS or RDP handshake; an HTTP request line, SSH, SMTP.
-_FOREIGN_BYTES = (b"\x16\x03", b"\x03\x00")
-_FOREIGN_LINE = re.compile(rb"[A-Z]+ \S+ HTTP/\d|SSH-\d|EHLO |HELO ")
+_FOREIGN_BYTES = (b"\x16\x03", b"\x03\x00")  # the beginning of a TLS or RDP handshake
 # Telnet commands: an escaped byte 255; the timing mark; an option (WILL, WONT, DO, DONT); a short sub-negotiation; any
 # other command; an incomplete one. None extends beyond the end of a line.
 _TELNET = re.compile(
@@ -194,7 +192,7 @@ class Decoder:
             self._erased += len(_BYTE_ORDER_MARK)
         line = self._erase(line)
         command = self._parse_typed(line)
-        return _FOREIGN if command is _UNKNOWN and _FOREIGN_LINE.match(line.lstrip(_EDGES)) else command
+        return _FOREIGN if command is _UNKNOWN and FOREIGN_LINE.match(line.lstrip(_EDGES)) else command
 
     def _parse_typed(self, line: bytes) -> events.Command:
         """A line in which something may have been erased."""

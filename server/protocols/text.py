@@ -23,6 +23,10 @@ PLAIN = bytes(range(0x20, 0x7F))  # these bytes are the same in a canonical text
 # To look for a number in bytes takes a tenth of the time that it takes to look for a byte.
 NUL, TAB, LF, BLANK, QUOTE, COMMA, BACKSLASH = b'\0\t\n ",\\'
 
+# The first line of a client that speaks HTTP, SSH or SMTP. A web page can let a browser send lines of its own behind
+# that of HTTP.
+FOREIGN_LINE = re.compile(rb"[A-Z]+ \S+ HTTP/\d|SSH-\d|EHLO |HELO ")
+
 _PICTURES = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"}
 _PICTURES.update({code: 0xFFFD for code in range(0x80, 0xA0)})
 _PICTURES.update({0x7F: 0x2421, 0x85: 0x2424, 0x2028: 0x2424, 0x2029: 0x2424})

@@ -828,6 +828,14 @@ def test_what_is_no_message_is_no_ctcp(line, asked):
     assert of(line) == [asked]
 
 
+@for_each("line", [b"POST / HTTP/1.1", b"GET /x HTTP/1.0", b"SSH-2.0-x", b"EHLO a", b"@x=y OPTIONS * HTTP/1.1"])
+def test_who_begins_with_another_protocol_is_ended_before_it_has_a_name(line):
+    """A web page can let the browser of somebody who reads it send lines, behind those of HTTP."""
+    client = Client()
+    assert client.send(line) == [] and client.asked == [events.Broken(Reason.FOREIGN)]
+    assert codes(Client(b"ann").send(line)) == ["421"]
+
+
 def test_no_tag_that_is_passed_on_has_white_space_of_any_kind():
     client = Client(b"ann", caps=b"message-tags")
     for space in "\u00a0\u3000\u2003\x1c\x85\t":

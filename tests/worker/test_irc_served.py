@@ -45,6 +45,14 @@ def test_a_member_is_in_the_lobby_only_while_it_wants_to_be(pair):
     assert bob.heard() == b"INFO ann disconnected\n"
 
 
+def test_what_a_browser_is_made_to_send_is_nobody(pair):
+    web_page = pair.connect(protocol="irc")
+    web_page.send(b"POST / HTTP/1.1\r\nHost: x\r\n\r\nNICK eve\r\nUSER u 0 * :r\r\nPRIVMSG #lobby :hi\r\n")
+    pair.settle()
+    assert lines(web_page) == ["ERROR :Closing link: This is another protocol"] and web_page.ended
+    assert [*pair.hub.register.members.names] == []
+
+
 def test_to_leave_what_can_be_no_room_is_not_to_leave_the_lobby(pair):
     ann = come(pair, b"ann")
     ann.send(b"PART #%b\r\nPART ann\r\nPART #nosuch\r\n" % (b"x" * 3900))
