@@ -19,11 +19,11 @@ STORED_BEFORE = 200000  # messages
 KEPT = 1000
 SOON = """
 try:
-    from parley.server.storage import journal
+    from parley.server.storage import scribe
 except ImportError:
     pass
 else:
-    journal.PRUNE_EVERY = 1.0
+    scribe.PRUNE_EVERY = 1.0
 """
 
 

@@ -16,9 +16,11 @@ from parley.server.ipc.messages import ToStore, packed
 from parley.server.ipc.queues import Queue, called, control, placed
 from parley.server.storage import backup as backup_module
 from parley.server.storage import journal as journal_module
+from parley.server.storage import scribe as scribe_module
 from parley.server.storage.database import Database
-from parley.server.storage.journal import LATER, MOST_UNANSWERED, TALK_SIZE, InProcess, Journal, Scribe
+from parley.server.storage.journal import MOST_UNANSWERED, TALK_SIZE, InProcess, Journal
 from parley.server.storage.memory import Store
+from parley.server.storage.scribe import LATER, Scribe
 
 PATIENCE = 60  # seconds that an answer may really take
 FULL = sqlite3.OperationalError("database or disk is full")
@@ -861,7 +863,7 @@ def test_whatever_comes_while_a_process_is_busy_is_its_next_transaction(forked, 
 
 
 def test_talk_that_nobody_awaits_is_stored_with_what_somebody_does(forked, path, spoken, told, monkeypatch):
-    monkeypatch.setattr(journal_module, "UNAWAITED", 2 * PATIENCE)
+    monkeypatch.setattr(scribe_module, "UNAWAITED", 2 * PATIENCE)
     count = FORK.Value("i", 0)
 
     class Counting(Database):
