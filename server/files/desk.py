@@ -1,4 +1,4 @@
-"""How a worker asks the process that keeps files; the requests are those of `parley.server.files.keeper`."""
+"""How a worker asks the process that keeps files; the requests are those of `parley.server.files.keeping`."""
 import array
 import collections
 import json

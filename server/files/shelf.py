@@ -124,7 +124,7 @@ class Part:
 
 
 class Shelf:
-    """The store of files. A request returns the fields of its answer (see `parley.server.files.keeper`), or is Refused.
+    """The store of files. A request returns the fields of its answer (see `server.files.keeping`), or is Refused.
 
     folder: its path; nothing else is kept there. index: `Index`. messages: `Messages`. limits: the fields of
         `config.Files`, as a dictionary.

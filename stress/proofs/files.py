@@ -14,7 +14,7 @@ import threading
 import time
 
 from parley.conformance.targets import WEB, launch
-from parley.server.files.keeper import POLITENESS
+from parley.server.ipc.aide import POLITENESS
 from parley.server.supervisor import control
 from stress.files import Sent, ask
 from stress.proofs import demand

@@ -125,7 +125,7 @@ def test_what_comes_is_flushed_piece_by_piece_and_no_more_is_read_of_that_file_m
         if trouble:
             raise OSError(trouble.pop(), "")
 
-    monkeypatch.setattr("parley.server.files.keeper.FLUSHED_AT_ONCE", 300)
+    monkeypatch.setattr("parley.server.files.keeping.FLUSHED_AT_ONCE", 300)
     monkeypatch.setattr("parley.server.files.shelf._flush_data", flush)
     process = Process(keeper)
 

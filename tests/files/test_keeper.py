@@ -10,8 +10,7 @@ import time
 import pytest
 from test_desk import LIMITS, Process, Worker
 
-from parley.server.files import budget
-from parley.server.files import keeper as keeping
+from parley.server.files import budget, keeping
 from parley.server.files.budget import MADE_UP, SHARE
 from parley.server.files.desk import Desk
 from parley.server.files.keeper import Keeper

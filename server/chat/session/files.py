@@ -39,7 +39,7 @@ class Files(Base):
         client.files.ask(lambda answer: client.heed("hear_of_file", answer), **request)
 
     def hear_of_file(self, answer):
-        """The keeper's answer to Offer or Share: a dictionary, see `server.files.keeper`."""
+        """The keeper's answer to Offer or Share: a dictionary, see `server.files.keeping`."""
         question = self._question
         if self.client.state is GONE:
             return

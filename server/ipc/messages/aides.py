@@ -31,7 +31,7 @@ class FromHasher:
 
 
 class ToKeeper:
-    """What the hub says to the process that keeps files; requests come from workers (`parley.server.files.keeper`)."""
+    """What the hub says to the process that keeps files; requests come from workers (`parley.server.files.keeping`)."""
 
     class Look(NamedTuple):
         """Are you there?"""
