@@ -34,8 +34,9 @@ MOST_MARKS = 200  # read markers, as times, of a member without an account
 BY_TIME = b"|ms"  # follows the name of the owner of read markers that are times; no name has "|" in it
 MOST_ROOMS = 100  # rooms in which a resumed session may go on
 
-# A stored session: key, name, has the name an account?, since, (tag, number, milliseconds) of the messages with tags.
-Stored = Tuple[bytes, bytes, bool, int, List[Tuple[bytes, int, int]]]
+# A stored session: key, name, has the name an account?, since, source, and (tag, number, milliseconds) of the messages
+# with tags.
+Stored = Tuple[bytes, bytes, bool, int, str, List[Tuple[bytes, int, int]]]
 
 
 def key_of(token: bytes) -> bytes:
@@ -116,11 +117,12 @@ class Sessions:
 
     def restore(self, stored: Iterable[Stored]) -> None:
         """The sessions that were stored before the server started; for all of them it ended just now."""
-        for key, name, is_account, since, tags in stored:
+        for key, name, is_account, since, source, tags in stored:
             account = self._accounts.accounts.get(name)
             if is_account != (account is not None):
                 continue
             session = self._sessions[key] = _Session(key, name, account.serial if account else 0, since)
+            session.source = source
             if tags:
                 session.tags = collections.OrderedDict(
                     (tag, _Said(number, time, True, [])) for tag, number, time in tags)
@@ -183,7 +185,9 @@ class Sessions:
         is_new = session is None
         if session is None:
             session = self._sessions[key] = _Session(key, name, account.serial if account else 0, self._numbers.last)
-        session.holder, session.source = holder, self._gate.origin_of(holder)
+        source = self._gate.origin_of(holder)
+        is_elsewhere = source != session.source
+        session.holder, session.source = holder, source
         self._ended.pop(key, None)
         self._of_holders[holder] = session
         if session.since_in_rooms:
@@ -192,7 +196,7 @@ class Sessions:
             Settled.Began, holder, account is not None, self._numbers.last, account.kept if account else 0,
             *self._go_on_in_rooms(session, holder, marks))
         session.rooms, session.since_in_rooms = _NO_ROOMS, None
-        if is_new:
+        if is_new or is_elsewhere:
             self._store.ask(ignore, self._kept(session, account))
         self._store.ask(lambda markers: self._accounts.order.submit(0, entry(began(markers))),
                         ReadStore.Markers(_owner(session)))
@@ -286,7 +290,8 @@ class Sessions:
     # ---- what becomes of a session
 
     def _kept(self, session: _Session, account: Optional[Account]) -> ToStore.KeepSession:
-        return ToStore.KeepSession(session.key, session.name, account is not None, session.since)
+        return ToStore.KeepSession(session.key, session.name, account is not None, session.since,
+                                   session.source)
 
     def _change(self, holder: int) -> None:
         """The holder's name has changed, or whether that has an account."""

@@ -127,10 +127,11 @@ class Store(Pages):
         """Store the message of a talk frame, with its tag in the session of this key: see `sessions`."""
         return self.talk(frame)
 
-    def keep_session(self, key: bytes, name: bytes, account: bool, since: int) -> bool:
+    def keep_session(self, key: bytes, name: bytes, account: bool, since: int, source: str = "") -> bool:
         """Store a session, or its present name.
 
         account: is the name an account? since: messages up to this number are not part of a guest's own past.
+        source: the address from which it is used (see `Gate.origin_of`).
         """
         return True
 

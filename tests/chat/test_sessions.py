@@ -75,6 +75,29 @@ def test_whoever_comes_and_goes_all_the_time_ends_no_sessions_of_others(register
     assert lost == [1, 2, 3, 5, 6, 7]
 
 
+def test_after_a_restart_too_sessions_count_against_their_own_address(register, post, monkeypatch):
+    monkeypatch.setattr(sessions, "MOST_ENDED", 6)
+    keys = [key_of(b"%d" % number) for number in range(12)]
+    register.whole.sessions.restore([
+        (key, b"name%d" % number, False, 0, "192.0.2.1" if number in (0, 4) else "192.0.2.2", [])
+        for number, key in enumerate(keys)])
+    register.tidied(0)
+    post.drain()
+    for number, key in enumerate(keys):
+        resume(register, 100 + number, key=key)
+    lost = [call[3] - 100 for call in post.drain() if call[0] == "worker" and call[2] == "refused"]
+    assert lost == [1, 2, 3, 5, 6, 7]
+
+
+def test_a_session_is_stored_with_the_address_from_which_it_was_used_last(register, store):
+    store.late = True
+    log_in(register, b"bob")
+    resume(register)
+    resume(register, 7, host="2001:db8::1")
+    kept = [arguments[4] for _, request, arguments in store._waiting if request == "keep_session"]
+    assert kept == [HOST, "2001:db8::/64"], "and not again while that is the same"
+
+
 def refusals(post):
     return [reason for (reason,) in told(post, "refused")]
 

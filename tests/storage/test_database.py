@@ -864,7 +864,7 @@ def test_a_database_of_version_4_is_brought_up_to_date(database, spoken):
     assert len(store.identity()) == 16
     write(store, None, ("keep_session", b"key", b"bob", True, 4),
           ("say_once", b"key", b"tag", store.place(spoken(b"next"))))
-    ((key, name, is_account, since, ((tag, number, _),)),) = store.sessions()
+    ((key, name, is_account, since, _, ((tag, number, _),)),) = store.sessions()
     assert (key, name, is_account, since, tag, number) == (b"key", b"bob", True, 4, b"tag", 11)
     prune(store)
     assert count(store, "messages") == 9
@@ -907,6 +907,16 @@ def test_a_database_of_version_7_is_brought_up_to_date(database):
     write(database(), None, ("close_account", b"ann"), ("open_account", b"ann", None))
     assert database().device_lists() == {}
     assert version_of(database.path + ".schema-7") == 7
+
+
+def test_a_database_of_version_8_is_brought_up_to_date(database):
+    left_by(8, database.path).close()
+    store = database()
+    assert store.sessions() == [(b"\1" * 32, b"ann", True, 0, "", []),
+                                (b"\2" * 32, b"bob", False, 1, "", [(b"t1", 1, 1795970000000)])]
+    write(store, None, ("keep_session", b"\2" * 32, b"bob", False, 1, "192.0.2.1"))
+    assert database().sessions()[1][:5] == (b"\2" * 32, b"bob", False, 1, "192.0.2.1")
+    assert version_of(database.path + ".schema-8") == 8
 
 
 def test_a_conversation_of_extras_alone_is_forgotten_with_them(database, spoken):

@@ -47,6 +47,7 @@ class ToStore:
         name: bytes
         account: bool
         since: int
+        source: str
 
     class DropSessions(NamedTuple):
         """These sessions have ended."""

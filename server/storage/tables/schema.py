@@ -74,6 +74,10 @@ MIGRATIONS = (
     """
     ALTER TABLE accounts ADD COLUMN devices BLOB;
     """,
+    # From where a session was used last, as for `kept`.
+    """
+    ALTER TABLE sessions ADD COLUMN source TEXT NOT NULL DEFAULT '';
+    """,
 )
 
 

@@ -11,9 +11,9 @@ from parley.server.storage.tables.file import DatabaseFile
 class Sessions(DatabaseFile):
     """Sessions with the tags of messages that were said in them, and the read markers of sessions and accounts."""
 
-    def keep_session(self, key: bytes, name: bytes, account: bool, since: int) -> bool:
+    def keep_session(self, key: bytes, name: bytes, account: bool, since: int, source: str = "") -> bool:
         self._connection.execute(
-            "INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?)", (key, name.decode(), account, since))
+            "INSERT OR REPLACE INTO sessions VALUES (?, ?, ?, ?, ?)", (key, name.decode(), account, since, source))
         return True
 
     def drop_sessions(self, keys: List[bytes]) -> bool:
@@ -26,8 +26,9 @@ class Sessions(DatabaseFile):
         tags: Dict[bytes, List[Tuple[bytes, int, int]]] = {}
         for key, tag, number, when in self._rows("SELECT session, tag, number, time FROM tags ORDER BY number"):
             tags.setdefault(key, []).append((tag, number, when))
-        return [(key, name, bool(account), since, tags.get(key, [])[-MOST_TAGS:])
-                for key, name, account, since in self._rows("SELECT key, name, account, since FROM sessions")]
+        return [(key, name, bool(account), since, source.decode(), tags.get(key, [])[-MOST_TAGS:])
+                for key, name, account, since, source in self._rows(
+                    "SELECT key, name, account, since, source FROM sessions")]
 
     def _note_tag(self, key: bytes, tag: bytes, number: int, time: int) -> None:
         self._connection.execute("INSERT INTO tags VALUES (?, ?, ?, ?)", (number, key, tag, time))
