@@ -92,6 +92,9 @@ def test_whoever_has_entered_a_room_that_could_not_be_stored_is_in_one_that_does
     assert answered(late) == ([(late.people[b"owner"][1], Reason.NOT_STORED)], [])
     late.store.broken = False
     assert roles(late, b"#new") == {b"ann": MEMBER}
+    late.enter(b"owner", b"#new")
+    assert roles(late, b"#new") == {b"ann": MEMBER, b"owner": MEMBER}
+    late.exit(b"owner", b"#new")
     assert late.exit(b"ann", b"#new") == DONE
     assert b"#new" not in late.rooms.by_name
 
@@ -301,6 +304,20 @@ def test_whoever_comes_lets_the_days_begin_anew(spread):
         assert spread.enter(b"owner") is None
         spread.go(b"owner")
     assert b"#dev" in spread.rooms.by_name
+
+
+def test_that_somebody_came_is_stored_once_a_day_for_the_days_to_begin_anew_after_a_crash_too(spread):
+    stored = []
+    for name in list(spread.people):
+        spread.go(name)
+    spread.owner(b"owner")
+    for days in (0, 2, 0):
+        spread.wait(days * DAY)
+        spread.store.rooms.clear()
+        spread.enter(b"owner")
+        stored.append(1 in spread.store.rooms)
+        spread.exit(b"owner")
+    assert stored == [False, True, False]
 
 
 def test_rooms_are_looked_at_again_after_the_clock_was_set_back(spread):
