@@ -206,10 +206,11 @@ class Metadata:
             inside = [one for one in self._members.names if self._is_in(room, one)] if room is self._rooms.lobby \
                 else room.members
             for one in inside if everybody else ():
-                if len(rows) >= MOST_TOLD:
+                if len(rows) > MOST_TOLD:
                     break
                 rows += self._rows(self._members.names[one], self._of(one), keys)
-            self._post.answer(worker, [session], events.MetadataTold(room.name, rows[:MOST_TOLD]))
+            self._post.answer(worker, [session], events.MetadataTold(
+                room.name, rows[:MOST_TOLD], len(rows) > MOST_TOLD))
         elif whom is not None:
             target = self._members.names[whom]
             self._post.answer(worker, [session], events.MetadataTold(target, self._rows(target, self._of(whom), keys)))

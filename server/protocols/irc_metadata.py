@@ -178,6 +178,9 @@ def _clear(client: Any, target: bytes, rest: Sequence[bytes]) -> Commands:
 def _told(client: Any, answer: Any) -> None:
     if isinstance(answer, events.MetadataTold):
         _tell_all(client, answer.target, answer.rows)
+        if answer.more:
+            client.fail(b"METADATA", b"INCOMPLETE", _shown(answer.target), kind=b"WARN",
+                        text=b"There are too many values; only the first %d are told" % len(answer.rows))
 
 
 def _get(client: Any, target: bytes, rest: Sequence[bytes]) -> Commands:

@@ -118,7 +118,10 @@ def test_there_are_bounds(chat):
     assert put(chat, b"bob", b"1", b"y")[0] == (b"bob", [(b"bob", b"1", b"y")])
     chat.register.whole.metadata._values[chat.holder(b"bob")] = {b"%d" % number: b"x" for number in range(MOST_TOLD)}
     put(chat, b"ann", b"url", b"x")
-    assert len(read(chat, b"bob", room=b"#dev", everybody=True)[1]) == MOST_TOLD
+    told = read(chat, b"bob", room=b"#dev", everybody=True)
+    assert len(told[1]) == MOST_TOLD and told[2]
+    del chat.register.whole.metadata._values[chat.holder(b"bob")]
+    assert len(read(chat, b"bob", room=b"#dev", everybody=True)) == 2, "and no more"
 
 
 def test_what_an_account_tells_is_stored_and_stays_until_that_is_deleted(chat):

@@ -190,6 +190,13 @@ def test_whom_a_list_has_no_room_for_is_told_by_name():
     assert client.asked[-1] == events.Watch(()) and client.decoder.watched is None
 
 
+def test_of_too_many_values_the_client_is_told_that_these_are_not_all():
+    client = Client(b"ann", caps=b"draft/metadata-3")
+    client.answers = {events.ReadMetadata: events.MetadataTold(b"#dev", [(b"bob", b"url", b"x")], True)}
+    assert client.send(b"METADATA #dev SYNC")[1:] == [
+        b":irc.test WARN METADATA INCOMPLETE #dev :There are too many values; only the first 1 are told\r\n"]
+
+
 def test_where_an_address_may_not_watch_more_the_list_stays_as_it_was():
     client = Client(b"ann")
     client.answers = {events.Count: events.Counted(1, 1, 1)}

@@ -227,10 +227,12 @@ class MetadataTold(NamedTuple):
     """The answer to `ReadMetadata`; and to `SetMetadata`, with what has changed.
 
     target: the name of a room or a user. rows: (name of a room or a user, key, value) of each; None is no value.
+    more: are there more values than are told?
     """
 
     target: bytes
     rows: Sequence[Tuple[bytes, bytes, Optional[bytes]]]
+    more: bool = False
 
 
 @long_answer(Poll)
