@@ -715,6 +715,8 @@ test("names are completed, whoever spoke last first", () => {
   model.heard(said(2, "x", "bob"));
   assert.deepEqual(model.completions("b"), ["bob", "bea", "Bruno"]);
   assert.deepEqual(model.completions("br"), ["Bruno"]);
+  model.heard({on: "rooms", rooms: [{room: "#Lost", topic: "", members: 1}]});
+  assert.deepEqual(model.completions("#lo"), ["#lobby", "#Lost"]);
 });
 
 test("a sealed file is shared by its envelope, behind the keys for it, and the same again after a lost connection", async () => {

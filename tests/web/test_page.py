@@ -17,7 +17,7 @@ from stress.proofs.processes import worker_of
 
 MOST_BYTES = 60 * 1024
 MOST_REQUESTS = 8
-ENTER, ESCAPE, TAB = "\ue007", "\ue00c", "\ue004"
+ENTER, ESCAPE, TAB, BACKSPACE = "\ue007", "\ue00c", "\ue004", "\ue003"
 CONTROL, ALT, SHIFT, UP = "\ue009", "\ue00a", "\ue008", "\ue013"
 # The other five, and who comes by each: accounts where a password is needed.
 CLOSING = "\u202c\u2069"  # the server ends what a text has begun of these
@@ -241,6 +241,9 @@ def test_everything_can_be_done_with_keys_alone(server, open_page):
         page.until("document.getElementById('text').value === 'lea: '")
         page.keys("hi", ENTER)
         lea.until("#dev MSG ann lea: hi")
+        page.keys("#lo", TAB)
+        page.until("document.getElementById('text').value === '#lobby '")
+        page.keys(len("#lobby ") * BACKSPACE)
         page.keys(UP)
         page.until("document.getElementById('text').value === 'lea: hi'")
         page.keys(UP)
@@ -410,6 +413,8 @@ def test_nothing_typed_is_lost_by_a_reload(server, open_page):
     page.go("#lobby")
     page.run("document.getElementById('text').focus()")
     page.keys("and another")
+    page.until("[...document.querySelectorAll('#rooms .entry')].map((entry) => entry.lastChild.checkVisibility() &&"
+               " entry.lastChild.textContent).join() === 'false,draft'")
     page.reload()
     page.until("document.getElementById('text')?.value === 'and another'")
     page.until_shown("said before")

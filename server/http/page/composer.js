@@ -1,6 +1,7 @@
 // The message field: drafts, completion of names, and recalling what was sent.
 
 import {understood} from "./commands.js";
+import {isRoom} from "./model.js";
 import {$, arrange, el, face, grouped, plural} from "./nodes.js";
 
 const TYPING_EVERY = 3500; // milliseconds; the server passes on what comes 3 s after the last
@@ -26,7 +27,7 @@ export class Composer {
     this.text.addEventListener("input", () => {
       this.typed();
       const current = this._word();
-      this._choose(current && current.found.startsWith("@") && current.name ? model.completions(current.name) : []);
+      this._choose(current && /^[@#]./u.test(current.found) ? model.completions(current.name) : []);
     });
     this.text.addEventListener("blur", () => this._choose([]));
     this.text.addEventListener("keydown", (event) => this._key(event));
@@ -263,7 +264,7 @@ export class Composer {
 
   _complete(name) {
     const {found, start} = this._word();
-    const behind = start === 0 ? ": " : " ";
+    const behind = start === 0 && !isRoom(name) ? ": " : " ";
     this.text.setRangeText(
       (found.startsWith("@") ? "@" : "") + name + behind,
       start,

@@ -13,7 +13,7 @@ const KEYS = {
   Esc: "to the message field; close what is open",
   Enter: "send",
   "Shift Enter": "a new line",
-  Tab: "complete a name",
+  Tab: "complete a name, or a #room",
   "↑": "what you sent before",
   "Ctrl Shift F": "search",
   "/": "a command, such as /join #room"

@@ -487,17 +487,22 @@ export class Model {
     return [...one.typing.keys()];
   }
 
-  // Completions of the beginning of a name; whoever spoke last comes first.
+  // Completions of the beginning of a name, of a room if it begins with "#"; whoever spoke last comes first.
   completions(start) {
     const low = start.toLowerCase();
     const one = this.current;
+    const found = (names) => [...names].filter((name) => name.toLowerCase().startsWith(low)).slice(0, 8);
+    if (isRoom(start)) {
+      return found(new Set([...this.rooms.map(({name}) => name), ...this.directory.map(({room}) => room)]));
+    }
     const spoke = one.items
       .slice(-200)
       .reverse()
       .filter((item) => item.kind === "text")
       .map((item) => item.by);
     const names = new Set([...spoke, ...(one.members || []), ...(one.isRoom ? this.online : [one.name])]);
-    return [...names].filter((name) => name !== this.me && name.toLowerCase().startsWith(low)).slice(0, 8);
+    names.delete(this.me);
+    return found(names);
   }
 }
 

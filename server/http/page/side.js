@@ -65,6 +65,7 @@ export class Side {
     }
     const unread = one ? one.unread : 0;
     const called = Boolean(unread) && (one.mentioned || !one.isRoom);
+    const isDraft = !unread && name !== this.model.open && Boolean((this.model.drafts.get(name) || "").trim());
     const state = isRoom(name)
       ? ""
       : this.model.away.has(name)
@@ -76,6 +77,7 @@ export class Side {
       unread,
       one && one.manyUnread,
       called,
+      isDraft,
       state,
       name === this.model.open,
       one && one.inside
@@ -85,14 +87,16 @@ export class Side {
       entry.link.className = "entry" + (unread ? " unread" : "") + (one && one.isRoom && !one.inside ? " outside" : "");
       if (name === this.model.open) entry.link.setAttribute("aria-current", "page");
       else entry.link.removeAttribute("aria-current");
-      entry.count.hidden = !unread;
-      entry.count.className = "count" + (called ? " call" : "");
-      entry.count.textContent =
-        (called && isRoom(name) ? "@ " : "") + (unread > 99 ? "99+" : unread + (one && one.manyUnread ? "+" : ""));
+      entry.count.hidden = !unread && !isDraft;
+      entry.count.className = isDraft ? "aside" : "count" + (called ? " call" : "");
+      entry.count.textContent = isDraft
+        ? "draft"
+        : (called && isRoom(name) ? "@ " : "") + (unread > 99 ? "99+" : unread + (one && one.manyUnread ? "+" : ""));
       entry.spoken.textContent = [
         state && ", " + {here: "here", away: "away", gone: "not here"}[state],
         unread ? `, ${plural(unread, "unread message")}` : "",
-        called && isRoom(name) ? ", you are named" : ""
+        called && isRoom(name) ? ", you are named" : "",
+        isDraft ? ", draft" : ""
       ].join("");
       if (!isRoom(name)) entry.sign.className = `face small ${state}`;
     }
