@@ -253,7 +253,7 @@ def test_the_guests_session_is_no_use_once_the_name_has_an_account(register, pos
 
 def test_a_session_that_was_stored_of_a_guest_is_no_key_to_an_account_nor_the_other_way_round(register, post):
     """An account can be made, or deleted, while no server runs."""
-    register.whole.sessions.restore([(key_of(name), name, is_account, 0, []) for name, is_account in (
+    register.whole.sessions.restore([(key_of(name), name, is_account, 0, HOST, []) for name, is_account in (
         (b"ann", True), (b"carl", False), (b"bob", False), (b"dan", True))])
     for session, name in enumerate((b"ann", b"carl", b"bob", b"dan")):
         resume(register, session=session, key=key_of(name))
