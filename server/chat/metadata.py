@@ -63,12 +63,9 @@ class Metadata:
         room = None if name else self._rooms.by_name.get(room_name)
         whom = self._members.meant(name) if name else None
         trouble = self._why_not_set(room, whom, holder, bool(name))
-        values: Mapping[bytes, bytes] = room.metadata if room is not None else {} if whom is None else self._of(whom)
-        if not trouble and value is not None and key not in values and len(values) >= events.MOST_KEYS:
-            trouble = Reason.LIST_FULL
-        if not trouble and value is not None and whom is not None and isinstance(self._owner(whom), int):
-            if self._told_from.get(self._gate.origin_of(whom), 0) + _size(key, value) > MOST_OF_GUESTS:
-                trouble = Reason.LIST_FULL
+        values: Mapping[bytes, bytes] = {} if trouble else self._of(holder) if room is None else room.metadata
+        if not trouble and value is not None:
+            trouble = self._why_no_space(values, None if room is not None else holder, key, value)
         if trouble:
             self._post.refuse(holder, trouble)
             return
@@ -80,18 +77,23 @@ class Metadata:
         if room is not None:
             self._put(room.metadata, rows)
         elif rows:
-            own = self._values.setdefault(self._owner(holder), {})
-            self._put(own, rows)
-            if not own:
-                del self._values[self._owner(holder)]
-            if self._owner(holder) == holder:
-                self._count(holder)
+            self._put_own(holder, rows)
         self._tell(rows, room, holder)
         told = functools.partial(self._stored, holder, events.MetadataTold(target, rows))
         if room is not None:
             self._entering.keep(room, told, worker, session)
         else:
             self._keep(self._owner(holder), self._post.guarded(worker, session, told))
+
+    def _put_own(self, holder: int, rows: Sequence[Row]) -> None:
+        """Change the metadata of the member itself: of its account, or of its session if it has none."""
+        owner = self._owner(holder)
+        own = self._values.setdefault(owner, {})
+        self._put(own, rows)
+        if not own:
+            del self._values[owner]
+        if owner == holder:
+            self._count(holder)
 
     def _count(self, holder: int) -> None:
         """Count the metadata of somebody without an account, which has changed or is gone."""
@@ -113,6 +115,16 @@ class Metadata:
             return Reason.NO_ROOM
         needed = OP + 1 if room is self._rooms.lobby else OP
         return Reason.NOT_ALLOWED if self._gate.role(room, holder) < needed else None
+
+    def _why_no_space(self, values: Mapping[bytes, bytes], holder: Optional[int], key: bytes, value: bytes
+                      ) -> Optional[str]:
+        """Why this cannot be added to the values, which are the holder's or (None) those of a room."""
+        if key not in values and len(values) >= events.MOST_KEYS:
+            return Reason.LIST_FULL
+        if holder is not None and self._owner(holder) == holder:
+            size = self._told_from.get(self._gate.origin_of(holder), 0) + _size(key, value)
+            return Reason.LIST_FULL if size > MOST_OF_GUESTS else None
+        return None
 
     @staticmethod
     def _put(values: Values, rows: Sequence[Row]) -> None:

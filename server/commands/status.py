@@ -30,15 +30,7 @@ def status_lines(status):
         "; nothing can be stored" if status["journal"]["failing"] else "")
     if "cluster" in status:
         yield from _cluster_lines(status["cluster"])
-    rows = [["worker", "pid", *protocols, "messages", "a second", "deliveries", "queued", "behind", "held"]]
-    for number, worker in sorted(workers.items(), key=lambda pair: int(pair[0])):
-        report = worker["report"]
-        connections = report.get("connections", {})
-        rows.append([number, report.get("pid", "-"), *(connections.get(name, 0) for name in protocols),
-                     report.get("messages", 0), "%.1f" % report.get("messages_per_second", 0),
-                     report.get("deliveries", 0), worker["queued_bytes"], report.get("behind", 0),
-                     report.get("held", 0)])
-    yield from table(rows)
+    yield from _worker_lines(workers, protocols)
     totals = status["totals"]
     if "web" in [protocol for protocol, _ in status["serving"]]:
         yield "HTTP: %d connections open, %d requests answered" % (
@@ -59,6 +51,19 @@ def status_lines(status):
         told = ["%s %d" % pair for pair in collections.Counter(counts).most_common() if pair[1]]
         if told:
             yield "%s: %s" % (title, ", ".join(told))
+
+
+def _worker_lines(workers, protocols):
+    """The lines of the table of workers, with the connections of each protocol."""
+    rows = [["worker", "pid", *protocols, "messages", "a second", "deliveries", "queued", "behind", "held"]]
+    for number, worker in sorted(workers.items(), key=lambda pair: int(pair[0])):
+        report = worker["report"]
+        connections = report.get("connections", {})
+        rows.append([number, report.get("pid", "-"), *(connections.get(name, 0) for name in protocols),
+                     report.get("messages", 0), "%.1f" % report.get("messages_per_second", 0),
+                     report.get("deliveries", 0), worker["queued_bytes"], report.get("behind", 0),
+                     report.get("held", 0)])
+    return table(rows)
 
 
 def _cluster_lines(cluster):
