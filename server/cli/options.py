@@ -32,7 +32,7 @@ def parser():
     parser.add_argument("--idle-timeout", type=_seconds, metavar="S",
                         help="close connections that are silent for S seconds; 0 means never")
     parser.add_argument("--echo", action="store_true", default=None,
-                        help="send clients a copy of what they say in the room")
+                        help="send clients a copy of what they say in a room")
     parser.add_argument("--users", metavar="FILE", type=_not_empty,
                         help="file of accounts with passwords; `parley example users.json` shows the format")
     parser.add_argument("--storage", metavar="DIRECTORY",
@@ -41,7 +41,7 @@ def parser():
                         help="Unix socket for `status`, `passwd` and the other commands; by default in the storage"
                              " directory, or else in the user's runtime directory")
     parser.add_argument("--metrics", metavar="HOST:PORT", type=_metrics,
-                        help='where to tell metrics to Prometheus, such as 127.0.0.1:9105, or "off"')
+                        help='address at which Prometheus can read metrics, such as 127.0.0.1:9105, or "off"')
     parser.add_argument("--worker-ports", action="store_true",
                         help="open one more port for each worker, for tests that choose their worker")
     parser.add_argument("--check-config", action="store_true", help="check the configuration, and exit")

@@ -44,7 +44,7 @@ def _add_commands(parser):
 
     add("status", "show workers, connections, rates and queues of a running server", asking).add_argument(
         "--json", action="store_true", help="print everything, as JSON")
-    log = add("log", "print what was said in the room", asking)
+    log = add("log", "print what was said in the lobby", asking)
     log.add_argument("--since", type=int, default=0, metavar="NUMBER", help="only messages after this one")
     log.add_argument("--follow", action="store_true", help="go on printing new messages")
     passwd = add("passwd", "give a name a password, read from the terminal or the standard input", asking)
@@ -60,7 +60,7 @@ def _add_commands(parser):
     room.add_argument("--room", metavar="ROOM", type=_room, default="#lobby", help="the room; without it, the lobby")
     whom = {"kick": "send somebody out of a room; out of the lobby: end the connection",
             "ban": "keep somebody out of a room; out of the lobby: refuse every login",
-            "unban": "remove a ban, given as it was made", "mute": "forbid somebody to speak in a room",
+            "unban": "remove a ban, written as it was made", "mute": "forbid somebody to speak in a room",
             "unmute": "allow somebody to speak again"}
     for name, says in whom.items():
         command = add(name, says, asking, room)
@@ -72,7 +72,7 @@ def _add_commands(parser):
     add("drop", "end a room, with all that was said there", asking).add_argument("room", metavar="ROOM", type=_room)
     add("backup", "copy everything that is stored into a new file, while the server runs", asking).add_argument(
         "file", metavar="FILE")
-    add("refill", "give Redis, which has lost the cluster's log, the state of this node to go on with", asking)
+    add("refill", "give the state of this node to a Redis that has lost the cluster's log", asking)
     for name, says in (
             ("export", "write users or conversations as JSON, in document 004's form"),
             ("import", "read users or conversations from JSON in document 004's form, while no server runs; import"
@@ -80,8 +80,8 @@ def _add_commands(parser):
         command = add(name, says)
         command.add_argument("kind", choices=("users", "history"))
         command.add_argument("file", help='"-" is the standard %s' % ("output" if name == "export" else "input"))
-    says = "make a certificate for this machine, and a CA's that others can trust"
-    cert = commands.add_parser("cert", help=says, description=says + "; run again, it renews the server's.")
+    says = "make a certificate for this machine, signed by a CA of its own that others can trust"
+    cert = commands.add_parser("cert", help=says, description=says + "; run again, it renews the certificate")
     cert.add_argument("names", nargs="*", metavar="NAME",
                       help="host names and addresses that others use; by default, what this machine seems to have")
     cert.add_argument("--directory", metavar="DIRECTORY", default=".", help="where to write the files; by default here")
