@@ -5,8 +5,8 @@ A good hash takes a tenth of a second and more, on Python 3.6 a whole one, and t
 import sys
 
 from parley.server.entry import main
-from parley.server.supervisor import hashing
+from parley.server.supervisor import passwords
 
 if __name__ == "__main__":
-    hashing.COSTS.update({"scrypt": (2, 1, 1), "pbkdf2": (1,)})
+    passwords.COSTS.update({"scrypt": (2, 1, 1), "pbkdf2": (1,)})
     sys.exit(main())

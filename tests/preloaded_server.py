@@ -22,7 +22,7 @@ sys.path[0] = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 from parley.server import cli, entry  # noqa: E402, F401
 from parley.server.http.site import read_page  # noqa: E402
-from parley.server.supervisor import hashing  # noqa: E402
+from parley.server.supervisor import passwords  # noqa: E402
 
 LONGEST = 1 << 20  # bytes of a request, which has all variables of the environment
 DESCRIPTORS = 1024  # more than are open here
@@ -125,7 +125,7 @@ class Nursery:
 
 
 if __name__ == "__main__":
-    hashing.COSTS.update({"scrypt": (2, 1, 1), "pbkdf2": (1,)})
+    passwords.COSTS.update({"scrypt": (2, 1, 1), "pbkdf2": (1,)})
     read_page()
     gc.collect()
     getattr(gc, "freeze", lambda: None)()  # since 3.7

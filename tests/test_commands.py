@@ -20,7 +20,7 @@ from parley.server.commands.status import status_lines
 from parley.server.storage import directory
 from parley.server.storage.database import Database
 from parley.server.storage.directory import Directory
-from parley.server.supervisor import hashing
+from parley.server.supervisor import passwords
 from stress.proofs import voices
 from stress.proofs.clients import Client, Closed
 from stress.proofs.processes import children, wait_until, worker_of
@@ -114,7 +114,7 @@ def command(monkeypatch, tmp_path):
 
     Its environment has more variables; among them is where no server of this machine is found.
     """
-    monkeypatch.setattr(hashing, "COSTS", {"scrypt": (2, 1, 1), "pbkdf2": (1,)})
+    monkeypatch.setattr(passwords, "COSTS", {"scrypt": (2, 1, 1), "pbkdf2": (1,)})
 
     def run(*arguments, given="", encoding="utf-8", **variables):
         with monkeypatch.context() as patch:

@@ -27,7 +27,7 @@ from parley.server.storage.database import Database
 from parley.server.storage.directory import Directory
 from parley.server.storage.journal import InProcess
 from parley.server.storage.memory import Store
-from parley.server.supervisor import hashing
+from parley.server.supervisor import passwords
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 SHIPPED = os.path.join(ROOT, "config.yaml")
@@ -718,7 +718,7 @@ def start_up(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("CHAT_PORT", raising=False)
     monkeypatch.setattr(serving, "open_sockets", lambda settings, private, named: ([], []))
-    monkeypatch.setattr(hashing, "hashed", lambda password: "hashed " + password.decode())
+    monkeypatch.setattr(passwords, "hashed", lambda password: "hashed " + password.decode())
     monkeypatch.setattr(cli, "raise_descriptor_limit", lambda: None)
     monkeypatch.setattr(logs, "set_up", lambda level, form: None)
 

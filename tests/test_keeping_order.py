@@ -7,7 +7,7 @@ import pytest
 from in_process import run_main
 
 from parley.conformance.targets import launch
-from parley.server.supervisor import hashing
+from parley.server.supervisor import passwords
 from stress.proofs.clients import Client
 
 AUDIT = re.compile(  # as docs/operating.md has it
@@ -17,7 +17,7 @@ AUDIT = re.compile(  # as docs/operating.md has it
 @pytest.fixture
 def command(monkeypatch, tmp_path):
     """command(argument, ...) is `python -m server` with these arguments: what it prints, if it can do it."""
-    monkeypatch.setattr(hashing, "COSTS", {"scrypt": (2, 1, 1), "pbkdf2": (1,)})
+    monkeypatch.setattr(passwords, "COSTS", {"scrypt": (2, 1, 1), "pbkdf2": (1,)})
 
     def run(*arguments, given=b"", fails=False):
         done = run_main(monkeypatch, tmp_path, arguments, given)

@@ -33,9 +33,9 @@ OF_THE_WALL_CLOCK = {"time", "localtime", "gmtime", "mktime"}
 # Cryptography has a place, and so have the short form of a name, which is drawn from its digest, and what is kept of a
 # session: the digest of its token. So have files, and sealed messages that tell of them. Redis names a script by one.
 BELONGS_TO = {
-    "hashlib": {"server.supervisor.hashing", "server.protocols.aliases", "server.chat.sessions", "server.http.site",
+    "hashlib": {"server.supervisor.passwords", "server.protocols.aliases", "server.chat.sessions", "server.http.site",
                 "server.files.shelf", "server.protocols.sealed", "server.order.redis_log"},
-    "hmac": {"server.supervisor.hashing"},
+    "hmac": {"server.supervisor.passwords"},
     "ssl": {"server.worker.transports.tls"},
     "yaml": {"server.config.file", "server.config.reader"},
     "h11": {"server.http.head"},

@@ -11,7 +11,7 @@ from parley.server.storage.database import Database
 from parley.server.storage.directory import Directory
 from parley.server.storage.journal import InProcess, Journal
 from parley.server.storage.memory import Store
-from parley.server.supervisor.hashing import parse_secret, secret_for
+from parley.server.supervisor.passwords import parse_secret, secret_for
 
 
 def open_storage(storage, keep_room_messages):

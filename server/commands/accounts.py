@@ -16,7 +16,7 @@ from parley.server.commands.reaching import (
 )
 from parley.server.protocols.text import folded
 from parley.server.supervisor.control import NoServer, ask
-from parley.server.supervisor.hashing import secret_for
+from parley.server.supervisor.passwords import secret_for
 
 
 def passwd(arguments):

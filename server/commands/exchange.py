@@ -22,7 +22,7 @@ from parley.server.config.json_file import JsonFile
 from parley.server.config.users_file import EXPECTED
 from parley.server.protocols.text import canonical
 from parley.server.supervisor.control import NoServer, ask
-from parley.server.supervisor.hashing import parse_secret, secret_for
+from parley.server.supervisor.passwords import parse_secret, secret_for
 
 LATEST_TIME = 253402300799  # seconds since the epoch: the end of the year 9999
 

@@ -16,8 +16,8 @@ import time
 from parley.server.chat.names import canonical_name, canonical_room
 from parley.server.chat.operators import ACTS
 from parley.server.storage.directory import CannotUse
-from parley.server.supervisor.hashing import parse_secret
 from parley.server.supervisor.hub import Torn
+from parley.server.supervisor.passwords import parse_secret
 
 LONGEST_REQUEST = 4096  # bytes
 MOST_CALLERS = 8  # at the same time

@@ -6,7 +6,7 @@ from parley.server.chat.contract import Passwords
 from parley.server.chat.login_throttle import LONGEST_WAIT
 from parley.server.chat.origins import origin
 from parley.server.protocols.events import Reason
-from parley.server.supervisor.hashing import checked_proof, scram_of
+from parley.server.supervisor.passwords import checked_proof, scram_of
 
 MOST_WAITING = 64  # jobs in the queue, which take up to half a second each; and again as many delayed ones
 MOST_OF_ONE = 32  # of these from one address

@@ -18,7 +18,7 @@ from parley.server.ipc.messages import Shared, entry
 from parley.server.ipc.queues import record, talk
 from parley.server.order import scripts
 from parley.server.supervisor.control import ask
-from parley.server.supervisor.hashing import secret_for
+from parley.server.supervisor.passwords import secret_for
 from stress.proofs import demand
 from stress.proofs.processes import group, wait_until
 from stress.proofs.voices import Line

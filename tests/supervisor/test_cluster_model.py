@@ -20,7 +20,7 @@ from parley.server.storage.journal import InProcess
 from parley.server.storage.memory import Store
 from parley.server.supervisor import cluster as cluster_module
 from parley.server.supervisor.cluster import ClusterHub, Rejoin
-from parley.server.supervisor.hashing import secret_for
+from parley.server.supervisor.passwords import secret_for
 
 SILENCE = 3
 NAMES = [b"ann", b"bob", b"eve"]

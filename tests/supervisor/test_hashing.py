@@ -10,8 +10,9 @@ import pytest
 from parley.server.ipc.aide import POLITENESS
 from parley.server.ipc.queues import PIECE, called, control
 from parley.server.protocols.events import Reason
-from parley.server.supervisor import hashing
-from parley.server.supervisor.hashing import COSTS, MOST_DEATHS, Unverifiable, Verifier, hashed, is_outdated, matches
+from parley.server.supervisor import passwords
+from parley.server.supervisor.hashing import MOST_DEATHS, Verifier
+from parley.server.supervisor.passwords import COSTS, Unverifiable, hashed, is_outdated, matches
 
 PATIENCE = 60  # seconds that an answer may really take
 PASSWORDS = [b"", b"123", "p\u00e4ss w\u00f6rd".encode(), b"$a$b$", b"\xff\x00\n", b"x" * 100000]
@@ -33,7 +34,7 @@ needs_scrypt = pytest.mark.skipif(not hasattr(hashlib, "scrypt"), reason="no scr
 @pytest.fixture(params=[pytest.param("scrypt", marks=needs_scrypt), "pbkdf2"])
 def method(request, monkeypatch):
     """Hashing with one method, at a cost for tests."""
-    monkeypatch.setattr(hashing, "COSTS", CHEAP)
+    monkeypatch.setattr(passwords, "COSTS", CHEAP)
     if request.param == "pbkdf2":
         monkeypatch.delattr(hashlib, "scrypt", raising=False)
     return request.param
@@ -86,18 +87,18 @@ def test_a_secret_stays_good_whatever_new_ones_cost_and_is_outdated_if_they_cost
     secret = hashed(b"123")
     assert not is_outdated(secret)
     for cost in DEARER[method]:
-        monkeypatch.setattr(hashing, "COSTS", dict(CHEAP, **{method: cost}))
+        monkeypatch.setattr(passwords, "COSTS", dict(CHEAP, **{method: cost}))
         assert matches(b"123", secret) and not matches(b"124", secret)
         assert is_outdated(secret)
         dear = hashed(b"123")
-        monkeypatch.setattr(hashing, "COSTS", CHEAP)
+        monkeypatch.setattr(passwords, "COSTS", CHEAP)
         assert matches(b"123", dear)
         assert not is_outdated(dear)
 
 
 @needs_scrypt
 def test_a_secret_made_without_scrypt_is_outdated_where_there_is_one(monkeypatch):
-    monkeypatch.setattr(hashing, "COSTS", CHEAP)
+    monkeypatch.setattr(passwords, "COSTS", CHEAP)
     with monkeypatch.context() as without:
         without.delattr(hashlib, "scrypt")
         secret = hashed(b"123")
@@ -185,7 +186,7 @@ def test_a_new_password_is_hashed(served):
 def test_a_right_password_gets_a_new_secret_if_its_own_is_out_of_date(served, method, monkeypatch):
     down, up = served
     secret = hashed(b"123")
-    monkeypatch.setattr(hashing, "COSTS", {name: costs[0] for name, costs in DEARER.items()})
+    monkeypatch.setattr(passwords, "COSTS", {name: costs[0] for name, costs in DEARER.items()})
     down.put(control("verify", 1, b"123", secret) + control("verify", 2, b"124", secret))
     found = answers(up, 2)
     assert found[2] == (Reason.WRONG_PASSWORD, None)

@@ -8,9 +8,9 @@ import pytest
 from parley.server.chat.accounts import Account
 from parley.server.chat.login_throttle import LoginThrottle
 from parley.server.protocols.events import Reason
-from parley.server.supervisor import hashing
+from parley.server.supervisor import hashing, passwords
 from parley.server.supervisor.door import Door
-from parley.server.supervisor.hashing import checked_proof, hashed, is_outdated, matches, scram_of
+from parley.server.supervisor.passwords import checked_proof, hashed, is_outdated, matches, scram_of
 
 # The example of RFC 7677, section 3.
 SALT, ROUNDS = base64.b64decode("W22ZaJ0SNY7soEsUEjb6gQ=="), 4096
@@ -22,14 +22,14 @@ SIGNATURE = base64.b64decode("6rriTRBi23WpRR/wtup+mMhUZUn/dB5nLTJRsjl95G4=")
 
 @pytest.fixture(autouse=True)
 def cheap(monkeypatch):
-    monkeypatch.setitem(hashing.COSTS, "scrypt", (2, 1, 1))
-    monkeypatch.setitem(hashing.COSTS, "pbkdf2", (1,))
+    monkeypatch.setitem(passwords.COSTS, "scrypt", (2, 1, 1))
+    monkeypatch.setitem(passwords.COSTS, "pbkdf2", (1,))
 
 
 @pytest.fixture
 def secret(monkeypatch):
     """That of "pencil", with the salt of the example."""
-    monkeypatch.setattr(hashing.os, "urandom", lambda count: SALT)
+    monkeypatch.setattr(passwords.os, "urandom", lambda count: SALT)
     return hashed(b"pencil", True)
 
 
@@ -70,7 +70,7 @@ def test_it_is_made_at_the_next_login_if_it_is_wanted_and_taken_away_if_not(monk
         trouble, renewed = hashing._result("verify", (b"pencil", secret), wanted)
         assert (trouble, scram_of(renewed) is not None) == (None, wanted)
         assert hashing._result("verify", (b"pencil", renewed), wanted) == (None, None)
-    monkeypatch.setitem(hashing.COSTS, "pbkdf2", (5000,))
+    monkeypatch.setitem(passwords.COSTS, "pbkdf2", (5000,))
     assert is_outdated(scram, True)
     assert scram_of(hashing._result("hash", (b"pencil",), True)[1]).rounds == 5000
 
