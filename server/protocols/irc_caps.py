@@ -369,7 +369,7 @@ def _without(tag: bytes, front: bytes) -> bytes:
 
 
 def _batched(front: bytes, start: bytes, target: bytes, number: int, parts: Sequence[Part]) -> List[bytes]:
-    """A text of several parts as one batch (draft/multiline), of which the first line has the tags."""
+    """A text of several parts as one batch (draft/multiline), whose first line has the tags."""
     name, who = b"m%d" % number, start.partition(b" ")[0]
     concat = b"@batch=%b;%b " % (name, CONCAT)
     return [b"%b%b BATCH +%b %b %b\r\n" % (front, who, name, KIND, target),

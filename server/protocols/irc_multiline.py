@@ -6,7 +6,7 @@
     BATCH -<reference>
 
 For all other protocols it is one message, with one number. How it was divided is in its extra, for IRC clients: those
-with the capability are told a batch as well, the others several lines, of which the first has the number.
+with the capability get it as a batch as well, the others as several lines, the first of which has the number.
 """
 from typing import Any, List, NamedTuple, Optional
 
@@ -18,7 +18,7 @@ LIMITS = b"max-bytes=%d,max-lines=%d" % (MOST_BYTES, MOST_LINES)
 
 
 class Draft:
-    """A text of which not all lines have come.
+    """A text whose lines have not all come yet.
 
     reference: of the batch. command: PRIVMSG or NOTICE; empty before the first line. tags: the client-only tags of the
     line BATCH. label: the client's label for the batch. parts: the text for IRC clients, as it was divided. size: bytes

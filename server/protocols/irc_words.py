@@ -13,7 +13,7 @@ from parley.server.protocols.text import canonical, is_blank, one_line, pieces
 Frames = Tuple[bytes, ...]
 Part = Tuple[bool, bytes]  # of a text: does it continue the line of the part before it?, and the part
 
-HOST = b"parley"  # of everybody: addresses are not told
+HOST = b"parley"  # the host of everybody, as addresses are not shown
 LOBBY = b"#lobby"
 MOST_LINES = 100  # of one text, as it is sent or told: each would be a line of IRC
 LONGEST_LINE = 512  # bytes with CR LF and without tags: RFC 1459, 2.3
@@ -24,7 +24,7 @@ _LONGEST_MIDDLE = 200  # bytes
 _LONGEST_MASK = 512  # bytes; a longer mask matches nothing, as no name or room needs one
 
 _SHORT_DIGEST, _LONG_DIGEST = 4, 12  # characters behind the "|" of an alias
-_LITTLE = 2  # characters of a name, of which a first one counts twice, as more cannot be first
+_LITTLE = 2  # changed characters of a name; the first character counts twice, as fewer are allowed there
 _MOST_ALIASES = 4096
 _MOST_SOURCES = 512  # in the cache; each takes a third of a KiB
 # The characters of a nick. No name has a "|", so a nick with one is an alias.
@@ -59,8 +59,8 @@ def nicks(names: Sequence[bytes]) -> Sequence[bytes]:
 def _alias(name: bytes) -> bytes:
     text = name.decode()
     shown_as = _BAD_FIRST.sub("_", text[:1]) + _BAD.sub("_", text[1:])
-    # Of names of which little is lost there are few that look alike; of the others somebody would find two in a second
-    # that have the same short digest, and speak by the nick of somebody else.
+    # A short digest is enough if little of the name is lost, as few names have an alias that looks like this one. For
+    # other names somebody would find two with the same short digest within a second, and speak by the nick of another.
     lost = sum(map(str.__ne__, text, shown_as)) + (text[0] != shown_as[0])
     size = _SHORT_DIGEST if lost <= _LITTLE and len(text) < LONGEST_NICK - _SHORT_DIGEST else _LONG_DIGEST
     beginning = shown_as[:LONGEST_NICK - size - 1]
@@ -260,13 +260,13 @@ def plain_of(params: Sequence[bytes], position: int) -> bytes:
 
 
 def _is_safe(raw: bytes) -> bool:
-    """Is it a canonical text, but for the formatting?"""
+    """Is it a canonical text, except for the formatting?"""
     bare = _FORMATTING.sub(b"", raw)
     return canonical(bare) == bare
 
 
 def _without_controls(raw: bytes) -> bytes:
-    """A part of CTCP for other clients, for many of which a CR alone ends a line."""
+    """A part of CTCP for other clients, without CR, which alone ends a line in many of them."""
     return raw if _is_safe(raw) else canonical(_FORMATTING.sub(b"", raw))
 
 
@@ -280,7 +280,7 @@ def lines_of(front: bytes, start: bytes, text: bytes) -> List[bytes]:
 
 
 def parts_of(start: bytes, text: bytes) -> List[Part]:
-    """The parts of a text of which `lines_of` makes lines.
+    """The parts of a text from which `lines_of` makes lines.
 
     If the text has more than MOST_LINES lines, it is told as one, with visible signs in the place of line ends.
     """
