@@ -244,6 +244,9 @@ def test_everything_can_be_done_with_keys_alone(server, open_page):
         page.keys("#lo", TAB)
         page.until("document.getElementById('text').value === '#lobby '")
         page.keys(len("#lobby ") * BACKSPACE)
+        page.keys("see @lea", ENTER)  # nothing is left to be completed
+        lea.until("#dev MSG ann see @lea")
+        page.keys(UP)
         page.keys(UP)
         page.until("document.getElementById('text').value === 'lea: hi'")
         page.keys(UP)

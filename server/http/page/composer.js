@@ -27,7 +27,8 @@ export class Composer {
     this.text.addEventListener("input", () => {
       this.typed();
       const current = this._word();
-      this._choose(current && /^[@#]./u.test(current.found) ? model.completions(current.name) : []);
+      const names = current && /^[@#]./u.test(current.found) ? model.completions(current.name) : [];
+      this._choose(names.length === 1 && names[0] === current.name ? [] : names);
     });
     this.text.addEventListener("blur", () => this._choose([]));
     this.text.addEventListener("keydown", (event) => this._key(event));
