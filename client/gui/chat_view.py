@@ -189,6 +189,7 @@ class ChatView:
             self.said.see("end")
             self.model.open.draft = ""
         self._show()
+        self._is_at_end = True  # so that it stays in sight if a line about trouble appears below
         self.said.see("end")
         self.entry.focus_set()
         return "break"

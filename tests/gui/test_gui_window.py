@@ -310,6 +310,9 @@ def test_whoever_reads_what_was_said_earlier_stays_there(foreign, see):
     foreign.say("Bob", "Alice", "the latest")
     alice.until(lambda: "the latest" in alice.said and "not sent" in alice.said)
     assert said.index("@0,0") == "1.0"
+    alice.type("/nonsense", "<Return>")
+    alice.until(lambda: alice.chat_view.trouble.winfo_ismapped())
+    alice.until(alice.sees_end)
 
 
 def test_the_keyboard_alone_suffices(server, see, bob):
