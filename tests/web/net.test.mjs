@@ -388,6 +388,20 @@ test("a session that is not known any more is told of, and what was said is kept
   assert.equal(one.socket.of("say")[0].tag, "t");
 });
 
+test("whoever may not come back yet is told why, and has the session later", () => {
+  const one = page({session: "old", name: "ann"});
+  one.net.connect();
+  greet(one);
+  one.socket.hear({on: "no", why: "try-again-later", text: "try again later"});
+  assert.equal(one.net.phase, "door");
+  const {on, refusal} = one.frames.at(-1);
+  assert.deepEqual([on, refusal.message], ["stranger", "try again later"]);
+  one.socket.end();
+  one.clock.pass(500);
+  greet(one);
+  assert.equal(one.socket.of("hello")[0].session, "old");
+});
+
 test("a log-in that a cut has interrupted is made again", async () => {
   const one = page({session: "old", name: "ann"});
   one.net.connect();

@@ -325,6 +325,11 @@ def test_who_is_banned_is_told_why_and_comes_back_when_the_ban_is_lifted(server,
         teacher.until("document.getElementById('panel').textContent.includes(arguments[0])", told)
     pupil.click("#enter-room")
     pupil.until("document.getElementById('composer').checkVisibility()")
+    teacher.go("#lobby")
+    teacher.say("/kick kim for today")
+    pupil.until("document.getElementById('bar').textContent.includes('kicked')")
+    pupil.click("#bar-now")
+    pupil.until("document.getElementById('door-error').textContent === 'Try again later.'")
     assert teacher.wrongs() == pupil.wrongs() == []
 
 

@@ -209,8 +209,9 @@ async function welcomed() {
 }
 
 // The session cannot be resumed. Log in again without asking if the name has no password; else show the login form.
-function stranger({name, account}) {
-  if (name && !account) {
+function stranger({name, account, refusal}) {
+  if (refusal) showDoor(sentence(refusal));
+  else if (name && !account) {
     net.enter({do: "login", name}).catch((refusal) => {
       if (refusal.why !== "offline") showDoor(sentence(refusal));
     });

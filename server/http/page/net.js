@@ -245,13 +245,12 @@ export class Net {
     if (frame.on === "hello") this._greeted(frame);
     else if (frame.on === "welcome") this._welcomed(frame);
     else if (frame.on === "bye") this._bye = frame;
-    else if (
-      (frame.on === "no" && frame.id === undefined && frame.why === "no-session") ||
-      (frame.on === "no" && frame.id === this._greeting)
-    ) {
-      this.session = "";
+    else if (frame.on === "no" && this._isOfSession(frame)) {
+      const isOver = frame.why === "no-session"; // else it may be had later, as after a kick
+      if (isOver) this.session = "";
       this._enter("door");
-      return this.heard({on: "stranger", name: this.name, account: this.account});
+      const {name, account} = this;
+      return this.heard({on: "stranger", name, account, ...(isOver ? {} : {refusal: new Refusal(frame)})});
     }
     if (frame.on === "no" && frame.why === "unknown-command" && String(frame.id).startsWith(TOLD)) {
       this.unknown.add(frame.id.slice(TOLD.length));
@@ -268,6 +267,11 @@ export class Net {
       }
     }
     this._pass(frame);
+  }
+
+  // Does this refusal say that the session is not resumed?
+  _isOfSession({id, why}) {
+    return id === this._greeting || (id === undefined && (why === "no-session" || this.phase === "connecting"));
   }
 
   // Handle messages in the order in which they came, even if one has to be opened first.
