@@ -8,6 +8,7 @@ from parley.server.protocols.acts import is_room
 from parley.server.protocols.events import Labelled, Reason
 from parley.server.protocols.irc_caps import FIELDS, change_of, prefix_of
 from parley.server.protocols.irc_rooms import prefixes_of, then
+from parley.server.protocols.irc_talk import listed
 from parley.server.protocols.irc_words import (
     HOST,
     LOBBY,
@@ -25,7 +26,7 @@ from parley.server.protocols.irc_words import (
     shown,
     user_of,
 )
-from parley.server.protocols.text import folded
+from parley.server.protocols.text import canonical, folded
 
 Commands = Optional[Sequence[Any]]
 _USERS_AT_ONCE = 500  # of a WHO, which take some milliseconds
@@ -34,6 +35,7 @@ _NOBODY = events.Person()
 _LIST_BYTES = 400  # of a list in one line
 _TOKENS_A_LINE = 13  # of 005
 MOST_WATCHED = 100  # nicks of a MONITOR list
+_MOST_OF_MONITOR = 2 * MOST_WATCHED  # in one line, each of which has to be compared with those on the list
 _WHOX = b"tcuihsnfdlaor"  # the fields of 354, in their order
 
 
@@ -354,7 +356,8 @@ def changed(client: Any, told: events.Changed) -> None:
 def monitor(client: Any, params: List[bytes]) -> Commands:
     """MONITOR."""
     what = params[0].upper()
-    given = [one for one in params[1].split(b",") if one] if len(params) > 1 else []
+    given = listed(params[1]) if len(params) > 1 else []
+    looked_at, rest = given[:_MOST_OF_MONITOR], given[_MOST_OF_MONITOR:]
     watched = dict(client.watched or {})
     if what in (b"+", b"-") and not given:
         client.numeric(b"461", b"MONITOR", text=b"Not enough parameters")
@@ -370,20 +373,21 @@ def monitor(client: Any, params: List[bytes]) -> Commands:
             _tell_presence(client, name, state)
     elif what == b"+":
         left_out = []
-        for raw in given:
+        for raw in looked_at:
             name = client.name_of(raw)
             if len(watched) < MOST_WATCHED or folded(name) in watched:
                 watched[folded(name)] = name, ""
             else:
-                left_out.append(middle(raw))
-        for line in _lines(left_out):
-            client.numeric(b"734", b"%d" % MOST_WATCHED, line, text=b"The list is full")
+                left_out.append(raw)
+        _tell_full(client, left_out + rest, b"The list is full")
         before, client.watched = client.watched, watched
         return [Labelled(functools.partial(_not_watched, before, given), _watch(client)),
                 Labelled(_told_so_far, events.Count())]
     elif what == b"-":
-        for raw in given:
+        for raw in looked_at:
             watched.pop(folded(client.name_of(raw)), None)
+        if rest:
+            client.numeric(b"407", middle(rest[0]), text=b"There are too many nicks from this one on")
         client.watched = watched or None
         return [_watch(client)]
     else:
@@ -398,8 +402,14 @@ def _watch(client: Any) -> events.Watch:
 def _not_watched(before: Any, given: Sequence[bytes], client: Any, answer: Any) -> None:
     """The list would take too much memory, with those of others at the same address: it stays as it was before."""
     client.watched = before
-    for line in _lines(list(map(middle, given))):
-        client.numeric(b"734", b"%d" % MOST_WATCHED, line, text=b"The lists of your address are full")
+    _tell_full(client, given, b"The lists of your address are full")
+
+
+def _tell_full(client: Any, left_out: Sequence[bytes], text: bytes) -> None:
+    """734 for the nicks that are left out."""
+    words = canonical(b",".join(left_out)).replace(b" ", b"").split(b",") if left_out else []
+    for line in _lines([word if len(word) < _LIST_BYTES else middle(word) for word in words]):
+        client.numeric(b"734", b"%d" % MOST_WATCHED, line, text=text)
 
 
 def _told_so_far(client: Any, answer: Any) -> None:

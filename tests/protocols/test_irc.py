@@ -186,7 +186,7 @@ def test_whom_a_list_has_no_room_for_is_told_by_name():
     assert [name for line in told for name in line.split(b" ")[4].split(b",")] == wanted[100:]
     assert codes(told) == ["734"] * len(told) and max(map(len, told)) <= 512
     assert codes(client.send(b"MONITOR + N99,new,n1")) == ["734"], "who is on the list may be named again"
-    client.send(b"MONITOR - " + b",".join(wanted))
+    assert codes(client.send(b"MONITOR - " + b",".join(wanted))) == ["407"]
     assert client.asked[-1] == events.Watch(()) and client.decoder.watched is None
 
 
