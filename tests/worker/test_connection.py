@@ -352,6 +352,19 @@ def test_whoever_sends_is_not_idle(house):
     assert not ann.ended
 
 
+def test_whoever_waits_for_an_answer_is_not_idle_and_counts_as_silent_from_that_answer_on(house, store):
+    ann = house.member(b"ann")
+    store.late = True
+    ann.send(b"HISTORY 1\n")
+    house.wait(70)
+    assert ann.heard() == b"" and not ann.ended
+    store.answer()
+    house.wait(50)
+    assert ann.heard().startswith(b"END HISTORY ") and not ann.ended
+    house.wait(20)
+    assert ann.heard() == b"INFO idle-timeout\n" and ann.ended
+
+
 def test_the_idle_are_missed_by_the_others(house):
     bob = house.member(b"bob", worker=2)
     house.member(b"ann")
