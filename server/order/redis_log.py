@@ -34,6 +34,10 @@ MOST_TRIES = 20  # to read a snapshot, each of which may be replaced meanwhile
 WANT_EVERY = 5.0  # seconds between two requests for a snapshot
 log = logging.getLogger(__name__)
 
+_INFO = (("INFO", "persistence"), ("INFO", "memory"), ("INFO", "replication"))
+_RIVALS = ("there are %d replicas that Sentinels may promote, and what is on the others may then be lost; set"
+           " `replica-priority 0` in the configurations of all but one")
+
 # Errors of a Redis Cluster; old libraries have no types for them in answers to single commands, but leave these words.
 _OF_A_CLUSTER = (
     redis.exceptions.AskError, redis.exceptions.ClusterDownError, redis.exceptions.ClusterCrossSlotError)
@@ -231,6 +235,7 @@ class Reader:
         self._checked = ""  # where it was last found that the log is the one that was read
         self._fails_since: Optional[float] = None  # monotonic seconds
         self._behind_since: Optional[float] = None  # monotonic seconds
+        self._is_warned = False  # of several replicas that may be promoted?
         self._wants_at = 0.0  # when it asks for a snapshot again, monotonic seconds
 
     def run(self) -> None:
@@ -271,20 +276,23 @@ class Reader:
         Restores the snapshot if nothing was read before. Unusable, Foreign or Lost otherwise.
         """
         where: str
-        answers, where = self._way.read(("INFO", "persistence"), ("INFO", "memory"), ("INFO", "replication"))
-        fields = dict(line.split(b":", 1) for answer in answers for line in answer.split() if b":" in line)
-        if fields.get(b"aof_enabled") != b"1":
-            raise Unusable("it would forget messages that were acknowledged; set `appendonly yes` in its configuration")
-        if fields.get(b"maxmemory") != b"0" and fields.get(b"maxmemory_policy", b"").startswith(b"allkeys"):
-            raise Unusable("it would delete parts of the chat when it has no more memory; set `maxmemory-policy"
-                           " noeviction` in its configuration")
-        if self._way.is_surely_whole and fields.get(b"role") == b"slave":
-            raise Unusable("it is a replica, and would lose what is written to it; give the address of its master, or"
-                           " those of its Sentinels")
+        answers, where = self._way.read(*_INFO)
+        _examine(answers, may_be_replica=not self._way.is_surely_whole)
+        self._look_for_rivals()
         if self._applied:
             return self._check_log()
         self._restore()
         return where
+
+    def _look_for_rivals(self) -> None:
+        """Unusable if there are several replicas that Sentinels may promote; a node that serves only warns of that."""
+        if self._way.candidates < 2:
+            self._is_warned = False
+        elif not self._number:
+            raise Unusable(_RIVALS % self._way.candidates)
+        elif not self._is_warned:
+            self._is_warned = True
+            log.error("messages may be lost: %(why)s", {"why": _RIVALS % self._way.candidates})
 
     def _check_log(self) -> str:
         where: str
@@ -384,8 +392,9 @@ class Reader:
         self._want(first, last)
 
     def _join(self) -> None:
-        token = os.urandom(8).hex()
-        answer = run(self._way.master(), scripts.JOIN, self._place, self._place.node, scripts.OLDEST, scripts.VERSION,
+        token, master = os.urandom(8).hex(), self._way.master()
+        _examine(ask(master, *_INFO), may_be_replica=False)
+        answer = run(master, scripts.JOIN, self._place, self._place.node, scripts.OLDEST, scripts.VERSION,
                      token)
         if answer[0] == b"VERSION":
             raise _unreadable(answer[1])
@@ -394,6 +403,19 @@ class Reader:
         self._number = int(answer[1])
         self._process.joined(self._number, token)
         self._process.tell(FromEngine.Joined(self._number, token, answer[2]))
+
+
+def _examine(answers: List[bytes], may_be_replica: bool) -> None:
+    """Unusable if a server must not have the log. answers: to _INFO."""
+    fields = dict(line.split(b":", 1) for answer in answers for line in answer.split() if b":" in line)
+    if fields.get(b"aof_enabled") != b"1":
+        raise Unusable("it would forget messages that were acknowledged; set `appendonly yes` in its configuration")
+    if fields.get(b"maxmemory") != b"0" and fields.get(b"maxmemory_policy", b"").startswith(b"allkeys"):
+        raise Unusable("it would delete parts of the chat when it has no more memory; set `maxmemory-policy"
+                       " noeviction` in its configuration")
+    if not may_be_replica and fields.get(b"role") == b"slave":
+        raise Unusable("it is a replica, and would lose what is written to it; give the address of its master, or"
+                       " those of its Sentinels")
 
 
 def run(connection: Any, script: str, place: Place, *arguments: Any, more_keys: Tuple[str, ...] = ()) -> Any:

@@ -120,6 +120,7 @@ class OneServer:
         """After an error: find out again which server to read from."""
 
     is_surely_whole = True  # an entry that is not there now will not come later
+    candidates = 0  # how many replicas Sentinels may promote
 
 
 class Watched:
@@ -140,6 +141,7 @@ class Watched:
         self._asked_at = 0.0
         self._fallen: Optional[Address] = None  # the master that most Sentinels declared down
         self._further = 0  # replicas that must not be promoted
+        self.candidates = 0  # see `OneServer`
 
     def _server(self, state: State) -> Any:
         return connection(self._place, host=state["ip"], port=int(state["port"]), username=self._place.user,
@@ -193,6 +195,7 @@ class Watched:
         self._note_fallen(views)
         replicas = {_address(one): one for view in views for one in view.replicas if not _is_down(one)}
         self._further = max(view.further for view in views)
+        self.candidates = max(sum(not _is_down(one) for one in view.replicas) for view in views)
         self._is_replica = bool(replicas) and (min(replicas) != self._fallen or self._is_back(views))
         state = replicas[min(replicas)] if self._is_replica else self._lonely_master(views)
         self.forget()

@@ -412,9 +412,38 @@ def test_an_engine_that_does_not_say_whether_it_would_forget_is_not_used(place):
     """Some programs that speak Redis's protocol leave the field out."""
     from parley.server.order import redis_log
     reader = redis_log.Reader(None, place, 0, "")
-    reader._way = types.SimpleNamespace(read=lambda *_: ([b"# Persistence\r\nloading:0\r\n", b""], "there"))
+    reader._way = types.SimpleNamespace(
+        read=lambda *_: ([b"# Persistence\r\nloading:0\r\n", b""], "there"), is_surely_whole=True)
     with pytest.raises(redis_log.Unusable, match="appendonly yes"):
         reader._check()
+
+
+def test_a_master_that_would_forget_is_not_used_either_if_its_replica_would_not(place, monkeypatch):
+    from parley.server.order import redis_log
+    reader = redis_log.Reader(None, place, 0, "0-0")
+    reader._checked = "the replica"
+    reader._way = types.SimpleNamespace(
+        read=lambda *commands: ([None], "the replica"), master=lambda: "the master")
+    monkeypatch.setattr(redis_log, "ask", lambda server, *_: [b"aof_enabled:0", b"maxmemory:0", b"role:master"])
+    with pytest.raises(redis_log.Unusable, match="appendonly yes"):
+        reader._go_on()
+
+
+def test_a_node_does_not_start_where_sentinels_may_promote_one_of_several_replicas(place, caplog):
+    """One that serves goes on, as somebody may be about to replace the replica."""
+    from parley.server.order import redis_log
+    reader = redis_log.Reader(None, place, 0, "")
+    reader._way = types.SimpleNamespace(
+        read=lambda *_: ([b"aof_enabled:1", b"maxmemory:0", b"role:slave"], "there"), is_surely_whole=False,
+        candidates=2)
+    with pytest.raises(redis_log.Unusable, match="there are 2 replicas .* `replica-priority 0`"):
+        reader._check()
+    reader._number = 1
+    for count, logged in ((2, 1), (2, 0), (1, 0), (2, 1)):
+        reader._way.candidates = count
+        caplog.clear()
+        reader._look_for_rivals()
+        assert len(caplog.records) == logged
 
 
 def test_a_replica_is_not_used_as_if_it_were_the_master_even_if_it_can_be_written_to(join, place, tmp_path):
@@ -479,6 +508,7 @@ def test_another_server_is_read_only_once_it_is_known_to_have_the_same_log(place
         """Reads from one server, and from then on from another one, which has another log."""
 
         is_surely_whole = True
+        candidates = 0
         where = "the first"
 
         def read(self, *commands):

@@ -183,6 +183,20 @@ def test_only_a_replica_that_may_be_promoted_is_read_from(servers, way):
     assert way.read(("XREAD",))[1] == "the replica at r:6379"
 
 
+def test_replicas_that_may_be_promoted_are_counted_by_each_sentinel_for_itself(servers, way):
+    """One may not know of a failover yet."""
+    way.read(("XREAD",))
+    servers["s1"].replicas = [state("m", "slave,s_down"), state("r")]
+    way._find()
+    assert way.candidates == 1
+    servers["s1"].replicas = [state("m")]
+    way._find()
+    assert way.candidates == 1
+    servers["s2"].replicas = [state("q"), state("r"), state("t", priority="0")]
+    way._find()
+    assert way.candidates == 2
+
+
 def test_the_master_is_read_from_only_while_most_sentinels_say_that_it_is_alone(servers, way, monkeypatch):
     told_by_all(servers, replicas=[state("r", "slave,s_down")])
     clock = [100.0]
