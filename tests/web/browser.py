@@ -113,6 +113,10 @@ class Page:
             {"name": "prefers-color-scheme", "value": "dark" if dark else "light"},
             {"name": "prefers-reduced-motion", "value": "no-preference" if motion else "reduce"}])
 
+    def language(self, name):
+        """Of times and numbers; "" for that of the browser."""
+        self._command("Emulation.setLocaleOverride", locale=name)
+
     def empty_cache(self):
         """Have nothing of the pages that were opened before."""
         self._command("Network.enable")

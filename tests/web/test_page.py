@@ -335,6 +335,7 @@ def test_who_is_banned_is_told_why_and_comes_back_when_the_ban_is_lifted(server,
 
 def test_it_fits_a_phone(server, open_page):
     page = open_page(size="phone")
+    page.language("en-US")  # with wide times
     page.open(server.url)
     page.until("document.getElementById('enter')?.checkVisibility()")
 
@@ -347,6 +348,16 @@ def test_it_fits_a_phone(server, open_page):
     page.say("a-very-long-word-" + 200 * "x")
     page.until_shown("a-very-long-word-" + 200 * "x")
     assert fits() and page.run("return !document.getElementById('side').checkVisibility({visibilityProperty: true})")
+    page.say("another")
+    page.until_shown("another")
+    left, right, text = page.run(
+        "const row = document.querySelector('#rows .message:not(.first):not(.waiting)');"
+        "const time = document.createRange();"
+        "time.selectNodeContents(row.querySelector('time'));"
+        "const {left, right} = time.getBoundingClientRect();"
+        "return [left, right, row.querySelector('.said').getBoundingClientRect().left]")
+    assert 0 <= left < right <= text
+    page.language("")
     page.click("#back")
     page.until("document.getElementById('side').checkVisibility({visibilityProperty: true})")
     assert fits() and page.run("return !document.getElementById('middle').checkVisibility({visibilityProperty: true})")

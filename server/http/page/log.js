@@ -277,7 +277,7 @@ export class Log {
       return el(
         "div",
         {className: "message" + (called ? " called" : "")},
-        timeNode(at),
+        timeNode(at, true),
         el("div", {}, el("span", {className: "hidden"}, nameNode(by), sealed ? " (sealed): " : ": "), said)
       );
     }

@@ -64,9 +64,11 @@ export function dayName(date, today = new Date()) {
 
 const midnight = (date) => new Date(date.getFullYear(), date.getMonth(), date.getDate());
 
-export function timeNode(at) {
+// isShort: without AM or PM, for the margin.
+export function timeNode(at, isShort = false) {
   const date = new Date(at * 1000);
-  return el("time", {dateTime: date.toISOString(), textContent: time(date)});
+  const text = isShort ? time(date).replace(/\s[ap]m$/i, "") : time(date);
+  return el("time", {dateTime: date.toISOString(), textContent: text});
 }
 
 export const dateAndTime = (at) => {
