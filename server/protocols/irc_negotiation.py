@@ -5,7 +5,8 @@ from parley.server.protocols import events, irc_metadata, irc_services
 from parley.server.protocols.contract import Frames
 from parley.server.protocols.events import Labelled
 from parley.server.protocols.irc_caps import CAPABILITIES
-from parley.server.protocols.irc_words import middle
+from parley.server.protocols.irc_words import lines_of_words, middle
+from parley.server.protocols.text import pieces
 
 Commands = Optional[Sequence[Any]]
 
@@ -48,14 +49,11 @@ def _offered(client: Any) -> List[bytes]:
 
 
 def _tell_caps(client: Any, what: bytes, caps: Sequence[bytes]) -> None:
-    lines: List[bytes] = [b""]
-    for one in caps:
-        if client.shows_values and len(lines[-1]) + len(one) > _LINE_BYTES:
-            lines.append(b"")
-        lines[-1] += (b" " if lines[-1] else b"") + one
-    for line in lines[:-1]:
+    most = _LINE_BYTES if client.shows_values else sum(map(len, caps)) + len(caps)
+    *lines, last = lines_of_words(caps, b" ", most) or [b""]
+    for line in lines:
         client.line(client.server, b"CAP", client.me, what, b"*", text=line)
-    client.line(client.server, b"CAP", client.me, what, text=lines[-1])
+    client.line(client.server, b"CAP", client.me, what, text=last)
 
 
 def _request(client: Any, asked: Sequence[bytes]) -> Commands:
@@ -63,7 +61,7 @@ def _request(client: Any, asked: Sequence[bytes]) -> Commands:
     caps = {*client.caps}
     for one in asked:
         if one.lstrip(b"-") not in CAPABILITIES:
-            client.line(client.server, b"CAP", client.me, b"NAK", text=b" ".join(asked))
+            client.line(client.server, b"CAP", client.me, b"NAK", text=next(pieces(b" ".join(asked), _LINE_BYTES)))
             return None
         if one[:1] == b"-":
             caps.discard(one[1:])
@@ -72,7 +70,8 @@ def _request(client: Any, asked: Sequence[bytes]) -> Commands:
 
     def acknowledge() -> None:
         client.have(caps)
-        client.line(client.server, b"CAP", client.me, b"ACK", text=b" ".join(asked))
+        for line in lines_of_words(list(dict.fromkeys(asked)), b" ", _LINE_BYTES) or [b""]:
+            client.line(client.server, b"CAP", client.me, b"ACK", text=line)
 
     if client.name is None or (_ECHO in caps) == (_ECHO in client.caps):
         acknowledge()

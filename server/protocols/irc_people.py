@@ -16,6 +16,7 @@ from parley.server.protocols.irc_words import (
     account_of,
     clock,
     date,
+    lines_of_words,
     mask_matcher,
     middle,
     nick,
@@ -32,7 +33,7 @@ Commands = Optional[Sequence[Any]]
 _USERS_AT_ONCE = 500  # of a WHO, which take some milliseconds
 _USERS_A_LINE = 5  # of 302: RFC 1459, 5.7
 _NOBODY = events.Person()
-_LIST_BYTES = 400  # of a list in one line
+_LIST_BYTES = 400  # of one nick in a list
 _TOKENS_A_LINE = 13  # of 005
 MOST_WATCHED = 100  # nicks of a MONITOR list
 _MOST_OF_MONITOR = 2 * MOST_WATCHED  # in one line, each of which has to be compared with those on the list
@@ -198,7 +199,7 @@ def _tell_all_of(client: Any, told: events.WhoisTold) -> None:
     known, one = client.known, nick(told.name)
     person = known.people.get(told.name, _NOBODY)
     client.numeric(b"311", one, user_of(known, told.name), HOST, b"*", text=real_name_of(known, told.name))
-    for line in _lines([prefix_of(role) + shown(room) for room, role in told.rooms], b" "):
+    for line in lines_of_words([prefix_of(role) + shown(room) for room, role in told.rooms], b" "):
         client.numeric(b"319", one, text=line)
     client.numeric(b"312", one, client.server, text=b"Parley")
     if person.away is not None:
@@ -267,7 +268,7 @@ def ison(client: Any, params: List[bytes]) -> Commands:
 
     def told(client: Any, answer: Any) -> None:
         present = _by_nick(answer)
-        for line in _lines([nick(present[one]) for one in wanted if one in present], b" ") or [b""]:
+        for line in lines_of_words([nick(present[one]) for one in wanted if one in present], b" ") or [b""]:
             client.numeric(b"303", text=line)
 
     return [Labelled(told, events.Who())]
@@ -365,7 +366,7 @@ def monitor(client: Any, params: List[bytes]) -> Commands:
         client.watched = None
         return [events.Watch(())]
     elif what == b"L":
-        for line in _lines([middle(nick(name)) for name, _ in watched.values()]):
+        for line in lines_of_words([middle(nick(name)) for name, _ in watched.values()]):
             client.numeric(b"732", text=line)
         client.numeric(b"733", text=b"End of MONITOR list")
     elif what == b"S":
@@ -408,23 +409,12 @@ def _not_watched(before: Any, given: Sequence[bytes], client: Any, answer: Any) 
 def _tell_full(client: Any, left_out: Sequence[bytes], text: bytes) -> None:
     """734 for the nicks that are left out."""
     words = canonical(b",".join(left_out)).replace(b" ", b"").split(b",") if left_out else []
-    for line in _lines([word if len(word) < _LIST_BYTES else middle(word) for word in words]):
+    for line in lines_of_words([word if len(word) < _LIST_BYTES else middle(word) for word in words]):
         client.numeric(b"734", b"%d" % MOST_WATCHED, line, text=text)
 
 
 def _told_so_far(client: Any, answer: Any) -> None:
     """Nothing to tell: Watch is answered by `Presence` events, which come before the answer to the Count behind it."""
-
-
-def _lines(words: Sequence[bytes], between: bytes = b",") -> List[bytes]:
-    """The words, joined to lines of at most _LIST_BYTES."""
-    lines: List[bytes] = []
-    for word in words:
-        if lines and len(lines[-1]) + len(word) < _LIST_BYTES:
-            lines[-1] += between + word
-        else:
-            lines.append(word)
-    return lines
 
 
 def _tell_presence(client: Any, name: bytes, state: str) -> None:

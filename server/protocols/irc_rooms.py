@@ -15,6 +15,7 @@ from parley.server.protocols.irc_caps import FLAGS, OPEN, exception, mask, prefi
 from parley.server.protocols.irc_talk import MOST_TARGETS, listed, tell_away
 from parley.server.protocols.irc_words import (
     LOBBY,
+    LONGEST_AWAY,
     mask_matcher,
     middle,
     nick,
@@ -23,7 +24,7 @@ from parley.server.protocols.irc_words import (
     sentence,
     shown,
 )
-from parley.server.protocols.text import canonical, folded
+from parley.server.protocols.text import canonical, folded, pieces
 
 Commands = Optional[Sequence[Any]]
 
@@ -129,7 +130,7 @@ def _looked_around(client: Any, looked: Any) -> None:
 
 def part(client: Any, params: List[bytes]) -> Commands:
     """PART. Some bots put no colon before a reason of several words."""
-    why = plain_of([b" ".join(params[1:])], 0)
+    why = next(pieces(plain_of([b" ".join(params[1:])], 0), LONGEST_AWAY))  # as the others are told it
     return [Labelled(functools.partial(_parted, room, why), events.Exit(room, why))
             for room in _rooms_of(client, params[0])]
 

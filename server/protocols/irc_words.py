@@ -295,6 +295,17 @@ def parts_of(start: bytes, text: bytes) -> List[Part]:
             for number, piece in enumerate((line,) if len(line) <= most_sent else pieces(line, most))]
 
 
+def lines_of_words(words: Sequence[bytes], between: bytes = b",", most: int = 400) -> List[bytes]:
+    """The words, joined to lines of at most so many bytes; a longer word is a line of its own."""
+    lines: List[bytes] = []
+    for word in words:
+        if lines and len(lines[-1]) + len(word) < most:
+            lines[-1] += between + word
+        else:
+            lines.append(word)
+    return lines
+
+
 # ---- extras: what goes along with a text, for IRC clients only
 
 _COMMANDS = (b"PRIVMSG", b"NOTICE", b"TAGMSG")

@@ -226,6 +226,12 @@ def test_what_a_client_has_sent_is_told_it_again_in_lines_that_are_not_too_long(
         for params in (b"x%b", b"#x%b", b"x%b y%b", b"#x%b y%b z", b"* x%b y%b", b"+x%b draft/multiline #y%b"):
             for told in client.send(command + b" " + params.replace(b"%b", "\u00e9".encode() * 300)):
                 assert len(told) <= 512 and told.decode(), (command, params)
+    client.answers[events.Exit] = lambda asked: events.Done(asked)
+    for line in (b"PART #dev :" + b"x" * 600, b"CAP REQ :" + b"batch -batch " * 60, b"CAP REQ " + b"x" * 600,
+                 b"CAP REQ :" + b" ".join(irc_caps.CAPABILITIES) + b" -" + b" -".join(irc_caps.CAPABILITIES)):
+        told = client.send(line)
+        assert told and max(map(len, told)) <= 512
+    client.send(b"CAP REQ :draft/multiline batch")
     client.send(b"BATCH +1 draft/multiline #" + b"x" * 600)
     assert len(client.send(b"@batch=1 PRIVMSG #" + b"y" * 600 + b" :hi")[0]) <= 512
     assert all(len(line) <= 512 for line in Client().send(b"NICK " + b"x" * 600, b"CAP LS 302", b"FOO"))
