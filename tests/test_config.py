@@ -652,6 +652,18 @@ def test_a_bad_users_file_is_said_to_be_so_in_one_line(tmp_path, content, word):
     assert "\n" not in told and "object" not in told
 
 
+@pytest.mark.parametrize("text, says", [
+    ("tls: {certificate: /dev/zero}", ":1: /dev/zero: more than 1024 KiB; is this the right file?"),
+    ("a:\n" * 100000, ": more than 128 KiB; is this the right file?")])
+def test_no_more_is_read_than_such_a_file_may_have(tmp_path, text, says):
+    """A running server reads them again, and everybody waits meanwhile."""
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as raised:
+        config.read(str(path), config.defaults())
+    assert str(raised.value) == str(path) + says
+
+
 def test_a_users_file_that_cannot_be_read_is_said_to_be_so(tmp_path):
     for path, problem in [(str(tmp_path / "missing"), "No such file"), (str(tmp_path), "directory")]:
         with pytest.raises(ConfigError, match=problem):

@@ -4,7 +4,7 @@ import re
 import sys
 
 from parley.server.config.reader import Reader
-from parley.server.config.values import ConfigError
+from parley.server.config.values import ConfigError, read_file
 
 try:
     import yaml
@@ -12,6 +12,7 @@ except ImportError:
     yaml = None  # see `require_yaml`
 
 DEFAULT_FILE = "config.yaml"
+LARGEST = 128 << 10  # bytes; the hub reads it again while it runs, and YAML takes a second for each 200 KiB
 NO_LIMIT_IF_0 = ("messages_per_second", "first_command_seconds", "connections", "connections_per_address")
 
 _BARE_ROOM = re.compile(r"[0-9]: +#[^ ]")
@@ -79,8 +80,7 @@ def _compose(path):
     """The YAML file at `path` as a node, with line numbers; None if it is empty. ConfigError if it is not YAML."""
     require_yaml()
     try:
-        with open(path, encoding="utf-8") as file:
-            text = file.read()
+        text = read_file(path, LARGEST).decode()
         document = yaml.compose(text, Loader=yaml.SafeLoader)
     except OSError as error:
         raise ConfigError("%s: %s" % (path, error.strerror)) from None

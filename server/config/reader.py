@@ -19,6 +19,7 @@ from parley.server.config.values import (
     host,
     is_port,
     ports_with,
+    read_file,
     room_name,
     suggestion,
 )
@@ -31,6 +32,7 @@ except ImportError:
     yaml = None  # then there is no node to read from: see `server.config.file.require_yaml`
 
 MOST_PACING_MS = 100  # with more, conversations and logins would feel slow
+LARGEST_CERTIFICATE = 1 << 20  # bytes
 LONGEST_MOTD = 4096  # bytes, so that every protocol can tell it
 LONGEST_NODE = 32  # characters of a node's name, or a log's
 REPLICA = ("preferred", "required", "none")
@@ -375,10 +377,11 @@ class Reader:
         if path is None:
             return None
         try:
-            with open(path, "rb") as file:
-                return File(path, file.read())
+            return File(path, read_file(path, LARGEST_CERTIFICATE))
         except OSError as error:
             raise self.error(node, "%s: %s" % (path, error.strerror)) from None
+        except ConfigError as error:
+            raise self.error(node, str(error)) from None
 
     def _port(self, node):
         expected = "a port from 0 to 65535, or false"

@@ -88,3 +88,12 @@ def ports_with(ports, given):
 def suggestion(word, known):
     close = difflib.get_close_matches(str(word), known, 1, 0.5)
     return "; did you mean %r?" % close[0] if close else "; known are: " + ", ".join(known)
+
+
+def read_file(path, most):
+    """The bytes of a file; ConfigError if it has more than `most`, as a log or a device has; OSError."""
+    with open(path, "rb") as file:
+        content = file.read(most + 1)
+    if len(content) > most:
+        raise ConfigError("%s: more than %d KiB; is this the right file?" % (path, most >> 10))
+    return content
