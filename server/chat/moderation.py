@@ -221,8 +221,7 @@ class Moderation:
 
     def _invite(self, room: Room, by: bytes, about: bytes, text: bytes) -> Sequence[int]:
         now = self._accounts.order.now
-        while room.invited and next(iter(room.invited.values())) < now:
-            room.uninvite(next(iter(room.invited)))  # the earliest is the first
+        room.drop_invitations(now)
         room.invite_until(about, now + INVITED_FOR)
         whom = self._members.called(about)
         if whom is not None:

@@ -106,7 +106,7 @@ class RoomQuestions:
     def _inviting(self, holder: int) -> List[Tuple[bytes, int, bytes, bool]]:
         name = self._members.names.get(holder, b"")
         return [(room.name, 0, b"", False) for room in self._rooms.by_number.values()
-                if room.invited.get(name, 0) >= self._now() and holder not in room.members]
+                if room.is_invited(name, self._now()) and holder not in room.members]
 
     def topic(self, worker: int, session: int, room_name: bytes) -> None:
         """What is the room's topic?"""

@@ -182,6 +182,15 @@ class Room:
         self.invited[name] = until
         self._space.add(self.source, _INVITATION_SIZE)
 
+    def is_invited(self, name: bytes, now: int) -> bool:
+        """Does an invitation hold for this name? Not one of a clock that was set back by an hour and more since."""
+        return now <= self.invited.get(name, -1) <= now + 2 * INVITED_FOR
+
+    def drop_invitations(self, now: int) -> None:
+        """Forget those that hold no more; the earliest is the first."""
+        while self.invited and not self.is_invited(next(iter(self.invited)), now):
+            self.uninvite(next(iter(self.invited)))
+
     def uninvite(self, name: bytes) -> None:
         """There is no invitation for this name any more."""
         if self.invited.pop(name, None) is not None:

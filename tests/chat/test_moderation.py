@@ -681,6 +681,21 @@ def test_invitations_that_have_ended_are_forgotten(spread):
     assert len(dev(spread).invited) <= 5
 
 
+def test_invitations_of_a_clock_that_was_ahead_hold_no_longer_than_others(spread, monkeypatch):
+    monkeypatch.setattr(acts, "MOST_INVITED", 2)
+    for name in (b"eve", b"eva", b"ivy"):
+        spread.come(name, 4)
+    spread.do(b"owner", "set", b"invite", b"on")
+    spread.wait(7200)
+    assert [spread.do(b"owner", "invite", name) for name in (b"eve", b"eva", b"ivy")] == [DONE, DONE, Reason.LIST_FULL]
+    spread.wait(-60)
+    assert spread.enter(b"eva") is None, "a clock may be set right"
+    spread.wait(-7200)
+    assert spread.enter(b"eve") == Reason.INVITE_ONLY
+    assert spread.do(b"owner", "invite", b"ivy") == DONE and [*dev(spread).invited] == [b"ivy"]
+    assert spread.enter(b"ivy") is None and dev(spread).invited == {}
+
+
 def test_there_are_only_so_many_invitations_to_a_room_until_some_are_used_or_have_ended(spread, monkeypatch):
     monkeypatch.setattr(acts, "MOST_INVITED", 3)
     for number in range(4):

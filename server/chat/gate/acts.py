@@ -110,7 +110,7 @@ class Acts(Roles):
         if act == "redact" and not (about.isdigit() and len(about) < 19):
             return Reason.NO_SUCH_NUMBER
         if act == "invite" and about not in room.invited:
-            is_full = len(room.invited) >= MOST_INVITED and next(iter(room.invited.values())) >= self._now()
+            is_full = len(room.invited) >= MOST_INVITED and room.is_invited(next(iter(room.invited)), self._now())
             return Reason.LIST_FULL if is_full or self._has_no_space_left(room, 0) else None
         if act in _PUTS:
             if len(about.decode(errors="replace").split()) != 1:  # there is no white space in any name

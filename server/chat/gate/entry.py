@@ -61,7 +61,7 @@ class Entry(Roles):
         trouble = self._why_not_sealing(room, holder, name) if room.sealed else None
         if self._standing(room, name) >= OP or self._members.identities and self.is_above(room, holder, name):
             return trouble
-        invited = was_inside or room.invited.get(name, 0) >= self._now()
+        invited = was_inside or room.is_invited(name, self._now())
         account = self._members.identities.get(holder) or (name if self.is_protected(name) else b"")
         if room.banned and any(room.bans(one, account=account, user=self.user_of(holder)) for one in (
                 name, *self._members.former.get(holder, ()))):
