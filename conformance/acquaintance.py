@@ -71,6 +71,9 @@ class Guest:
         acknowledge_at_once(self.socket)
         for message in self.decoder.feed(data):
             self._take(message)
+        for message in self.reader.read_unended(self.decoder.unfinished):
+            self.decoder.unfinished = b""
+            self._take(message)
         if not data:
             self.closed = True
             self.visit.selector.remove(self)
@@ -180,9 +183,13 @@ class Visit:
 
     def newcomer(self, ident):
         """A guest who is connected, but not logged in."""
+        return Guest(self, ident, self.free_name()).connect()
+
+    def free_name(self):
+        """A name that nobody has, for a guest or to be spoken of."""
         name = random_name()
         self._names.add(name)
-        return Guest(self, ident, name).connect()
+        return name
 
     def read_until(self, satisfied, seconds=ANSWER_SECONDS):
         """Read until `satisfied()` is true; returns False if it is not in time. The time scale multiplies that time."""
@@ -258,7 +265,7 @@ class Visit:
 
 def _in_words(got):
     if isinstance(got, (list, tuple)) and not isinstance(got, Message):
-        got = " / ".join(map(str, got))
+        got = " / ".join(str(one) or "(a blank line)" for one in got)
     return visible(str(got)) if got else "(nothing)"
 
 

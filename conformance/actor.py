@@ -172,6 +172,9 @@ class Actor:
                 self.record(self.ident, transcript.OWN_RECEIVED, self._shown(message))
             for one in read:
                 self._dispatch(one)
+        for one in self.reader.read_unended(self.decoder.unfinished) if self.reader else ():
+            self.decoder.unfinished = b""
+            self._dispatch(one)
         self._read_no_flood()
 
     def _read_no_flood(self):

@@ -2,6 +2,8 @@
 
 Each deviation is charged once, to the requirement that forbids it. What cannot be judged because of it is not reached.
 """
+import re
+
 from parley.conformance import model, report
 from parley.conformance.probes import PROBES
 
@@ -69,6 +71,8 @@ class _Case:
 
     def _known_cause(self):
         """A requirement that the acquaintance has found broken and that explains the failure; None if there is none."""
+        if self._refuses_a_name():
+            return self.probes.NAMES[0]
         for ident in self._suspects():
             if ident in self.broken:
                 return ident
@@ -89,6 +93,16 @@ class _Case:
         if any(not got.startswith("(") for got in self.failed.got[:1]):
             used.discard(self.probes.ENDS)  # which explains what does not come
         return next((ident for ident, one in self.broken.items() if one.hinders and ident in used), None)
+
+    def _refuses_a_name(self):
+        """Whether a valid name was refused by a server that is known to do so."""
+        requirement, refusal, login, other = self.probes.NAMES
+        if requirement not in self.broken or "OK" not in self.failed.wanted:
+            return False
+        sends = [send for step in model.every_step([self.failed.step]) for send in getattr(step, "sends", ())]
+        return all(send.kind == "message" and re.fullmatch(login, str(send.content)) for send in sends) and any(
+            got == refusal or self.profile.accepts(refusal, got) and not self.profile.accepts(other, got)
+            for got in self.failed.got[:1])
 
     def _waits_for_an_end_in_vain(self):
         """Whether a server that notices no ends should have closed the connection of who sends no more."""

@@ -14,15 +14,24 @@ _EMPTY_SECONDS = 20.0
 _REST_SECONDS = 0.05  # in which the rest of a list comes
 
 _SUFFIX_MARK = "zz"  # at the beginning of the suffix of names on a foreign server
+_FEWEST_LETTERS, _MOST_LETTERS = 3, 6  # of such a suffix
+_DIGITS = 2
 
 
 class NotUsable(Exception):
     """The suite's own witness cannot log in to the server."""
 
 
-def new_suffix():
-    """A random suffix for the names of one run on a foreign server."""
-    return _SUFFIX_MARK + random_word(4)
+def new_suffix(names=(), longest=0):
+    """A random suffix for the names of one run on a foreign server, where a name has at most `longest` characters.
+
+    A shorter one if the names would be too long with it; numbers may stand behind it.
+    """
+    room = longest - max(map(len, names), default=0)
+    if longest and _FEWEST_LETTERS <= room < _MOST_LETTERS + _DIGITS:
+        letters = max(_FEWEST_LETTERS, room - _DIGITS)
+        return _SUFFIX_MARK[0] + random_word(min(letters, _MOST_LETTERS) - 1)
+    return _SUFFIX_MARK + random_word(_MOST_LETTERS - len(_SUFFIX_MARK))
 
 
 def no_record(actor, direction, text):

@@ -513,7 +513,10 @@ class ScenarioItem(pytest.Item):
             run.variant = first
 
     def _run(self, variant, fixture):
-        suffix = new_suffix() if fixture.is_foreign and _may_rename(self.scenario) else ""
+        suffix = ""
+        if fixture.is_foreign and _may_rename(self.scenario):
+            limits = [one.longest_name for one in fixture.profiles.values() if one.longest_name]
+            suffix = new_suffix(self.scenario.names, min(limits, default=0))
         return Run(self.scenario, variant, fixture, suffix)
 
     def _clean_up(self, fixture):

@@ -34,8 +34,10 @@ class Profile(NamedTuple):
 
     greeting: of the lines that greet a connection. mark: a byte order mark stands in front of the first line. prompt:
     what stands in front of lines. carriage_return: lines end in CR LF. colours: they have some. small_names: names are
-    told in small letters, however they were given. asides: of lines that nobody asked for; to_members, to_strangers:
-    the same, for those who are logged in or are not; unasked: the same, for those who have not asked for the list of
+    told in small letters, however they were given. longest_name: how many characters a name may have, where the suite
+    has to know; else 0. unended: of answers without a newline behind them. end_seconds: how long an end takes to be
+    noticed, where that is long. asides: of lines that nobody asked for; to_members, to_strangers: the same, for those
+    who are logged in or are not; unasked: the same, for those who have not asked for the list of
     users. acknowledgements: of what speakers are told; acknowledged: after which commands, where that is known.
     rewrites: (pattern, template) of lines in another form. lists: (pattern with a group `names`, separator, template)
     of a list in one line. answers: (the document's answer, patterns of those that stand for it). unanswered: the kinds
@@ -53,6 +55,9 @@ class Profile(NamedTuple):
     carriage_return: bool = False
     colours: bool = False
     small_names: bool = False
+    longest_name: int = 0
+    unended: Tuple[str, ...] = ()
+    end_seconds: float = 0.0
     asides: Tuple[str, ...] = ()
     to_members: Tuple[str, ...] = ()
     acknowledgements: Tuple[str, ...] = ()
@@ -170,12 +175,33 @@ class Reader:
         self._is_first = False
         if profile.carriage_return and line.endswith("\r"):
             line = line[:-1]
-        line = self._without_prompts(line)
+        line = self.without_prompts(line)
+        ended, line = self._parted(line)
+        if ended:
+            return ended + (self._read_line(line) if line else [])
         if self._is_greeting(line) or self._is_aside(line) or self._is_acknowledgement(line):
             return []
         if profile.copies and self.state.repeats(line):
             return []
         return [one for one in self._rewritten(line) if not self._is_repeated(one)]
+
+    def _parted(self, text):
+        """([the messages that stand at its beginning without a newline behind them], the rest)."""
+        found = []
+        while text:
+            match = next(filter(None, (re.match(one, text) for one in self.profile.unended)), None)
+            if not match or not match.end():
+                break
+            found.append(match.group())
+            text = text[match.end():]
+        return found, text
+
+    def read_unended(self, unfinished):
+        """The messages that some bytes are which no newline has come behind; empty if they are none, or more."""
+        if not (unfinished and self.profile.unended):
+            return []
+        found, rest = self._parted(self.without_prompts(unfinished.decode("utf-8", "replace")))
+        return [] if rest else found
 
     def answer(self, message):
         """The answer of the document for which a message stands; the message itself if there is none."""
@@ -186,9 +212,10 @@ class Reader:
 
     def is_prompt(self, text):
         """Whether the text consists of prompts only."""
-        return not self._without_prompts(plain(text) if self.profile.colours else text)
+        return not self.without_prompts(plain(text) if self.profile.colours else text)
 
-    def _without_prompts(self, line):
+    def without_prompts(self, line):
+        """The text without the prompts in front of it."""
         while self.profile.prompt and line.startswith(self.profile.prompt):
             line = line[len(self.profile.prompt):]
         return line

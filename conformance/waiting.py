@@ -103,6 +103,8 @@ class Waiting:
 
     def _full_and_short(self, actor, kind):
         """How long (seconds) a message of this kind is waited for, and how long where it did not come before."""
+        if kind == PROBES[actor.codec.NAME].ENDED and actor.profile.end_seconds:
+            return max(_PATIENCE_SECONDS, actor.profile.end_seconds), _PATIENCE_SECONDS
         if kind in PROBES[actor.codec.NAME].NEWS:
             return _NEWS_SECONDS, _DISAPPOINTED_SECONDS  # a server may tell of several changes at a time
         if actor.name is not None and actor.profile.proof:
@@ -180,7 +182,7 @@ class Waiting:
         """
         if actor.profile:
             full, short = (_SLOW_SECONDS, _PATIENCE_SECONDS) if slow else (_PATIENCE_SECONDS, _DISAPPOINTED_SECONDS)
-            full = within * self._stretch if within else full
+            full = within * self._stretch if within else max(full, actor.profile.end_seconds)
             seconds = self.fixture.patience.seconds(what, full, min(full, short)) * self.fixture.time_scale
             deadline = min(self._deadline, time.monotonic() + seconds)
         else:

@@ -16,6 +16,10 @@ and what else the reading of messages and the charging of failures have to know;
     CUT_OFF                 the requirement that is broken by a server that ends when a connection is reset
     SILENT_BESIDE           the requirement that is broken by a server that lets nobody in while somebody else is silent
     ENDS                    the requirement that is broken by a server that does not notice that a client has ended
+    ENDED                   the kind of the message that tells of such an end
+    NAMES                   (the requirement that is broken by refusing a valid name, the kind of such a refusal, the
+                            pattern of a login with a name that nobody should refuse, the kind of what else
+                            may be said in the same words)
     ONCE                    the requirements that something is told once
     RELATIVES               {a requirement that `blame` gives: others that the same message may break}
     SILENT_ENDS             is nobody told that a connection has ended?
@@ -32,6 +36,7 @@ and what else the reading of messages and the charging of failures have to know;
     is_answer(message)      does it answer a command, and is not what somebody else has done?
     alike(wanted, message, manners)     does the message stand for the one that is wanted?
     other_readings(message, manners)    the messages for which it may stand too, where a server tells two kinds alike
+    is_left_out(wanted, me, manners)    is it only missing because the server leaves out whoever asks?
     kind(text)              the kind of a message: its words without names and texts
     ground(text)            the requirement that says that such a message comes, or None
     absent(message, step)   the requirement that is broken as there is not what the step asks for, as the message says
@@ -51,6 +56,8 @@ _DEFAULTS = {
     "CUT_OFF": None,
     "SILENT_BESIDE": None,
     "ENDS": None,
+    "ENDED": None,
+    "NAMES": (None, None, None, None),
     "ONCE": (),
     "RELATIVES": {},
     "SILENT_ENDS": False,
@@ -66,6 +73,7 @@ _DEFAULTS = {
     "is_answer": lambda message: False,
     "alike": lambda wanted, message, manners: False,
     "other_readings": lambda message, manners: (),
+    "is_left_out": lambda wanted, me, manners: False,
     "kind": lambda text: text,
     "ground": lambda text: None,
     "absent": lambda message, step: None,

@@ -5,6 +5,8 @@ from parley.conformance.probes.line_experiments import (
     AFTER_END,
     AFTER_RESET,
     AS_TALK,
+    BEHIND_A_PROMPT,
+    BUT_ME,
     EXPERIMENTS,  # noqa: F401
     LONG,
     WORDS_OF_SUCCESS,
@@ -15,6 +17,8 @@ CUT = {"bytes": "LINE-FRAME-1", "joined": "LINE-FRAME-2"}
 CUT_OFF = "LINE-NET-3"
 SILENT_BESIDE = "LINE-NET-2"
 ENDS = "LINE-LEAVE-1"
+ENDED = "INFO disconnected"
+NAMES = ("LINE-LOGIN-9", "ERR invalid-username", r"LOGIN \w+(?:\$\{round\})?", "ERR must-login-first")
 ONCE = ("LINE-LEAVE-2",)
 RELATIVES = {"LINE-LEAVE-2": ("LINE-LEAVE-3",)}
 CLOSED = ("LINE-ERR-2", "LINE-LOGIN-7")
@@ -46,6 +50,11 @@ def is_untold(wanted, cut_off, unanswered):
         return False
     was_reset = any(wanted == "INFO %s disconnected" % name for name in cut_off)
     return (AFTER_RESET if was_reset else AFTER_END) in unanswered
+
+
+def is_left_out(wanted, me, manners):
+    """Whether no list of the server's has whoever asks, to whom this line would refer."""
+    return BUT_ME in manners and wanted == "USER %s" % me
 
 
 def other_readings(message, manners):
@@ -111,8 +120,8 @@ def relies_on(step, variant, renaming):
 
 
 def is_in(lines):
-    """Whether these lines are the reply to a login that has succeeded, in whatever words."""
-    return accepting([line.rstrip("\r") for line in lines], WORDS_OF_SUCCESS) is not None
+    """Whether these lines are the reply to a login that has succeeded, in whatever words, and behind a prompt."""
+    return accepting([line.rstrip("\r") for line in lines], WORDS_OF_SUCCESS + (BEHIND_A_PROMPT,)) is not None
 
 
 def is_farewell(message):

@@ -1,5 +1,6 @@
 """The experiments with a foreign server of `line`: how it talks, and which of the document's sentences that breaks."""
 import re
+import time
 
 from parley.conformance.acquaintance import ANSWER_SECONDS, PAUSE_SECONDS, QUIET_SECONDS, Refused
 from parley.conformance.barrier import PROBES, QUIET, RELAY, ROOM, SELF, STRANGERS
@@ -12,19 +13,25 @@ _CUT_TEXT, _CUT_LETTER = "wtm caf\u00e9", "\u00e9"
 _PEOPLE = 13  # the twelve of a scenario, and a witness
 _RACERS, _RACES = 4, 5
 _ORDERED = 20
+_LONGEST_NAME = 32
 _STRIKES = 15  # errors in one connection, as many as a scenario makes
 LONG = 8000  # bytes of a text, as long as the longest in a scenario
 _SHOWN = 40
+_END_SECONDS = 3.0  # in which the end of a connection is announced
+_LENGTHS = (20, 12, 10)  # of names, where one of 32 characters is refused
 _MOST_NEWS = 50  # of what others do, in front of the answer to a login
 # In `Profile.unanswered`: an end that is not announced, where others are.
 AFTER_RESET, AFTER_END = "INFO disconnected, after a reset", "INFO disconnected, after a proper end"
-AS_TALK = "direct messages look like talk"  # in `Profile.manners`
+# In `Profile.manners`.
+AS_TALK, BUT_ME = "direct messages look like talk", "who asks is not on the list"
 _PAUSE = PAUSE_SECONDS
 PULSE_SECONDS = 1.2
 # The likeliest first.
 WORDS_OF_SUCCESS = (r"OK", r"(?:\W+|200 )?OK\b.*", r"\S+ OK\b.*",
                      r"(?:INFO |SERVER:? |MSG )?.*\b(?:logged in|login successful)\b.*",
                      r"(?:INFO |SERVER:? )?(?:success|welcome|hello|hi)\b.*")
+
+BEHIND_A_PROMPT = r"[^:>?$#]*[:>?$#] *OK\b.*"
 
 # Each answer of the document that refuses something: the requirement, whether the guest is logged in, what it says,
 # and the answer. `{bob}` is a user who is there.
@@ -37,7 +44,7 @@ _REFUSALS = (
     ("LINE-LOGIN-3", False, "LOGIN ", "ERR invalid-username"),
     ("LINE-ERR-1", True, "INVALID", "ERR unknown-command"),
     ("LINE-ERR-1", True, "EXIT", "ERR unknown-command"),
-    ("LINE-DM-3", True, "DM wtnobody hello", "ERR user-not-found"),
+    ("LINE-DM-3", True, "DM {nobody} hello", "ERR user-not-found"),
     ("LINE-DM-4", True, "DM {bob}", "ERR invalid-dm-format"),
     ("LINE-DM-4", True, "DM", "ERR invalid-dm-format"),
 )
@@ -96,6 +103,8 @@ def greeting(visit):
     """Who connects hears nothing."""
     guest = visit.newcomer("ann")
     lines = guest.hear_all(2 * QUIET_SECONDS)
+    if lines:
+        lines += guest.hear_all(4 * QUIET_SECONDS)  # some say the rest a little later
     prompt = guest.decoder.unfinished.decode("utf-8", "replace")
     shown = [line.rstrip("\r") for line in lines]
     visit.find("LINE-LOGIN-5", not lines and not prompt, "", shown + [prompt] * bool(prompt))
@@ -116,6 +125,7 @@ def pulse(visit):
     """What comes each second or so to whoever does nothing."""
     stranger, ann = visit.newcomer("stranger"), visit.newcomer("ann")
     ann.say("LOGIN " + ann.name)
+    ann.hear(2 * ANSWER_SECONDS)
     ann.hear_all()
     stranger.lines.clear()
     visit.listen(PULSE_SECONDS)
@@ -143,6 +153,8 @@ def login(visit):
         raise Refused("LINE-LOGIN-1", first)
     lines.remove(answer)
     lines = _heard_by_all(visit, lines, guest)
+    if "" in lines:
+        visit.learn(asides=("",))  # a blank line behind each answer
     visit.find("LINE-LOGIN-1", answer == "OK", "OK", answer)
     answer, = _without_mark(visit, [answer])
     lines = [plain(line) for line in lines]
@@ -417,7 +429,8 @@ def who(visit):
     others = _drained(visit, bob)
     complete = wanted <= set(lines) and not rest
     joined = bool(mine) and mine == his
-    mended = bool(mine and his)
+    mended = bool(his)
+    visit.learn(manners=(BUT_ME,) * bool(his and not mine))
     visit.find("LINE-WHO-1", complete, " / ".join(sorted(wanted)), lines, hinders=not mended)
     if joined:
         visit.learn(lists=(_list_in_a_line(mine[0], ann.name, bob.name),))
@@ -466,9 +479,14 @@ def refusals(visit):
         bob, = _enter(visit, "bob")
         guest = _enter(visit, "ann")[0] if logged_in else visit.newcomer("stranger")
         bob.lines.clear()
-        lines = _answer(visit, guest, request.format(bob=bob.name))
+        nobody = visit.free_name()
+        request = request.format(bob=bob.name, nobody=nobody)
+        lines = _answer(visit, guest, request)
         heard = [line for line in _drained(visit, bob) if "INFO" not in line]
         visit.find(ident, lines == [wanted] and not heard, wanted, lines + heard)
+        hints = _hints(lines)
+        visit.learn(asides=[pattern_of(line, [bob.name, guest.name]) for line in hints])
+        lines = [line for line in lines if line not in hints]
         if lines and lines != [wanted] and lines != ["OK"] and not any(line.startswith("USER ") for line in lines):
             visit.learn(answers=((wanted, tuple(
                 _refusal_pattern(line, wanted, [bob.name, guest.name], request) for line in lines)),))
@@ -481,8 +499,26 @@ def refusals(visit):
             visit.find("LINE-ERR-2", not guest.closed, "(open)", lines + ["(closed by the server)"])
         elif "LOGIN" in request:
             _try_again(visit, guest)
+        if nobody in request and lines and lines != [wanted]:
+            _is_told_later(visit, nobody)
         guest.leave()
         bob.leave()
+
+
+def _hints(lines):
+    """What a refusal says more, in lines of their own, such as which commands there are."""
+    if not lines or not lines[0].startswith("ERR"):
+        return []
+    return [line for line in lines[1:] if not line.startswith(("ERR", "OK", "MSG", "DM", "USER", "PONG"))]
+
+
+def _is_told_later(visit, name):
+    """Learn whether what was said to somebody who was not there is told to him when he logs in."""
+    later = visit.newcomer("later")
+    later.name = name
+    told = [line for line in _answer(visit, later, "LOGIN " + name) if line.startswith("DM ")]
+    later.leave()
+    visit.learn(replays=visit.profile.replays or bool(told))
 
 
 def holders(visit):
@@ -579,8 +615,12 @@ def _leave(visit):
         _drained(visit, bob)
         _drained(visit, ann)
     bob.leave()
+    left = time.monotonic()
     wanted = "INFO %s disconnected" % name
-    first = ann.hear()
+    first = ann.hear(_END_SECONDS)
+    took = time.monotonic() - left
+    if first is not None and took > QUIET_SECONDS:
+        visit.learn(end_seconds=2 * took)
     lines = ([first] if first is not None else []) + ann.hear_all(2 * _PAUSE) + _drained(visit, ann)
     told_others = [line for line in _drained(visit, cat) if name in line]
     told = [line for line in lines if name in line]
@@ -717,10 +757,12 @@ def names(visit):
     for name in ("wtn\u0416\u00fc\u4e16", "wtn" + "x" * 29, "wtn-d.ot_s", "wtn'o!?+"):
         visit.start_transcript()
         guest = visit.newcomer("ann")
-        guest.name = name + random_word(4) if len(name) < 28 else name[:28] + random_word(4)
+        guest.name = name[:_LONGEST_NAME - 4] + random_word(4)
         fits = _log_in(guest)
         visit.find("LINE-LOGIN-9", fits, "OK", guest.raw[-1:])
         guest.leave()
+        if not fits and len(guest.name) == _LONGEST_NAME:
+            visit.learn(longest_name=_longest_name(visit))
     if not visit.has_failed("LINE-LOGIN-7"):
         return  # scenarios try many
     for name in ("wtn|%s", "wtn\x07%s", "/wtn%s"):
@@ -730,6 +772,53 @@ def names(visit):
         came = len(guest.raw)
         visit.find("LINE-LOGIN-9", not _log_in(guest), "ERR invalid-username", guest.raw[came:])
         guest.leave()
+
+
+def _longest_name(visit):
+    """The length of a name that is accepted; 0 if none of those tried is."""
+    for length in _LENGTHS:
+        guest = visit.newcomer("ann")
+        guest.name = "wtn" + random_word(length - 3)
+        fits = _log_in(guest)
+        guest.leave()
+        if fits:
+            return length
+    return 0
+
+
+def unended(visit):
+    """Answers behind which there is no newline, so that what is said next stands in the same line."""
+    guest = visit.newcomer("stranger")
+    guest.hear_all(QUIET_SECONDS)
+    if not _unfinished_answer(visit, guest, "INVALID"):
+        guest, = _enter(visit, "ann")
+        if not _unfinished_answer(visit, guest, "INVALID"):
+            return
+    for _, logged_in, request, wanted in _REFUSALS:
+        visit.start_transcript()
+        bob, = _enter(visit, "bob")
+        guest = _enter(visit, "ann")[0] if logged_in else visit.newcomer("stranger")
+        guest.hear_all(QUIET_SECONDS)
+        answer = _unfinished_answer(visit, guest, request.format(bob=bob.name, nobody=visit.free_name()))
+        if answer:
+            visit.find(_requirement_of(wanted), False, wanted, answer + " (without a newline)")
+            visit.learn(unended=(pattern_of(answer, [bob.name]),))
+        guest.leave()
+        bob.leave()
+
+
+def _unfinished_answer(visit, guest, request):
+    """What is said in reply without a newline behind it, but for prompts; empty if there is nothing."""
+    def text():
+        return guest.reader.without_prompts(guest.decoder.unfinished.decode("utf-8", "replace"))
+    guest.say(request)
+    visit.read_until(lambda: text() or guest.closed, 2 * QUIET_SECONDS)
+    visit.listen(_PAUSE)  # in which a newline comes that was written by itself
+    return text()
+
+
+def _requirement_of(answer):
+    return next(ident for ident, _, _, wanted in _REFUSALS if wanted == answer)
 
 
 def before_login(visit):
@@ -788,6 +877,6 @@ def long_lines(visit):
                [shortened(line, _SHOWN) for line in came], hinders=True)
 
 
-EXPERIMENTS = (greeting, pulse, login, ping, strangers, segments, asked_again, before_login, beside, joins, talk,
-               replays, small_names, whispers, proof, who, refusals, holders, unknown_before_login, strikes, leaving,
-               cut_off, texts, names, crowd, long_lines)
+EXPERIMENTS = (greeting, pulse, login, ping, unended, strangers, segments, asked_again, before_login, beside, joins,
+               talk, replays, small_names, whispers, proof, who, refusals, holders, unknown_before_login, strikes,
+               leaving, cut_off, texts, names, crowd, long_lines)

@@ -9,10 +9,10 @@ from wrong_framed_server import WrongFramedServer
 from wrong_server import WrongServer
 
 from parley.conformance import preflight
-from parley.conformance.acquaintance import ANSWER_SECONDS, Visit, acquaint
+from parley.conformance.acquaintance import ANSWER_SECONDS, QUIET_SECONDS, Visit, acquaint
 from parley.conformance.actor import Selector
 from parley.conformance.barrier import PROBES as PROBE
-from parley.conformance.fixture import ServerFixture
+from parley.conformance.fixture import ServerFixture, new_suffix
 from parley.conformance.message import Message
 from parley.conformance.probes import PROBES, line_experiments
 from parley.conformance.profile import Profile, Reader, pattern_of
@@ -245,6 +245,127 @@ class ClosesOnRefusal(WrongServer):
 
 def test_each_name_is_tried_where_a_refusal_ends_the_connection():
     assert set(learnt(kind=ClosesOnRefusal).failed) == {"LINE-LOGIN-7", "LINE-LOGIN-9"}
+
+
+class LimitsNames(WrongServer):
+    """It takes names of at most so many characters."""
+
+    longest = 12
+
+    def _login(self, client, rest):
+        if len(rest) <= self.longest:
+            return super()._login(client, rest)
+        client.put("ERR invalid-username")
+        return "ERR invalid-username"
+
+
+def test_names_are_shortened_where_a_server_takes_no_long_ones():
+    profile = learnt(kind=LimitsNames)
+    assert set(profile.failed) == {"LINE-LOGIN-9"} and profile.longest_name == 12
+
+
+@pytest.mark.parametrize("names, longest, length", [
+    (["Alice"], 0, 6), (["Alice"], 20, 6), (["Alice"], 12, 5), (["Charlie"], 12, 3), (["Charlie"], 10, 3),
+    (["Charlie"], 9, 6), ([], 12, 6)])
+def test_a_suffix_is_as_long_as_the_names_allow(names, longest, length):
+    assert len(new_suffix(names, longest)) == length
+
+
+class EndsNoErrors(WrongServer):
+    """There is no newline behind its errors."""
+
+    def _line(self, client, line):
+        put = client.put
+        client.put = lambda text: client.put_bytes(text.encode()) if text.startswith("ERR ") else put(text)
+        super()._line(client, line)
+        client.put = put
+
+
+def test_an_answer_may_lack_its_newline():
+    profile = learnt(kind=EndsNoErrors)
+    assert set(profile.failed) == {"LINE-LOGIN-2", "LINE-LOGIN-3", "LINE-LOGIN-4", "LINE-ERR-1", "LINE-DM-3",
+                                   "LINE-DM-4"}
+    assert read(profile, "ERR unknown-commandERR user-not-foundPONG") == [
+        "ERR unknown-command", "ERR user-not-found", "PONG"]
+
+
+@pytest.mark.parametrize("unfinished, expected", [
+    (b"", []), (b"ERR no", []), (b"ERR what?", ["ERR what?"]), (b"> ERR what?ERR what?", ["ERR what?"] * 2),
+    (b"ERR what?PO", [])])
+def test_what_has_no_newline_is_read_when_it_is_whole(unfinished, expected):
+    reader = Reader(Profile(unended=(r"ERR\ what\?",), prompt="> "), line.ClientState())
+    assert reader.read_unended(unfinished) == expected
+
+
+class LeavesLinesBlank(WrongServer):
+    """There is a blank line behind everything it says."""
+
+    def _line(self, client, line):
+        put = client.put
+        client.put = lambda text: put(text + "\n")
+        super()._line(client, line)
+        client.put = put
+
+
+def test_blank_lines_between_answers_are_ignored():
+    assert set(learnt(kind=LeavesLinesBlank).failed) == {"LINE-LOGIN-5"}
+
+
+class GivesHints(WrongServer):
+    """Behind an error it says what would be right."""
+
+    def _command(self, client, word, space, rest):
+        put = client.put
+        client.put = lambda text: put(text + "\nINFO type HELP for help" * (text == "ERR unknown-command"))
+        super()._command(client, word, space, rest)
+        client.put = put
+
+
+def test_what_an_error_says_more_is_ignored():
+    profile = learnt(kind=GivesHints)
+    assert set(profile.failed) == {"LINE-ERR-1"}
+    assert read(profile, "INFO type HELP for help") == []
+
+
+class KeepsMessages(WrongServer):
+    """It keeps what is said to somebody who is not there."""
+
+    def __init__(self, *args, **kwargs):
+        self.kept = []
+        super().__init__(*args, **kwargs)
+
+    def _line(self, client, line):
+        is_new, put = client.name is None, client.put
+        client.put = lambda text: put("INFO kept" if text == "ERR user-not-found" else text)
+        super()._line(client, line)
+        client.put = put
+        if line.startswith(b"DM "):
+            self.kept.append((line.decode().split(" ") + [""])[1])
+        if is_new and client.name in self.kept:
+            put("DM Bob are you there?")
+
+
+def test_what_is_kept_for_who_is_away_is_no_news():
+    profile = learnt(kind=KeepsMessages)
+    assert set(profile.failed) == {"LINE-DM-3"} and profile.replays
+
+
+class AnswersLate(WrongServer):
+    """It takes its time to let somebody in."""
+
+    def _login(self, client, rest):
+        time.sleep(2 * QUIET_SECONDS)
+        return super()._login(client, rest)
+
+
+def test_a_late_answer_to_a_login_is_still_one(monkeypatch):
+    monkeypatch.setattr(PROBES["line"], "EXPERIMENTS", PROBES["line"].EXPERIMENTS[:4])
+    profile = learnt(kind=AnswersLate)
+    assert not profile.failed and profile.asides == ()
+
+
+def test_a_login_may_be_accepted_behind_a_prompt():
+    assert PROBES["line"].is_in(["Enter your login: OK"])
 
 
 def test_a_profile_survives_its_way_to_another_process():

@@ -15,7 +15,8 @@ from parley.conformance import requirements
 HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "habits")
 SERVERS = ("greeter.py", "parrot.py", "one_read.py", "relaxed.py", "own_words.py", "clock.py", "pulse.py", "polite.py",
            "sharp.py", "looper.py", "bulletin.py", "sparse.py", "doorman.py", "usher.py", "carbon.py", "mute.py",
-           "lobby.js", "chunks.js", "terse.js", "palette.js", "pinger.js", "quoting.js", "shrug.js", "hearsay.js")
+           "narrow.py", "lobby.js", "chunks.js", "terse.js", "palette.js", "pinger.js", "quoting.js", "shrug.js",
+           "hearsay.js")
 # Of other protocols; what their tables do not list is kept, and rooms are not looked at.
 OTHERS = {"poller.py": "dollar", "courier.py": "padded", "ledger.py": "delimited", "ircette.py": "irc",
           "websy.js": "web"}
