@@ -398,6 +398,10 @@ def test_one_looks_back_and_searches(server, join, home, tmux):
     other.say("while away")
     tmux("send-keys", "Escape")
     screen_with(tmux, "while away\n>")
+    tmux("send-keys", "PageUp")
+    screen_with(tmux, " lobby, rows ")
+    tmux("send-keys", "PageDown", "PageDown")  # to the end, and out of it
+    screen_with(tmux, "while away\n>")
     for chat in (other, enter(join, server["line"], "luca2")):
         chat.join_room("#past")
     tmux("send-keys", "/join #past", "Enter")
