@@ -6,7 +6,8 @@ A protocol is a module with
     IDLE_TIMEOUT      seconds, 0 for never
     TRAITS            how it differs from the others (`server.protocols.traits`)
     Decoder(limits)   feed(bytes) -> commands; `unfinished`: how many bytes of an incomplete command are held;
-                      `form`: the key of FORMS in which to answer
+                      `form`: the key of FORMS in which to answer; `rest`: bytes that took too long to be read at
+                      once, most often none: take them out, and feed them in another turn
     FORMS             {form: encode}; encode(happening, me) -> frames, a tuple of bytes, which is empty if the protocol
                       has no message for that happening. `me` is the receiver's name, None for a stranger; for what
                       many hear it is None, unless TRAITS.personal. With TRAITS.longest_name it is

@@ -13,6 +13,7 @@ class FramedDecoder:
     """
 
     __slots__ = ("_held", "_broken", "_text_limit")
+    rest = b""
 
     def __init__(self, limits: Limits) -> None:
         self._held = bytearray()  # it can append at the end and delete at the beginning without copying the rest

@@ -32,6 +32,7 @@ class Client:
     """
 
     __slots__ = ("name", "said_to", "seldom", "_limits", "_wants")
+    rest = b""
 
     tags: "Seldom[Mapping[bytes, bytes]]" = Seldom({})
     account = Seldom(b"")  # to which it is logged in

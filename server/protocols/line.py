@@ -94,6 +94,7 @@ class Decoder:
 
     __slots__ = ("_held", "_erased", "_end", "_telnet", "_begun", "_is_plain", "_line_limit")
     form = "text"
+    rest = b""
 
     def __init__(self, limits: Limits) -> None:
         self._held = b""  # the unfinished line, without what was erased

@@ -90,6 +90,7 @@ TRAITS = Traits(
 
 LONGEST_MESSAGE = 65536  # bytes; more if `text_bytes` needs it (`Decoder`)
 AROUND_TEXT = 4096  # bytes of a message beside its text
+AT_ONCE = 512  # bytes; wsproto takes 50 us for each frame, and there may be 85 in these
 LONGEST_LABEL = LONGEST_TAG = 64  # characters
 LONGEST_FILE_NAME = 1024  # bytes
 MOST_MARKS = 100  # keys of `resume`
@@ -148,7 +149,7 @@ class Decoder(websocket.Decoder):
 
     def __init__(self, limits: Limits) -> None:
         self._text_limit: int = limits["text_bytes"]
-        super().__init__(max(LONGEST_MESSAGE, 3 * self._text_limit + AROUND_TEXT))
+        super().__init__(max(LONGEST_MESSAGE, 3 * self._text_limit + AROUND_TEXT), AT_ONCE)
 
     def feed(self, data: bytes) -> List[events.Command]:
         """The commands that `data` completes; none after a Broken or a Quit."""

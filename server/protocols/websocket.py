@@ -5,6 +5,7 @@ takes. All others are read by wsproto (`parley.server.protocols.rare_frames`). F
 depend on their content alone, and are encoded here, once for all receivers. No extension is ever negotiated.
 """
 import struct
+import sys
 from typing import TYPE_CHECKING, List, NamedTuple, Optional, Union
 
 if TYPE_CHECKING:
@@ -56,12 +57,18 @@ PONGED, FRAGMENT = Ponged(), Fragment()
 
 
 class Decoder:
-    """Bytes in, messages out. most: bytes of a message; it holds one unfinished message at most."""
+    """Bytes in, messages out. It holds one unfinished message at most.
 
-    __slots__ = ("_most", "_rare", "_ended")
+    most: bytes of a message. at_once: bytes that wsproto reads in one call of `receive`; what follows is left in
+    `rest`, to be received in another call.
+    """
 
-    def __init__(self, most: int) -> None:
+    __slots__ = ("rest", "_most", "_at_once", "_rare", "_ended")
+
+    def __init__(self, most: int, at_once: int = sys.maxsize) -> None:
+        self.rest = b""
         self._most = most
+        self._at_once = at_once
         self._rare: Optional["RareFrames"] = None  # while something is unfinished
         self._ended = False
 
@@ -78,7 +85,9 @@ class Decoder:
             if self._rare is None:
                 size = self._receive_texts(data, found) if data[0] == _TEXT else self._receive_control(data, found)
             if not size:
-                return found + self._receive_rare(data)
+                found += self._receive_rare(data[:self._at_once])
+                self.rest = b"" if self._ended else data[self._at_once:]
+                return found
             data = data[size:]
         return found
 

@@ -63,7 +63,7 @@ class Connection:
         self._origin = _origin(transport, worker.now)
         self._reading = _READING  # or _PAUSED, as something is in the way (`_may_read`); or the client has _ENDED
         self._later = ()  # commands that wait for an answer, for another turn, or for the rate
-        self._undecoded = b""  # what was read with more than one turn's worth
+        self._undecoded = b""  # what was read, but is to be decoded in another turn
         self.session = Session(self)
         self._watch()
 
@@ -123,7 +123,7 @@ class Connection:
                 self._worker.postpone(self, READ)  # there may be more
 
     def _take(self, data):
-        """Bytes have come. If they are more than one turn's worth, which only happens with TLS, the rest waits."""
+        """Bytes have come. What is more than one turn's worth waits: with TLS, or if reading them takes long."""
         worker = self._worker
         self.heard_at = worker.now
         if len(data) >= 1 << KIB_SHIFT:
@@ -137,8 +137,18 @@ class Connection:
                     type(command) is not Nothing for command in commands):
                 worker.deadlines.completed(self)  # a whole command has come
             self.hear(commands)
+        if self.decoder.rest:
+            self._put_off_the_rest()
         if self.decoder.unfinished and self._reading is not _PAUSED and self.state is not GONE:
             worker.began(self)
+
+    def _put_off_the_rest(self):
+        """Read in another turn what the decoder has left, and charge for it then."""
+        worker = self._worker
+        rest, self.decoder.rest = self.decoder.rest, b""
+        self._undecoded = rest + self._undecoded
+        worker.throttle.charge(self, -(len(rest) >> KIB_SHIFT), worker.now)
+        worker.postpone(self)
 
     def heed_form(self):
         """Answer the client in the form in which it writes now."""

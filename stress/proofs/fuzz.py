@@ -47,11 +47,22 @@ def check(protocol, data, cut, where):
     """Commands come of it, and the same ones wherever it is cut."""
     whole, pieces = protocol.Decoder(LIMITS), protocol.Decoder(LIMITS)
     name = b"ann" if cut % 2 else None
-    commands = done(whole.feed(data), where, name)
-    again = done(pieces.feed(data[:cut]), where, name)
+    commands = done(fed(whole, data), where, name)
+    again = done(fed(pieces, data[:cut]), where, name)
     if not again or type(again[-1]).__name__ != "Broken":
-        again += done(pieces.feed(data[cut:]), where, name)
+        again += done(fed(pieces, data[cut:]), where, name)
     demand(known(commands) == known(again), "%s: %r cut at %d gave %r, whole %r", where, data, cut, again, commands)
+
+
+def fed(decoder, data):
+    """The commands in `data`, which the decoder may read in several turns."""
+    commands = []
+    while data:
+        commands += decoder.feed(data)
+        data = decoder.rest
+        if data:
+            decoder.rest = b""
+    return commands
 
 
 def done(commands, where, name):
@@ -80,7 +91,7 @@ def cost(protocol, data):
     """(seconds of CPU, input) for the input repeated to one chunk."""
     data = (data * (CHUNK // len(data) + 1))[:CHUNK]
     decoder, began = protocol.Decoder(LIMITS), time.process_time()
-    done(decoder.feed(data), "timed", b"ann")
+    done(fed(decoder, data), "timed", b"ann")
     return time.process_time() - began, data
 
 

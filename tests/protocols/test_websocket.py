@@ -148,6 +148,24 @@ def test_between_two_messages_nothing_is_held(pieces):
     assert decoder.receive(frame(b"ho")) == ["ho"]
 
 
+def test_of_what_takes_long_to_read_some_is_left_for_another_call():
+    decoder = Decoder(MOST, at_once=20)
+    data = b"".join([frame(b"a") * 9, frame(b"b", last=False), frame(b"c", MORE, last=False) * 6, frame(b"d", MORE),
+                     frame(b"e")])
+    assert decoder.receive(data) == ["a"] * 9 + [Fragment()] * 2
+    calls, found = 1, []
+    while decoder.rest:
+        found += decoder.receive(decoder.rest)
+        calls += 1
+    assert found == [Fragment()] * 5 + ["bccccccd", "e"] and calls == 4
+
+
+def test_nothing_is_left_after_the_end():
+    decoder = Decoder(MOST, at_once=20)
+    assert decoder.receive(frame(b"a", last=False) + closing(1000) + frame(b"late") * 9) == [Fragment(), Closed(1000)]
+    assert not decoder.rest
+
+
 def test_nothing_is_read_after_the_end():
     for end in (closing(1000), frame(b"\xff")):
         _, decoder = parsed(end)

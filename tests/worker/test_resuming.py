@@ -39,6 +39,7 @@ def written(*values):
 
 class Decoder:
     form = "text"
+    rest = b""
 
     def __init__(self, limits):
         self._held = b""

@@ -3,11 +3,12 @@ import logging
 import socket
 
 import pytest
-from web_frames import PONG, frame, said
+from web_frames import MORE, PONG, frame, said
 
 from parley.server.ipc.messages import ToWorker
-from parley.server.protocols import PROTOCOLS
+from parley.server.protocols import PROTOCOLS, web
 from parley.server.protocols.events import HOME
+from parley.server.protocols.rare_frames import RareFrames
 from parley.server.worker import connection as connection_module
 from parley.server.worker import loop
 from parley.server.worker.outbox import MOST_SENT
@@ -641,3 +642,18 @@ def test_what_happens_in_the_log_is_one_line_for_each_bug(house, broken, caplog)
     ann.send(b"MSG hi\n")
     house.settle()
     assert [record.args["name"] for record in caplog.records if record.exc_info] == ["bob"]
+
+
+def test_small_pieces_of_a_websocket_message_are_read_in_several_turns(house, monkeypatch):
+    """wsproto takes 50 us for each of them, of which one read may have 600."""
+    sizes, receive = [], RareFrames.receive
+    monkeypatch.setattr(RareFrames, "receive", lambda self, data: sizes.append(len(data)) or receive(self, data))
+    bob, page = house.member(b"bob"), house.connect(protocol="web")
+    page.send(said(do="login", name="ann"))
+    house.settle()
+    text = b'{"do": "say", "text": "hi"}'
+    page.send(frame(b"", last=False) + frame(b"", MORE, last=False) * 500
+              + frame(text, MORE) + said(do="say", text="ho"))
+    house.settle(40)
+    assert bob.heard() == b"MSG ann hi\nMSG ann ho\n"
+    assert max(sizes) <= web.AT_ONCE < sum(sizes)
