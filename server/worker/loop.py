@@ -438,7 +438,8 @@ class Worker:
         if self.now >= self.turns.next:
             self.turns.give(self.now)
         if self.now - self._next_sweep > STANDSTILL:
-            self._next_sweep = self.now  # at the end of the next tick, when what was said meanwhile has been heard
+            self._next_sweep = self.now + SWEEP  # what was said meanwhile is heard by then, if not in this tick
+            self._live()
         elif self.now >= self._next_sweep:
             self._next_sweep = self.now + SWEEP
             self.admission.accept(not self.stopping)

@@ -8,6 +8,7 @@ import random
 import struct
 import time
 
+from parley.server.chat.roll import Roll
 from parley.server.chat.room import People
 from parley.server.protocols import PROTOCOLS
 from parley.server.protocols.events import COMMANDS, Labelled, Turn
@@ -20,6 +21,7 @@ class _Nobody:
 
     accounts = frozenset()
     people = People()
+    roll = Roll()
     most_members = 0
 
 
