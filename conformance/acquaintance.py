@@ -9,7 +9,7 @@ import socket
 import time
 
 from parley.conformance import profile as profiles
-from parley.conformance.actor import MOST_MESSAGES, Selector
+from parley.conformance.actor import FLOODED, MOST_MESSAGES, Selector
 from parley.conformance.message import Message, in_short
 from parley.conformance.names import random_name
 from parley.conformance.transcript import NOTE, OWN_RECEIVED, OWN_SENT, RECEIVED, SENT, Transcript, visible
@@ -81,7 +81,7 @@ class Guest:
         elif len(self.raw) > MOST_MESSAGES:
             self.is_flooded = True
             self.visit.selector.remove(self)
-            self.visit.note(self, NOTE, "is not read any more, as the server talks without end")
+            self.visit.note(self, NOTE, FLOODED)
 
     def _take(self, message):
         self.raw.append(message)

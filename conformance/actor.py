@@ -16,6 +16,7 @@ _READ_SECONDS = 1.5  # in which a server reads what was written to it, if it rea
 # What a foreign server may say to a client that says nothing: messages, and bytes of one. More it says without end.
 MOST_MESSAGES = 20000
 _MOST_BYTES = 1 << 24
+FLOODED = "is not read any more, as the server talks without end"
 
 
 class Selector:
@@ -183,7 +184,7 @@ class Actor:
         if self.profile and is_flooded and self.connected and self.closed_by_peer is None:
             self.is_flooded = True
             self.selector.remove(self)
-            self.record(self.ident, transcript.NOTE, "is not read any more, as the server talks without end")
+            self.record(self.ident, transcript.NOTE, FLOODED)
 
     def _dispatch(self, message):
         beat = self.codec.heartbeat(message) if hasattr(self.codec, "heartbeat") else None

@@ -36,7 +36,7 @@ and what else the reading of messages and the charging of failures have to know;
     is_answer(message)      does it answer a command, and is not what somebody else has done?
     alike(wanted, message, manners)     does the message stand for the one that is wanted?
     other_readings(message, manners)    the messages for which it may stand too, where a server tells two kinds alike
-    is_left_out(wanted, me, manners)    is it only missing because the server leaves out whoever asks?
+    is_left_out(wanted, me, manners)    is it a line about the user who has asked, which the server leaves out?
     kind(text)              the kind of a message: its words without names and texts
     ground(text)            the requirement that says that such a message comes, or None
     absent(message, step)   the requirement that is broken as there is not what the step asks for, as the message says

@@ -53,7 +53,7 @@ def is_untold(wanted, cut_off, unanswered):
 
 
 def is_left_out(wanted, me, manners):
-    """Whether no list of the server's has whoever asks, to whom this line would refer."""
+    """Whether this line of a list is about the user who has asked, and the server leaves that user out."""
     return BUT_ME in manners and wanted == "USER %s" % me
 
 

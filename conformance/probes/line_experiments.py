@@ -11,7 +11,6 @@ from parley.conformance.transcript import shortened
 _TEXT = "wtm some words"
 _CUT_TEXT, _CUT_LETTER = "wtm caf\u00e9", "\u00e9"
 _PEOPLE = 13  # the twelve of a scenario, and a witness
-_RACERS, _RACES = 4, 5
 _ORDERED = 20
 _LONGEST_NAME = 32
 _STRIKES = 15  # errors in one connection, as many as a scenario makes
@@ -794,31 +793,27 @@ def unended(visit):
         guest, = _enter(visit, "ann")
         if not _unfinished_answer(visit, guest, "INVALID"):
             return
-    for _, logged_in, request, wanted in _REFUSALS:
+    for ident, logged_in, request, wanted in _REFUSALS:
         visit.start_transcript()
         bob, = _enter(visit, "bob")
         guest = _enter(visit, "ann")[0] if logged_in else visit.newcomer("stranger")
         guest.hear_all(QUIET_SECONDS)
         answer = _unfinished_answer(visit, guest, request.format(bob=bob.name, nobody=visit.free_name()))
         if answer:
-            visit.find(_requirement_of(wanted), False, wanted, answer + " (without a newline)")
+            visit.find(ident, False, wanted, answer + " (without a newline)")
             visit.learn(unended=(pattern_of(answer, [bob.name]),))
         guest.leave()
         bob.leave()
 
 
 def _unfinished_answer(visit, guest, request):
-    """What is said in reply without a newline behind it, but for prompts; empty if there is nothing."""
+    """The reply to a request, without prompts, as far as it has come without a newline; empty if none has."""
     def text():
         return guest.reader.without_prompts(guest.decoder.unfinished.decode("utf-8", "replace"))
     guest.say(request)
     visit.read_until(lambda: text() or guest.closed, 2 * QUIET_SECONDS)
     visit.listen(_PAUSE)  # in which a newline comes that was written by itself
     return text()
-
-
-def _requirement_of(answer):
-    return next(ident for ident, _, _, wanted in _REFUSALS if wanted == answer)
 
 
 def before_login(visit):
