@@ -11,6 +11,7 @@ from parley.server.protocols.irc_rooms import prefixes_of, then
 from parley.server.protocols.irc_talk import listed
 from parley.server.protocols.irc_words import (
     HOST,
+    LIST_BYTES,
     LOBBY,
     LONGEST_REAL_NAME,
     account_of,
@@ -33,7 +34,6 @@ Commands = Optional[Sequence[Any]]
 _USERS_AT_ONCE = 500  # of a WHO, which take some milliseconds
 _USERS_A_LINE = 5  # of 302: RFC 1459, 5.7
 _NOBODY = events.Person()
-_LIST_BYTES = 400  # of one nick in a list
 _TOKENS_A_LINE = 13  # of 005
 MOST_WATCHED = 100  # nicks of a MONITOR list
 _MOST_OF_MONITOR = 2 * MOST_WATCHED  # in one line, each of which has to be compared with those on the list
@@ -189,7 +189,7 @@ def whois(client: Any, params: List[bytes]) -> Commands:
         client.numeric(b"431", text=b"No nickname given")
         return None
     if others:
-        client.numeric(b"407", middle(others[0]), text=b"Too many targets")
+        client.too_many_targets(others[0])
         return None
     name = client.name_of(wanted)
     return [Labelled(told, events.Whois(name)), *irc_metadata.whois(client, name), events.Turn(end)]
@@ -388,7 +388,7 @@ def monitor(client: Any, params: List[bytes]) -> Commands:
         for raw in looked_at:
             watched.pop(folded(client.name_of(raw)), None)
         if rest:
-            client.numeric(b"407", middle(rest[0]), text=b"There are too many nicks from this one on")
+            client.too_many(b"nicks", rest[0])
         client.watched = watched or None
         return [_watch(client)]
     else:
@@ -409,7 +409,7 @@ def _not_watched(before: Any, given: Sequence[bytes], client: Any, answer: Any) 
 def _tell_full(client: Any, left_out: Sequence[bytes], text: bytes) -> None:
     """734 for the nicks that are left out."""
     words = canonical(b",".join(left_out)).replace(b" ", b"").split(b",") if left_out else []
-    for line in lines_of_words([word if len(word) < _LIST_BYTES else middle(word) for word in words]):
+    for line in lines_of_words([word if len(word) < LIST_BYTES else middle(word) for word in words]):
         client.numeric(b"734", b"%d" % MOST_WATCHED, line, text=text)
 
 

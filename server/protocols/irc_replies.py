@@ -4,7 +4,16 @@ from typing import Any, Callable, List, Optional, Sequence, Tuple
 from parley.server.protocols import events
 from parley.server.protocols.contract import Frames, Limits
 from parley.server.protocols.irc_client import Client
-from parley.server.protocols.irc_words import NUMERICS, OTHERWISE, is_in_batch, next_time, sentence, stamp, with_tag
+from parley.server.protocols.irc_words import (
+    NUMERICS,
+    OTHERWISE,
+    is_in_batch,
+    middle,
+    next_time,
+    sentence,
+    stamp,
+    with_tag,
+)
 from parley.server.protocols.seldom import Seldom
 
 _NOTHING: List[bytes] = []  # never changed
@@ -79,6 +88,14 @@ class Replies(Client):
     def fail(self, command: bytes, code: bytes, *params: bytes, text: bytes, kind: bytes = b"FAIL") -> None:
         """Tell it a standard reply: FAIL, WARN or NOTE."""
         self.line(self.server, kind, command or b"*", code, *params, text=text)
+
+    def too_many_targets(self, targets: bytes) -> None:
+        """Tell it that nothing was done, as there are too many of these."""
+        self.numeric(b"407", middle(targets), text=b"Too many targets")
+
+    def too_many(self, what: bytes, first: bytes) -> None:
+        """Tell it that from this one on nothing was done. what: they are, such as rooms."""
+        self.numeric(b"407", middle(first), text=b"There are too many %b from this one on" % what)
 
     def join(self, room: bytes) -> None:
         """Tell it that it has entered a room."""

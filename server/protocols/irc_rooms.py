@@ -75,13 +75,8 @@ def _rooms_of(client: Any, param: bytes) -> Sequence[bytes]:
     """The first rooms of a list, each once; the client is told if there are more than may be."""
     rooms = listed(param)
     if len(rooms) > _MOST_ROOMS:
-        _too_many(client, b"rooms", rooms[_MOST_ROOMS])
+        client.too_many(b"rooms", rooms[_MOST_ROOMS])
     return rooms[:_MOST_ROOMS]
-
-
-def _too_many(client: Any, what: bytes, first: bytes) -> None:
-    """Tell that from this one on nothing was done."""
-    client.numeric(b"407", middle(first), text=b"There are too many %b from this one on" % what)
 
 
 def leave_all(client: Any) -> Commands:
@@ -328,7 +323,7 @@ def kick(client: Any, params: List[bytes]) -> Commands:
         return None
     pairs = list(zip(rooms if len(rooms) > 1 else rooms * len(people), people))
     if len(pairs) > MOST_TARGETS:
-        _too_many(client, b"people", pairs[MOST_TARGETS][1])
+        client.too_many(b"people", pairs[MOST_TARGETS][1])
     return [Labelled(functools.partial(_kicked, room, one), events.Manage(room, "kick", client.name_of(one), why))
             for room, one in pairs[:MOST_TARGETS]]
 
@@ -361,7 +356,7 @@ def mode(client: Any, params: List[bytes]) -> Commands:
             continue
         changes += letter not in _MASKS or bool(rest)
         if changes > _MOST_MODES:
-            _too_many(client, b"changes", sign + letter)
+            client.too_many(b"changes", sign + letter)
             break
         if letter in _MASKS and not rest:
             if letter not in listed_already:

@@ -64,7 +64,7 @@ def tagmsg(client: Any, params: List[bytes]) -> Commands:
         return None
     targets = listed(params[0])
     if len(targets) > MOST_TARGETS:
-        _too_many(client, params[0])
+        client.too_many_targets(params[0])
         return None
     tags = _client_tags(client)
     typing = [tag for tag in tags if tag.startswith((b"+typing=", b"+draft/typing="))]
@@ -77,10 +77,6 @@ def tagmsg(client: Any, params: List[bytes]) -> Commands:
         elif tags:
             commands.append(_to(client, target, b"TAGMSG", b"", packed_extra(b"TAGMSG", tags, b"")))
     return commands
-
-
-def _too_many(client: Any, targets: bytes) -> None:
-    client.numeric(b"407", middle(targets), text=b"Too many targets")
 
 
 def _client_tags(client: Any) -> List[bytes]:
@@ -111,7 +107,7 @@ def _say(client: Any, command: bytes, params: List[bytes]) -> Commands:
         return None
     targets = listed(params[0])
     if len(targets) > MOST_TARGETS:
-        _too_many(client, params[0])
+        client.too_many_targets(params[0])
         return None
     text, whole = heard(params[1], client.me)
     extra = packed_extra(command, _client_tags(client), whole)

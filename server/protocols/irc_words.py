@@ -21,6 +21,7 @@ LONGEST_NICK = 32  # characters
 LONGEST_USER = 10
 LONGEST_REAL_NAME, LONGEST_AWAY = 150, 390  # bytes
 _LONGEST_MIDDLE = 200  # bytes
+LIST_BYTES = 400  # of a list of words in one line
 _LONGEST_MASK = 512  # bytes; a longer mask matches nothing, as no name or room needs one
 
 _SHORT_DIGEST, _LONG_DIGEST = 4, 12  # characters behind the "|" of an alias
@@ -295,7 +296,7 @@ def parts_of(start: bytes, text: bytes) -> List[Part]:
             for number, piece in enumerate((line,) if len(line) <= most_sent else pieces(line, most))]
 
 
-def lines_of_words(words: Sequence[bytes], between: bytes = b",", most: int = 400) -> List[bytes]:
+def lines_of_words(words: Sequence[bytes], between: bytes = b",", most: int = LIST_BYTES) -> List[bytes]:
     """The words, joined to lines of at most so many bytes; a longer word is a line of its own."""
     lines: List[bytes] = []
     for word in words:
