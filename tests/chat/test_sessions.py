@@ -58,6 +58,15 @@ def resume(register, session=6, worker=1, key=KEY, marks=(), host=HOST):
     register.resume(worker, session, key, marks, host)
 
 
+def lost_when_tidied(register, post, keys):
+    """Which of the sessions with these keys cannot be resumed any more, by their places."""
+    register.tidied(0)
+    post.drain()
+    for number, key in enumerate(keys):
+        resume(register, 100 + number, key=key)
+    return [call[3] - 100 for call in post.drain() if call[0] == "worker" and call[2] == "refused"]
+
+
 def test_whoever_comes_and_goes_all_the_time_ends_no_sessions_of_others(register, post, monkeypatch):
     monkeypatch.setattr(sessions, "MOST_ENDED", 6)
     keys = [key_of(b"%d" % number) for number in range(12)]
@@ -67,12 +76,7 @@ def test_whoever_comes_and_goes_all_the_time_ends_no_sessions_of_others(register
         name = b"name%d" % number
         register.claim_unproven(1, number, name, tuple(claims(name)), "Login", False, host)
         register.release(1, number)
-    register.tidied(0)
-    post.drain()
-    for number, key in enumerate(keys):
-        resume(register, 100 + number, key=key)
-    lost = [call[3] - 100 for call in post.drain() if call[0] == "worker" and call[2] == "refused"]
-    assert lost == [1, 2, 3, 5, 6, 7]
+    assert lost_when_tidied(register, post, keys) == [1, 2, 3, 5, 6, 7]
 
 
 def test_after_a_restart_too_sessions_count_against_their_own_address(register, post, monkeypatch):
@@ -81,12 +85,7 @@ def test_after_a_restart_too_sessions_count_against_their_own_address(register, 
     register.whole.sessions.restore([
         (key, b"name%d" % number, False, 0, "192.0.2.1" if number in (0, 4) else "192.0.2.2", [])
         for number, key in enumerate(keys)])
-    register.tidied(0)
-    post.drain()
-    for number, key in enumerate(keys):
-        resume(register, 100 + number, key=key)
-    lost = [call[3] - 100 for call in post.drain() if call[0] == "worker" and call[2] == "refused"]
-    assert lost == [1, 2, 3, 5, 6, 7]
+    assert lost_when_tidied(register, post, keys) == [1, 2, 3, 5, 6, 7]
 
 
 def test_a_session_is_stored_with_the_address_from_which_it_was_used_last(register, store):
