@@ -20,6 +20,7 @@ import ast
 import json
 import re
 import struct
+import threading
 import unicodedata
 from collections import namedtuple
 
@@ -45,6 +46,15 @@ def without_controls(text, but="\t"):
     """`text`, in which nothing acts on a terminal."""
     must(all(one in but or unicodedata.category(one) not in ("Cc", "Zl", "Zp", "Cs") for one in set(text)), text)
     return text
+
+
+_PARSING = threading.Lock()  # two threads in it at once sometimes break it for the whole process (seen with 3.11.7)
+
+
+def literal(text):
+    """What a client of the binary or dollar protocol makes of a value: a literal of Python."""
+    with _PARSING:
+        return ast.literal_eval(text)  # noqa: TID251
 
 
 class Reader:
@@ -178,7 +188,7 @@ class Binary(Reader):
             return heard({401: "done", 402: "refused"}[code], text=text)
         if code in (407, 410):
             room, _, listed = text.partition(" ") if code == 410 else ("", "", text)
-            value = ast.literal_eval(listed)  # noqa: TID251
+            value = literal(listed)
             must(type(value) is list and repr(value) == listed and (code == 407 or a_room(room)), text)
             return heard({407: "rooms", 410: "members"}[code], text=tuple(value))
         if code in self._FORMS:
@@ -187,7 +197,7 @@ class Binary(Reader):
             must(found, text)
             return heard(kind, text=found.group(1) if len(found.groups()) == 1 else found.groups())
         if code in (210, 303):
-            value = ast.literal_eval(text) if text else ()  # noqa: TID251
+            value = literal(text) if text else ()
             must(type(value) is {210: tuple, 303: list}[code] and repr(value) == text or not text, text)
             return heard({210: "user", 303: "users"}[code], text=tuple(value))
         must(code in self._ANSWERS, code)
@@ -336,7 +346,7 @@ class Delimited(Reader):
 # ---- dollar
 
 class Dollar(Reader):
-    _read = staticmethod(ast.literal_eval)  # noqa: TID251
+    _read = staticmethod(literal)
     _HALF_CHARACTER = re.compile(r"(?<!\\)(?:\\\\)*\\u[dD][89a-fA-F]")
 
     def first(self, data):
