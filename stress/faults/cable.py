@@ -24,10 +24,11 @@ HELLOS = {
 def main():
     _ip("link", "set", "lo", "up")
     with launch(2, {"idle_timeout": 2}, protocols=PROTOCOLS) as server:
-        with voices.Delimited(server.address("delimited"), b"carl") as founder:
-            assert founder.create()
         with Client(server.address(), "lina") as lina:
             lina.heard()
+            with voices.Delimited(server.address("delimited"), b"carl") as founder:
+                assert founder.create()
+            lina.until("INFO carl disconnected")
             for protocol in PROTOCOLS:
                 _pull(server, protocol, lina)
         assert server.stop() == 0
