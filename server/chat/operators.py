@@ -218,7 +218,7 @@ class Operators:
     def _why(self, reason: str, room: str, act: str, about: str) -> str:
         if reason == Reason.IS_LOBBY:
             return _WORDS_OF_LOBBY if room.encode() == LOBBY_NAME else _WORDS_OF_PORT % room
-        if reason == Reason.NOBODY and act in ("unban", "unmute"):
+        if reason in (Reason.NOT_BANNED, Reason.NOT_MUTED):
             there = self._register.rooms.by_name[room.encode()]
             entries = [name.decode() for name in (there.banned if act == "unban" else there.muted)]
             return "%s is not %s in %s; these are: %s" % (

@@ -43,6 +43,8 @@ _MASKS = {
 }
 _NO_RENAME = {Reason.NAME_TAKEN: b"CHANNEL_NAME_IN_USE", Reason.INVALID_ROOM: b"CANNOT_RENAME",
               Reason.IS_LOBBY: b"CANNOT_RENAME"}
+# Taking off a list what is not on it changes nothing, and is no error.
+_NOT_ON_THE_LIST = (Reason.NOBODY, Reason.NOT_BANNED, Reason.NOT_MUTED)
 _SETTINGS = {b"k": b"key", b"l": b"limit"}
 _ROLES = {b"o": ("op", "deop"), b"v": ("voice", "devoice")}  # letter -> the acts that give the role and take it
 
@@ -423,7 +425,7 @@ def _set(room: bytes, letter: bytes, client: Any, answer: Any) -> None:
 
 
 def _banned(room: bytes, client: Any, answer: Any) -> None:
-    if isinstance(answer, events.Refused) and answer.reason != Reason.NOBODY:
+    if isinstance(answer, events.Refused) and answer.reason not in _NOT_ON_THE_LIST:
         client.refuse(answer.reason, middle(room))
 
 

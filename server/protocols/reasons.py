@@ -50,6 +50,8 @@ SENTENCES: Dict[str, str] = {
     Reason.NOT_ALLOWED: "you are not allowed to do this",
     Reason.OUTRANKED: "that user has the same role as you or a higher one",
     Reason.LIST_FULL: "the list is full",
+    Reason.NOT_BANNED: "nobody is banned here by that name",
+    Reason.NOT_MUTED: "nobody is muted here by that name",
     Reason.SEALED_ROOM: "this room is for accounts and clients that can seal",
     Reason.NOT_SEALED: "only sealed messages can be sent to this room",
     Reason.CANNOT_SEAL: "not everybody in the room can seal",

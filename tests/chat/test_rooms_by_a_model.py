@@ -284,7 +284,7 @@ class Model:
         if act in ("ban", "mute") and len(room.banned if act == "ban" else room.muted) >= MOST_BANS:
             troubles.add(Reason.LIST_FULL)
         if act in ("unban", "unmute") and about not in (room.banned if act == "unban" else room.muted):
-            troubles.add(Reason.NOBODY)
+            troubles.add(Reason.NOT_BANNED if act == "unban" else Reason.NOT_MUTED)
         if act == "set" and (about, text) in SETTINGS[-2:]:
             troubles.add(Reason.INVALID_SETTING)
         return troubles

@@ -57,6 +57,7 @@ _WITH_TEXT = ("topic", "kick", "ban", "bar", "mute", "rename", "redact")  # a to
 # Acts -> the list of the room to which they add an entry, or from which they remove one.
 _PUTS = {"ban": "banned", "bar": "banned", "mute": "muted", "except": "excepted", "invex": "invex"}
 _TAKES_OFF = {"unban": "banned", "unmute": "muted", "unexcept": "excepted", "uninvex": "invex"}
+_NOT_ON = {"unban": Reason.NOT_BANNED, "unmute": Reason.NOT_MUTED}
 _LOBBY_SETTINGS = ("moderated", "slow")
 
 
@@ -119,7 +120,7 @@ class Acts(Roles):
             is_full = self.is_full(getattr(room, _PUTS[act])) or self._has_no_space_left(room, size)
             return Reason.LIST_FULL if is_full else None
         if act in _TAKES_OFF and about not in getattr(room, _TAKES_OFF[act]):
-            return Reason.NOBODY
+            return _NOT_ON.get(act, Reason.NOBODY)
         return self._why_not_set(room, about, text) if act == "set" else None
 
     def is_full(self, entries: Collection[bytes]) -> bool:

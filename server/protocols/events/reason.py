@@ -52,6 +52,8 @@ class Reason:
     NOT_ALLOWED = "not-allowed"  # it takes another role
     OUTRANKED = "outranked"  # the target has a better role, or is an owner or operator, too
     LIST_FULL = "list-full"  # of bans or mutes
+    NOT_BANNED = "not-banned"  # so there is no ban to take back
+    NOT_MUTED = "not-muted"
     SEALED_ROOM = "sealed-room"  # only members who can seal messages may enter
     NOT_SEALED = "not-sealed"  # a message in such a room is not sealed
     CANNOT_SEAL = "cannot-seal"  # the room cannot be sealed, as not all members can seal messages
@@ -87,5 +89,5 @@ ROOM_REASONS = (
     Reason.INVITE_ONLY, Reason.WRONG_KEY, Reason.ROOM_FULL, Reason.SEALED_ROOM, Reason.NOT_SEALED, Reason.CANNOT_SEAL,
     Reason.TOO_MANY_ROOMS, Reason.TOO_MANY_OWNED,
     Reason.TOO_MANY_JOINED, Reason.JOINS_TOO_FAST, Reason.MUTED, Reason.MODERATED, Reason.SLOW_MODE, Reason.NOT_ALLOWED,
-    Reason.OUTRANKED, Reason.LIST_FULL, Reason.IS_LOBBY, Reason.TEXT_TOO_LONG)
+    Reason.OUTRANKED, Reason.LIST_FULL, Reason.NOT_BANNED, Reason.NOT_MUTED, Reason.IS_LOBBY, Reason.TEXT_TOO_LONG)
 REASONS = tuple(value for name, value in sorted(vars(Reason).items()) if name.isupper())
