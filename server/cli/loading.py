@@ -12,16 +12,16 @@ from parley.server.worker.transports import tls
 log = logging.getLogger("parley.server")
 
 
-def load_settings(arguments):
+def load_settings(arguments, again=False):
     """The `Settings`: options override the environment, that the file, and that the defaults. Or ConfigError.
 
-    arguments: the parsed options.
+    arguments: the parsed options. again: see `server.config.values.read_file`.
     """
     config.require_yaml()  # even without a file, so that a missing PyYAML does not show only once there is one
     settings = config.defaults()
     file = config.find_file(arguments.config)
     if file:
-        settings = config.read(file, settings)
+        settings = config.read(file, settings, again)
     settings = config.environment(os.environ, settings)
     if arguments.port is not None:
         for protocol in settings.listen if int(arguments.port) == 0 else ("line",):
@@ -67,7 +67,7 @@ def reread(running, arguments, accounts):
         logged.
     """
     try:
-        settings = load_settings(arguments)
+        settings = load_settings(arguments, again=True)
         if (running.tls.listen or running.tls.room_ports) and not settings.tls.certificate:
             raise config.ConfigError("TLS ports stay open until the next start, so `certificate` cannot be removed")
         check_operators(settings.operators, accounts)

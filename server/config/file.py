@@ -30,12 +30,15 @@ def find_file(path):
     return path or (DEFAULT_FILE if os.path.exists(DEFAULT_FILE) else None)
 
 
-def read(path, settings):
-    """`settings` with the changes in the YAML file at `path`; ConfigError if anything in it is wrong."""
-    document = _compose(path)
+def read(path, settings, again=False):
+    """`settings` with the changes in the YAML file at `path`; ConfigError if anything in it is wrong.
+
+    again: see `server.config.values.read_file`.
+    """
+    document = _compose(path, again)
     if document is None:
         return settings
-    reader = Reader(path)
+    reader = Reader(path, again)
     limits = {name: reader.count if name in NO_LIMIT_IF_0 else reader.positive for name in settings.limits}
     limits["text_bytes"] = lambda node: reader.per_protocol(node, reader.positive, settings.limits["text_bytes"])
     accounts = {
@@ -76,11 +79,11 @@ def read(path, settings):
     return settings._replace(**values)
 
 
-def _compose(path):
+def _compose(path, again):
     """The YAML file at `path` as a node, with line numbers; None if it is empty. ConfigError if it is not YAML."""
     require_yaml()
     try:
-        text = read_file(path, LARGEST).decode()
+        text = read_file(path, LARGEST, again).decode()
         document = yaml.compose(text, Loader=yaml.SafeLoader)
     except OSError as error:
         raise ConfigError("%s: %s" % (path, error.strerror)) from None

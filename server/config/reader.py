@@ -47,10 +47,14 @@ _NODE = re.compile(r"[A-Za-z0-9._-]{1,%d}" % LONGEST_NODE)
 
 
 class Reader:
-    """Reads values from the YAML nodes of a file; each error is a ConfigError with the file and the line."""
+    """Reads values from the YAML nodes of a file; each error is a ConfigError with the file and the line.
 
-    def __init__(self, path):
+    again: see `server.config.values.read_file`.
+    """
+
+    def __init__(self, path, again=False):
         self._path = path
+        self._again = again
 
     def error(self, node, text):
         """The ConfigError to raise about `node`."""
@@ -377,7 +381,7 @@ class Reader:
         if path is None:
             return None
         try:
-            return File(path, read_file(path, LARGEST_CERTIFICATE))
+            return File(path, read_file(path, LARGEST_CERTIFICATE, self._again))
         except OSError as error:
             raise self.error(node, "%s: %s" % (path, error.strerror)) from None
         except ConfigError as error:

@@ -1,8 +1,10 @@
 """Values that are read in the same way wherever they stand: in the file, in the environment, in flags."""
 import difflib
 import ipaddress
+import os
 import re
 import socket
+import stat
 
 from parley.server.chat.names import canonical_room
 from parley.server.protocols import PROTOCOLS
@@ -90,8 +92,14 @@ def suggestion(word, known):
     return "; did you mean %r?" % close[0] if close else "; known are: " + ", ".join(known)
 
 
-def read_file(path, most):
-    """The bytes of a file; ConfigError if it has more than `most`, as a log or a device has; OSError."""
+def read_file(path, most, again=False):
+    """The bytes of a file; ConfigError if it has more than `most`, as a log or a device has; OSError.
+
+    again: has the server read it at its start? Then a pipe, as of `--config <(...)`, is a ConfigError: it is empty now,
+        or reading it would wait.
+    """
+    if again and stat.S_ISFIFO(os.stat(path).st_mode):
+        raise ConfigError("%s: a pipe, which cannot be read again; name a file" % path)
     with open(path, "rb") as file:
         content = file.read(most + 1)
     if len(content) > most:

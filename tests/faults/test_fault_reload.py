@@ -70,6 +70,21 @@ def test_an_unfit_file_changes_nothing_and_is_logged(start, settings, join):
         client.expect("MSG ann %d" % number, after="MSG %d" % number)
 
 
+def test_a_pipe_is_not_read_again_and_nobody_waits_for_it(start, settings, join, tmp_path):
+    settings.write(echo=True)
+    server = start(workers=1, args=settings.args)
+    client = join(server.address(), "ann")
+    pipe = tmp_path / "pipe"
+    os.mkfifo(str(pipe))
+    settings.write(tls={"certificate": str(pipe)})
+    hup(server, 1)
+    client.expect("MSG ann one", after="MSG one")
+    os.rename(str(pipe), settings.args[1])
+    hup(server, 2)
+    client.expect("MSG ann two", after="MSG two")
+    assert server.stderr_text().count("a pipe, which cannot be read again") == 2
+
+
 def test_a_file_that_is_gone_changes_nothing(start, settings, join):
     settings.write(echo=True)
     server = start(workers=1, args=settings.args)
