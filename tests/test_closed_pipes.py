@@ -54,13 +54,40 @@ def test_a_command_without_any_output_ends_well(module):
     assert (done.returncode, b"Traceback" in done.stderr) == (0, False)
 
 
-@pytest.mark.parametrize("unbuffered", ["", "1"])
-def test_an_export_that_nobody_reads_ends_quietly(tmp_path, unbuffered):
-    storage = str(tmp_path / "storage")
-    users = tmp_path / "users.json"
+def storage_of_ann(tmp_path):
+    """The path of a storage directory with an account."""
+    storage, users = str(tmp_path / "storage"), tmp_path / "users.json"
     users.write_text(json.dumps({"users": [{"username": "ann"}]}))
     subprocess.run([sys.executable, "-m", "server", "import", "--storage", storage, "users", str(users)], cwd=ROOT,
                    check=True, timeout=SECONDS)
+    return storage
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no disk is full here")
+def test_a_command_whose_output_does_not_fit_on_the_disk_says_so(tmp_path):
+    storage = storage_of_ann(tmp_path)
+    for command, unbuffered in (("config", ""), ("config", "1"), ("accounts --storage " + storage, "1"),
+                                ("export --storage %s users -" % storage, ""), ("mute --help", "")):
+        with open("/dev/full", "w") as full:
+            done = subprocess.run([sys.executable, "-m", "server", *command.split()], cwd=ROOT, stdout=full,
+                                  stderr=subprocess.PIPE, env=dict(os.environ, PYTHONUNBUFFERED=unbuffered),
+                                  timeout=SECONDS)
+        assert (done.returncode, done.stderr) == (1, b"parley: standard output: No space left on device\n"), command
+
+
+def test_a_command_without_any_output_does_what_it_is_told(tmp_path):
+    storage = storage_of_ann(tmp_path)
+    for command in ("ban bot", "accounts"):
+        done = subprocess.run(["sh", "-c", 'exec "$0" -m server %s --storage "$1" >&-' % command, sys.executable,
+                               storage], cwd=ROOT, stderr=subprocess.PIPE, timeout=SECONDS)
+        assert (done.returncode, done.stderr) == (0, b"")
+    rooms = subprocess.check_output([sys.executable, "-m", "server", "rooms", "--storage", storage], cwd=ROOT)
+    assert rooms.splitlines()[1].split()[:4] == [b"#lobby", b"0", b"-", b"1"]
+
+
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_an_export_that_nobody_reads_ends_quietly(tmp_path, unbuffered):
+    storage = storage_of_ann(tmp_path)
     assert unread("-m", "server", "export", "--storage", storage, "users", "-", unbuffered=unbuffered) == (CLOSED, "")
 
 
