@@ -1,5 +1,6 @@
 """Copies of the database, made while the server writes to it."""
 import contextlib
+import fcntl
 import os
 import sqlite3
 import sys
@@ -60,16 +61,21 @@ def copied(database: str, path: str, pause: Optional[Callable[..., None]] = None
     try:
         if os.path.lexists(path):
             return "%s: is there already; choose another name" % path
+        if _is_being_made(unfinished):
+            return "%s: another copy is being made there" % path
         with contextlib.suppress(FileNotFoundError):
             os.unlink(unfinished)  # left by a server that was killed
-        os.close(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+        lock = os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
+            _lock(lock)
             _copy(database, unfinished, pause)
             _flush(unfinished)
             os.rename(unfinished, path)
         except BaseException:
             os.unlink(unfinished)
             raise
+        finally:
+            os.close(lock)
         _flush(os.path.dirname(path))
     except OSError as error:
         return "%s: %s" % (path, error.strerror)
@@ -77,6 +83,29 @@ def copied(database: str, path: str, pause: Optional[Callable[..., None]] = None
         return "%s: %s" % (path, error)
     except _Stopped:
         return "%s: the server ends" % path
+    return True
+
+
+def _is_being_made(unfinished: str) -> bool:
+    """Is a process making this copy? Otherwise the file, if there is one, was left by a process that was killed."""
+    try:
+        file = os.open(unfinished, os.O_RDONLY | os.O_NONBLOCK)
+    except FileNotFoundError:
+        return False
+    try:
+        return not _lock(file)
+    finally:
+        os.close(file)
+
+
+def _lock(file: int) -> bool:
+    """Lock a file (its descriptor) until it is closed. False if another has locked it."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:
+        pass  # there are no locks on this disk
     return True
 
 

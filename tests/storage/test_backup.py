@@ -147,6 +147,21 @@ def test_what_ends_a_copy_leaves_nothing_of_it(way, database, folder, spoken):
 
 
 @no_copy
+def test_two_copies_to_one_file_do_not_disturb_each_other(way, database, folder, spoken):
+    path, others = folder / "copy.db", []
+    write(database(), spoken(*[b"x" * 1000] * 100))
+
+    def pause(*progress):
+        if not others:
+            others.append(copied(database.path, str(path)))
+
+    assert copied(database.path, str(path), pause) is True
+    assert others == ["%s: another copy is being made there" % path]
+    assert os.listdir(str(folder)) == ["copy.db"]
+    assert len(lobby_of(path)) == 100
+
+
+@no_copy
 def test_a_thread_that_copies_can_be_stopped(way, database, folder, spoken, monkeypatch):
     monkeypatch.setattr(backup_module, "PAUSE", 60)  # seconds, of which it waits none
     write(database(), spoken(*[b"x" * 1000] * 100))
