@@ -118,11 +118,11 @@ CERTIFICATES = os.path.join(ROOT, "tests", "certificates")
 
 # text: what is said about it
 UNFIT_TLS = [
-    ("tls: {listen: {line: 0}}", ":1: TLS needs a `certificate`"),
-    ('tls: {listen: {line: {4002: "#dev"}}}', ":1: TLS needs a `certificate`"),
-    ("\ntls: {key: first.key}", ":2: TLS needs a `certificate`"),
+    ("tls: {listen: {line: 0}}", ":1: tls: TLS needs a `certificate`"),
+    ('tls: {listen: {line: {4002: "#dev"}}}', ":1: tls: TLS needs a `certificate`"),
+    ("\ntls: {key: first.key}", ":2: tls: TLS needs a `certificate`"),
     ("tls:\n  certificate: missing.pem", "missing.pem: No such file"),
-    ("tls:\n  certificate: first.pem\n  key: .", ":3: ./.: Is a directory"),
+    ("tls:\n  certificate: first.pem\n  key: .", ":3: tls.key: ./.: Is a directory"),
     ("tls: {certificate: first.pem}", "first.pem: no private key"),
     ("tls: {certificate: first.pem, key: second.key}", "first.pem, ./second.key: the key does not belong to"),
     ("tls: {certificate: first.pem, key: encrypted.key}", "encrypted.key: the key is encrypted"),
@@ -188,6 +188,13 @@ MISTAKES = [
     ("listen:\n  line: {4000: 7}", 2, ["lobby, or the name of a room in quotes", "'7'"]),
     ("listen:\n  line:\n    4000: #dev\n", 3, ["lobby, or the name of a room in quotes"]),
     ("listen:\n  line: {4000: #dev}\n  binary: 1\n", 3, ["needs quotes", '"#dev"']),
+    ("listen: {line: {4000: lobby, 4001: #dev}}\n", 2, ["needs quotes", '"#dev"']),
+    ("workers:4", 1, ["workers, host", "a space has to follow the colon"]),
+    ("limits:\n  line_bytes:5\n", 2, ["limits: expected a mapping", "a space has to follow the colon"]),
+    ("limits: {text_bytes: {binary: x}}", 1, ["limits.text_bytes.binary: expected a whole number"]),
+    ("limits: {text_bytes: {binary: 1}, line_bytes: x}", 1, ["FILE:1: limits.line_bytes: expected a whole number"]),
+    ("storage: /var/lib/parley", 1, ["storage: expected memory, or a directory", "{directory: ", "'/var/lib/parley'"]),
+    ("files: {scan: [clamdscan]}", 1, ["expected a command, or null, not a list or mapping"]),
     ("listen:\n  line: {4000: lobby, 4001: lobby}", 2, ["the lobby has port 4000 already"]),
     ("rooms:\n  owner: 3", 2, ["'owner'", "'owned'"]),
     ("rooms:\n  owned: -1", 2, ["-1", "0 or more"]),
@@ -555,7 +562,7 @@ def test_each_worker_has_its_share_of_the_connections(connections, workers, shar
 def test_a_port_of_thousands_of_digits_is_none(read):
     with pytest.raises(ConfigError, match="CHAT_PORT: .* is not a port"):
         config.environment({"CHAT_PORT": "9" * 5000}, DEFAULTS)
-    with pytest.raises(ConfigError, match="FILE:1: expected an address"):
+    with pytest.raises(ConfigError, match="FILE:1: metrics.listen: expected an address"):
         read("metrics: {listen: h:%s}" % ("9" * 5000))
 
 
@@ -582,7 +589,7 @@ def test_metrics_are_told_where_the_file_or_the_flag_says(read, monkeypatch, tmp
     assert read("metrics: {listen: localhost:1}").metrics == ("localhost", 1)
     assert read("metrics: {listen: null}").metrics is None
     for text in ("9105", "127.0.0.1", "127.0.0.1:70000", '"::1:9105"', '":1"', "127.0.0.1:x", "[1, 2]"):
-        with pytest.raises(ConfigError, match="FILE:1: expected an address"):
+        with pytest.raises(ConfigError, match="FILE:1: metrics.listen: expected an address"):
             read("metrics: {listen: %s}" % text)
     with pytest.raises(ConfigError, match="line and metrics both have port 4000"):
         config.check_ports(read("metrics: {listen: 127.0.0.1:4000}"))
@@ -653,7 +660,7 @@ def test_a_bad_users_file_is_said_to_be_so_in_one_line(tmp_path, content, word):
 
 
 @pytest.mark.parametrize("text, says", [
-    ("tls: {certificate: /dev/zero}", ":1: /dev/zero: more than 1024 KiB; is this the right file?"),
+    ("tls: {certificate: /dev/zero}", ":1: tls.certificate: /dev/zero: more than 1024 KiB; is this the right file?"),
     ("a:\n" * 100000, ": more than 128 KiB; is this the right file?")])
 def test_no_more_is_read_than_such_a_file_may_have(tmp_path, text, says):
     """A running server reads them again, and everybody waits meanwhile."""

@@ -106,5 +106,6 @@ def _compose(path, again):
 
 def _has_bare_room(text, start, last):
     """Does something that looks like the name of a room stand without quotes in these lines of a text?"""
-    lines = text.splitlines()[start.line if start else 0:last]
-    return any(_BARE_ROOM.search(line) for line in lines)
+    lines = text.rstrip().splitlines()
+    first = min(start.line, len(lines) - 1) if start else 0  # an error at the end of the text is about what ends there
+    return any(_BARE_ROOM.search(line) for line in lines[first:last])

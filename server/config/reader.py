@@ -43,11 +43,12 @@ _ORIGIN = re.compile(r"[a-z]+://[^/\s]+", re.ASCII)
 _PAGE = re.compile(r"https?://[^/\s?#]+(/[A-Za-z0-9._~-]+)*/?", re.ASCII)
 _PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)*/?")
 _HOST_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9.-]{0,62}")
+_WORD_AND_COLON = re.compile(r"[a-z_]+:[^\s/]")
 _NODE = re.compile(r"[A-Za-z0-9._-]{1,%d}" % LONGEST_NODE)
 
 
 class Reader:
-    """Reads values from the YAML nodes of a file; each error is a ConfigError with the file and the line.
+    """Reads values from the YAML nodes of a file; each error is a ConfigError with the file, the line and the key.
 
     again: see `server.config.values.read_file`.
     """
@@ -55,10 +56,11 @@ class Reader:
     def __init__(self, path, again=False):
         self._path = path
         self._again = again
+        self._keys = []  # of the mappings around the node that is being read, from the outside in
 
     def error(self, node, text):
-        """The ConfigError to raise about `node`."""
-        return ConfigError("%s: %s" % (self.place(node), text))
+        """The ConfigError to raise about `node`, which is being read."""
+        return ConfigError(": ".join(filter(None, (self.place(node), ".".join(self._keys), str(text)))))
 
     def place(self, node):
         """file:line"""
@@ -67,7 +69,8 @@ class Reader:
     def section(self, node, readers):
         """{key: value} of a mapping node; readers: {key: function of a node}, with all keys that it may have."""
         if not isinstance(node, yaml.MappingNode):
-            raise self.error(node, "expected a mapping with: " + ", ".join(readers))
+            space = "; a space has to follow the colon" if _lacks_space(node) else ""
+            raise self.error(node, "expected a mapping with: %s%s" % (", ".join(readers), space))
         values = {}
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode) or key.value not in readers:
@@ -75,7 +78,9 @@ class Reader:
                 raise self.error(key, "unknown key %r%s" % (name, suggestion(name, list(readers))))
             if key.value in values:
                 raise self.error(key, "%r appears twice" % key.value)
+            self._keys.append(key.value)
             values[key.value] = readers[key.value](value)
+            self._keys.pop()  # not after an error, with which the reading ends
         return values
 
     def _scalar(self, node, kinds, expected):
@@ -84,8 +89,8 @@ class Reader:
         except Exception:  # PyYAML raises all kinds of them, such as a KeyError for `!!bool maybe`
             value = ()
         if type(value) not in kinds or _UNFIT.search(str(value)):
-            shown = node.value if isinstance(node, yaml.ScalarNode) else "a list or mapping"
-            raise self.error(node, "expected %s, not %r" % (expected, shown))
+            shown = repr(node.value) if isinstance(node, yaml.ScalarNode) else "a list or mapping"
+            raise self.error(node, "expected %s, not %s" % (expected, shown))
         return value
 
     def _number(self, node, kinds, expected, most, least=0):
@@ -227,7 +232,8 @@ class Reader:
         """(storage, cluster) of the `Settings`."""
         if isinstance(node, yaml.ScalarNode):
             if node.value != "memory":
-                raise self.error(node, "expected memory, or a mapping with a directory, not %r" % node.value)
+                raise self.error(node, "expected memory, or a directory, such as {directory: /var/lib/parley}, not %r"
+                                 % node.value)
             return None, None
         given = self.section(node, {
             "directory": self.directory, "sync": self.sync, "keep_messages": self.count, "keep_days": self.count,
@@ -400,3 +406,8 @@ class Reader:
             return dict.fromkeys(values, read_value(node))
         given = self.section(node, dict.fromkeys(values, read_value))
         return {name: given.get(name, value) for name, value in values.items()}
+
+
+def _lacks_space(node):
+    """Is it a text such as `workers:4`, which YAML takes for one word?"""
+    return isinstance(node, yaml.ScalarNode) and _WORD_AND_COLON.match(node.value)
