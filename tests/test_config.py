@@ -873,6 +873,16 @@ def test_operators_need_accounts_with_passwords(start_up, tmp_path, capsys, opti
     assert start_up(*options)[0] == 0
 
 
+def test_a_check_says_so_where_operators_may_be_in_what_it_does_not_read(start_up, tmp_path, capsys):
+    (tmp_path / "config.yaml").write_text(OPERATORS)
+    write_users(tmp_path, json.dumps({"users": [{"username": "Alice", "password": "123"}]}))
+    assert start_up("--check-config", "--storage", "kept")[0] == 0
+    assert "configuration OK; whether all `operators` have accounts" in capsys.readouterr().out
+    (tmp_path / "config.yaml").write_text(OPERATORS.replace("  - zoe\n", ""))
+    assert start_up("--check-config", "--storage", "kept")[0] == 0
+    assert capsys.readouterr().out == "config.yaml: configuration OK\n"
+
+
 @pytest.mark.parametrize("secret, code", [(None, 78), ("secret", 0)])
 def test_an_operators_account_is_one_with_a_password(start_up, tmp_path, capsys, secret, code):
     Directory(str(tmp_path / "kept")).let_go()
