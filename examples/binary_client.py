@@ -1,8 +1,11 @@
-"""A small client of the `binary` protocol: python examples/binary_client.py NAME [HOST [PORT]]."""
+"""A small client of the `binary` protocol: python examples/binary_client.py NAME [HOST [PORT]].
+
+Without a checkout it needs talk.py in its directory: `parley example talk.py > talk.py`.
+"""
 import struct
 import time
 
-from _talk import talk
+from talk import talk
 
 HEADER = struct.Struct("!BIII10sI")  # version, type, name's length, content's length, name, time
 TALK, JOIN = 100, 200

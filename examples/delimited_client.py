@@ -1,5 +1,8 @@
-"""A small client of the `delimited` protocol: python examples/delimited_client.py NAME [HOST [PORT]]. ASCII only."""
-from _talk import talk
+"""A small client of the `delimited` protocol: python examples/delimited_client.py NAME [HOST [PORT]]. ASCII only.
+
+Without a checkout it needs talk.py in its directory: `parley example talk.py > talk.py`.
+"""
+from talk import talk
 
 CREATE, SEND = 0, 2
 

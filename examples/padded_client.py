@@ -1,7 +1,10 @@
-"""A small client of the `padded` protocol: python examples/padded_client.py NAME [HOST [PORT]]."""
+"""A small client of the `padded` protocol: python examples/padded_client.py NAME [HOST [PORT]].
+
+Without a checkout it needs talk.py in its directory: `parley example talk.py > talk.py`.
+"""
 import time
 
-from _talk import talk
+from talk import talk
 
 
 def message(name, text):

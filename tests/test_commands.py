@@ -222,6 +222,14 @@ def test_the_examples_are_listed_and_printed(command):
     assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (1, b"", 1)
 
 
+def test_a_client_among_the_examples_runs_where_they_were_printed(command, tmp_path):
+    listed = command("example").stdout.decode().split()
+    for name in {"talk.py", "users.json", "dollar_client.py"} & set(listed):
+        (tmp_path / name).write_bytes(command("example", name).stdout)
+    done = subprocess.run([sys.executable, "dollar_client.py", "zoe"], cwd=str(tmp_path), stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (1, b"zoe is not in users.json, which has: Alice, Bob, Charlie\n")
+
+
 def test_the_help_of_the_server_names_the_commands(command):
     told = command("--help").stdout.decode()
     listed = told[told.index("\ncommands, "):]

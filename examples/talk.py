@@ -1,4 +1,4 @@
-"""What the small reference clients share: a socket, a thread that prints messages, a loop that sends typed lines."""
+"""What the small clients beside it share: a socket, a thread that prints messages, a loop that sends typed lines."""
 import socket
 import sys
 import threading
@@ -14,10 +14,11 @@ def talk(default_port, hello, say, heard):
     if len(sys.argv) < 2:
         sys.exit("usage: python %s NAME [HOST [PORT]]" % sys.argv[0])
     name, host, port = (sys.argv[1:] + ["127.0.0.1", default_port][len(sys.argv) - 2:])[:3]
+    login = hello(name)
     with socket.create_connection((host, int(port))) as sock:
         listener = threading.Thread(target=_listen, args=(sock, heard))
         listener.start()
-        sock.sendall(hello(name))
+        sock.sendall(login)
         try:
             for line in sys.stdin:
                 sock.sendall(say(name, line.rstrip("\n")))
