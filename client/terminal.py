@@ -57,6 +57,7 @@ class Terminal:
         self._buffer = self._prompt.default_buffer
         self._buffer.accept_handler = self._accept
         self._prompt.app.key_processor.after_key_press += self._on_key
+        self._resized, self._prompt.app._on_resize = self._prompt.app._on_resize, self._on_resize
 
     # ---- what a session shows
 
@@ -147,6 +148,15 @@ class Terminal:
         columns = self._prompt.app.output.get_size().columns
         rows = [row for line in lines for row in wrapped(line, columns)]
         return FormattedText([piece for row in rows for piece in [*row, ("", "\n")]])
+
+    def _on_resize(self):
+        """Take along what a terminal that has become narrower has wrapped of the input line, before it is erased."""
+        app = self._prompt.app
+        screen = app.renderer.last_rendered_screen
+        if screen and not self._is_paging and not os.environ.get("XTERM_VERSION"):  # xterm does not wrap it
+            at = screen.get_cursor_position(app.layout.current_window)
+            app.output.cursor_up(_rows_added(screen, at, app.output.get_size().columns))
+        self._resized()
 
     def _page(self, needle=None):
         """Look back at what was shown in the open place."""
@@ -271,6 +281,13 @@ class Terminal:
                 count = "%d!" % place.unread if place.mentions else "%d" % place.unread
                 pieces.append(("class:bottom-toolbar.unread", " %s %s " % (showing.visible(place.shown_name), count)))
         return pieces + [("", " %s " % showing.visible(str(chat.address)))]  # last, as a narrow terminal cuts it off
+
+
+def _rows_added(screen, cursor, columns):
+    """How many rows more there are above the cursor, now that a terminal with so many columns has wrapped a screen."""
+    *above, end = [max((at for at, cell in screen.data_buffer[row].items() if cell.char != " "), default=0)
+                   for row in range(cursor.y + 1)]
+    return sum(end // columns for end in above) + min(cursor.x, end) // columns
 
 
 def _how_to_get_a_name(chat):

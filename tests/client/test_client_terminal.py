@@ -382,6 +382,19 @@ def test_the_input_line_and_the_status_are_below_the_talk(server, join, home, tm
     screen_with(tmux, "Disconnected from the server.", "exit code 0")
 
 
+def test_a_terminal_that_becomes_narrower_shows_what_is_typed_once(server, home, tmux):
+    typed = "a text that is typed, and long enough to be wrapped twice in the end"
+    opened(tmux, home, server["line"])
+    tmux("send-keys", "/help", "Enter", typed)
+    screen_with(tmux, typed, "unread messages.")
+    for columns in (60, 50, 30, 29):
+        tmux("resize-window", "-x", str(columns))
+        tmux("send-keys", "!")  # so that it is seen when the client has drawn all again
+        typed += "!"
+        rows = [("> " + typed)[at:at + columns].rstrip() for at in range(0, len(typed) + 2, columns)]
+        assert "\n".join(screen_with(tmux, "\n".join(rows))).count("> a text") == 1
+
+
 def test_one_looks_back_and_searches(server, join, home, tmux):
     other = enter(join, server["line"], "bygone")
     opened(tmux, home, server["line"])
