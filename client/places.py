@@ -6,7 +6,16 @@ from parley.client.protocol import LOBBY_ROOM, Impossible
 MOST_LINES = 5000  # kept of a place
 MOST_FILES = 50  # of a place that can be saved
 MOST_CONVERSATIONS = 200  # with users: anybody may begin them under ever other names
+MOST_LIVE = 20  # messages that are compared with those of the past
 LOBBY_NAME = "lobby"
+
+
+def superfluous(conversations, size):
+    """Of conversations with users, to which one more is to come: the shortest, if there are too many; a list.
+
+    size(conversation): how many lines it has.
+    """
+    return [min(conversations, key=size)] if len(conversations) >= MOST_CONVERSATIONS else []
 
 
 class Place:
@@ -14,7 +23,8 @@ class Place:
 
     unread: messages that came while another place was open; mentions: those of them that mention the user.
     talk: lines of what was said and has happened there; lines: the same, and what else was shown while it was open.
-    files: the texts of messages that announced files there.
+    files: the texts of messages that announced files there. live: (sender, text) of the latest messages that have come
+    live. has_past: has the server been asked for what was said there before?
     """
 
     def __init__(self, name):
@@ -22,6 +32,8 @@ class Place:
         self.unread = self.mentions = 0
         self.talk, self.lines = (collections.deque(maxlen=MOST_LINES) for _ in range(2))
         self.files = collections.deque(maxlen=MOST_FILES)
+        self.live = collections.deque(maxlen=MOST_LIVE)
+        self.has_past = False
 
     @property
     def shown_name(self):
@@ -59,8 +71,9 @@ class Places:
         """If there are too many conversations, forget the one in which the least was said."""
         *talks, latest = self._others.values()
         talks = [place for place in talks if not (place.is_room or place is self.open)]
-        if len(talks) >= MOST_CONVERSATIONS and not latest.is_room:
-            del self._others[min(talks, key=lambda place: len(place.talk)).name]
+        if not latest.is_room:
+            for place in superfluous(talks, lambda place: len(place.talk)):
+                del self._others[place.name]
 
     def __contains__(self, name):
         return name in self._others
@@ -88,6 +101,7 @@ class Places:
         """Only the lobby is left."""
         self._others.clear()
         self.open = self.lobby
+        self.lobby.has_past = False
 
     def beside(self, by):
         """The place `by` places below the open one in the list, which goes round."""

@@ -1,4 +1,5 @@
 """The terminal client without its screen: typed lines to requests, events to lines of output."""
+import collections
 import functools
 import time
 
@@ -40,7 +41,8 @@ class Session:
         self._nick = self.settings.name or None  # taken along to the next server; never an account
         self._name = None  # the current name, or the last one
         self._going = None  # the room that is being entered, to be gone to
-        self._histories = 0  # pending requests
+        self._histories = 0  # pending requests of the user's
+        self._pasts = {}  # {name of a place that was entered: its latest messages, as far as they have come}
         self._recalled = 0  # messages received of the current one
         self._lost = False
         self._reached = False  # has there been a connection since the loss was reported?
@@ -116,6 +118,19 @@ class Session:
         self.read(place)
         heading = [("class:place", "--- %s ---" % showing.visible(place.shown_name))]
         self.screen.look([heading, *map(showing.dimmed, again[:old]), *again[old:]])
+        if place.name and not place.is_room and not again:
+            self._ask_for_past(place)
+
+    def _ask_for_past(self, place):
+        """Show the latest messages of a place that one is new in, if the server tells them."""
+        if not self.screen.has_places or place.has_past:
+            return
+        try:
+            self.connected().history(place.name, SHOWN_AGAIN)
+        except Impossible:
+            return
+        place.has_past = True
+        self._pasts[place.name] = []
 
     def read(self, place):
         """All that was said in a place has been read."""
@@ -276,6 +291,7 @@ class Session:
         self._show(event)
         self._name = event.name
         self._nick = self._nick and event.name
+        self._ask_for_past(self.places.lobby)
         self._ask_for_names()
 
     def _on_kept(self, event):
@@ -328,6 +344,7 @@ class Session:
         is_mention = showing.mentions(event.text, self._name)
         note = (" (direct)" if is_direct else self._note(event.room)) + showing.seal(event.text)
         line = showing.message(event.sender, event.text, event.time, note, self._name)
+        place.live.append((event.sender, event.text))
         self._put(place, line, is_direct)
         self._count(place, is_mention)
         if is_mention:
@@ -391,6 +408,7 @@ class Session:
 
     def _on_disconnected(self, event):
         self.progress, self._lists, self._histories = None, 0, 0
+        self._pasts.clear()
         # That there is no connection is reported once; the status line shows further attempts. A refusal is reported.
         if event.again is None or not self._lost or self._reached:
             self.screen.error(showing.line(event))
@@ -400,6 +418,9 @@ class Session:
         if self._is_ignored(event.sender):
             return
         self._note_file(self.places[event.partner], event.text)
+        if event.partner in self._pasts:
+            self._pasts[event.partner].append(event)
+            return
         line = showing.line(event)
         if self._histories:
             self._recalled += 1
@@ -423,7 +444,9 @@ class Session:
             return
         self.moved.pop(event.request, None)
         self.progress = None
-        if kind in ("history", "missed"):
+        if kind == "history" and about in self._pasts:
+            self._show_past(self.places[about], self._pasts.pop(about))
+        elif kind in ("history", "missed"):
             self._end_history(kind == "history", about)
         if kind in ("login", "create"):
             self._nick = None
@@ -437,6 +460,7 @@ class Session:
     def _on_sent(self, to, text):
         is_direct = to is not None and not to.startswith("#")
         line = showing.sent(self._name, to, text, ("" if is_direct else self._note(to)) + showing.seal(text))
+        self.places[to].live.append((self._name, text))
         self._keep(self.places[to], line)
         self.screen.sent(line)
 
@@ -446,8 +470,21 @@ class Session:
         if room == self._going:
             self._going = None
             self.open(place)
+            self._ask_for_past(place)
             self.chat.topic(room)
             self.chat.who(room)
+
+    def _show_past(self, place, past):
+        """Show the latest messages of a place, without those that have come live since they were asked for."""
+        live = collections.Counter(place.live)
+        shown = []
+        for event in reversed(past):
+            if live[event.sender, event.text]:
+                live[event.sender, event.text] -= 1
+            else:
+                shown.insert(0, event)
+        for event in shown:
+            self._put_uncounted(place, showing.dimmed(showing.line(event)))
 
     def _end_history(self, was_requested, about):
         self._histories -= was_requested
@@ -469,6 +506,8 @@ class Session:
             self.screen.not_sent(showing.not_sent(event.why, about, text))
             self._nick = self._nick and self.chat.me
             return
+        if kind == "history" and self._pasts.pop(about, None) is not None:
+            return  # the user has not asked for it
         if kind == "history" and self._histories:
             self._histories -= 1
         if kind in ("join", "rename"):

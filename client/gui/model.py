@@ -9,13 +9,13 @@ from parley.client.files import chosen, meant_by, told_in
 from parley.client.gui import commands
 from parley.client.gui.account import address_of
 from parley.client.gui.conversation import FAILED, MAX_CLOCK_SKEW, ROOM, SENDING, UNSURE, Conversation, Message
+from parley.client.places import superfluous
 from parley.client.protocol import Impossible
 from parley.client.sealed import Opened
 from parley.client.settings import Settings
 from parley.server.protocols.text import canonical
 
 MAX_HISTORIES = 50  # that are requested after a reconnect
-MAX_CONVERSATIONS = 200  # with users: anybody may begin them under ever other names
 
 # `dollar` does not say which of the two it is. In other protocols the password takes a name over.
 LOGGED_IN_ELSEWHERE = "You have logged in elsewhere, or your password is another now."
@@ -280,8 +280,8 @@ class Model:
         """If there are too many conversations, forget the one in which the least was said."""
         talks = [one for one in self._conversations.values()
                  if one.messages and one is not self.open and not (one.partner is ROOM or one.is_room)]
-        if len(talks) >= MAX_CONVERSATIONS:
-            del self._conversations[min(talks, key=lambda one: len(one.messages)).partner]
+        for one in superfluous(talks, lambda one: len(one.messages)):
+            del self._conversations[one.partner]
 
     def _on_joined(self, event):
         if event.room is None and self._resumes:

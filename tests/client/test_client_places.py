@@ -172,7 +172,7 @@ def test_a_room_that_is_entered_by_hand_is_open_and_one_that_is_entered_again_is
     entered = events.Done(events.Request("join_room", "#new", None))
     screen.typed("/join #new")
     assert screen.told(entered) == ["--- #new ---", "You are in #new."]
-    assert screen.session.chat.asked[1:] == [("topic", "#new"), ("who", "#new")]
+    assert screen.session.chat.asked[1:] == [("history", "#new", 10), ("topic", "#new"), ("who", "#new")]
     screen.typed("/go lobby")
     screen.told(entered)
     assert screen.session.places.open.name is None
@@ -327,3 +327,37 @@ def test_a_mention_stands_out_and_is_a_word():
 def test_an_action_is_shown_as_one_if_it_is_of_who_says_so():
     for text, shown in (("* bob waves", "* bob waves"), ("* ann waves", "bob: * ann waves"), ("* bob", "bob: * bob")):
         assert showing.plain_text(showing.message("bob", text, 5)).endswith("] " + shown)
+
+
+def recalled(partner, sender, text):
+    return events.Recalled(partner, sender, text, 5)
+
+
+def test_what_was_said_before_is_shown_once_where_one_is_new():
+    screen = Screen()
+    screen.typed("/join #new")
+    asked = screen.session.chat.asked
+    lobby = events.Request("history", None, None)
+    assert screen.told(events.Welcomed("ann"), said("just now"), recalled(None, "bob", "before"),
+                       recalled(None, "bob", "just now"), events.Done(lobby)) == [
+        "Nickname set to ann", "bob: just now", "bob: before"]
+    assert screen.told(events.Done(events.Request("join_room", "#new", None)), recalled("#new", "bea", "hi"),
+                       events.Done(events.Request("history", "#new", None)), events.Topic("#new", "")) == [
+        "--- #new ---", "You are in #new.", "bea: hi", "#new has no topic."]
+    assert screen.typed("/go bob") == ["--- bob ---"]
+    assert screen.told(events.Refused(events.Request("history", "bob", None), "It is not stored.")) == []
+    assert unread(screen) == [("lobby", 0, 0), ("#new", 0, 0), ("bob", 0, 0)]
+    screen.typed("/go lobby", "/go #new", "/go bob")
+    assert screen.told(events.Welcomed("ann")) == ["Nickname set to ann"]
+    assert [one for one in asked if one[0] == "history"] == [
+        ("history", None, 10), ("history", "#new", 10), ("history", "bob", 10)]
+    screen.typed("/history")  # which one wants to see, whatever was shown
+    assert screen.told(recalled("bob", "bob", "psst"), events.Done(events.Request("history", "bob", None))) == [
+        "What was said before:", "bob (direct): psst", "End of what was said before."]
+
+
+def test_where_all_is_shown_at_once_nobody_asks_for_what_was_said_before():
+    screen = Screen()
+    screen.has_places = False
+    screen.told(events.Welcomed("ann"))
+    assert screen.session.chat.asked == []
