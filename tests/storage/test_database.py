@@ -751,13 +751,19 @@ def test_a_database_of_a_newer_server_is_refused_and_left_alone(database, spoken
     assert texts(database().lobby(0, 9)[0]) == [b"one"]
 
 
-def test_a_database_of_an_older_server_is_brought_up_to_date_and_kept_as_it_was_too(database, spoken, monkeypatch):
+def test_a_database_of_an_older_server_is_brought_up_to_date_and_kept_as_it_was_too(
+        database, spoken, monkeypatch, caplog):
+    caplog.set_level("INFO")
     write(database(), spoken(b"one", b"two"), ("open_account", b"ann", "x"))
     version, before = len(MIGRATIONS), everything(database())
     step = "ALTER TABLE accounts ADD COLUMN colour TEXT DEFAULT 'blue';"
     monkeypatch.setattr(schema, "MIGRATIONS", MIGRATIONS + (step, "CREATE TABLE another (x);"))
+    assert caplog.messages == []
     store = database()
     assert everything(store) == before
+    assert caplog.messages == [
+        "upgrading the database from schema %d to %d, which may take minutes; %s.schema-%d is a copy of it as it was"
+        % (version, version + 2, database.path, version)]
     assert store._connection.execute("SELECT colour FROM accounts").fetchall() == [(b"blue",)]
     assert version_of(database.path) == version + 2
     write(store, spoken(b"three"))

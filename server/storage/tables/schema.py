@@ -1,10 +1,13 @@
 """The tables of the database, and the migrations from each version of the schema to the next."""
 import collections
+import logging
 import shutil
 import sqlite3
 from typing import Counter
 
 from parley.server.storage.tables.checksums import checksum_of
+
+log = logging.getLogger(__name__)
 
 # The statements that lead from each version of the schema to the next; user_version says how many have been executed.
 MIGRATIONS = (
@@ -99,7 +102,10 @@ def upgrade(connection: sqlite3.Connection, path: str) -> None:
         raise StoreError("%s: a database of another program; choose another directory" % path)
     if 0 < version < len(MIGRATIONS):
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        _back_up(path, "%s.schema-%d" % (path, version))
+        copy = "%s.schema-%d" % (path, version)
+        _back_up(path, copy)
+        log.info("upgrading the database from schema %(old)d to %(new)d, which may take minutes; %(copy)s is a copy of"
+                 " it as it was", {"old": version, "new": len(MIGRATIONS), "copy": copy})
     connection.create_function("in_milliseconds", 4, _in_milliseconds)
     connection.create_function("next_place", 1, _Places().next)
     for number in range(version, len(MIGRATIONS)):
