@@ -368,9 +368,10 @@ def screen_with(tmux, *texts):
 def test_the_input_line_and_the_status_are_below_the_talk(server, join, home, tmux):
     other = enter(join, server["line"], "below")
     opened(tmux, home, server["line"])
-    screen_with(tmux, " connected  no name yet: /nick NAME ")
+    first = screen_with(tmux, " connected  no name yet: /nick NAME ")[0]
+    assert first.startswith("[CONNECTED]")  # nothing has scrolled away
     tmux("send-keys", "/nick tux", "Enter")
-    assert screen_with(tmux, "Nickname set to tux")[0].startswith("[CONNECTED]")  # nothing has scrolled away
+    screen_with(tmux, "Nickname set to tux")
     tmux("send-keys", "unfinished")
     screen_with(tmux, "> unfinished")
     for number in range(30):
