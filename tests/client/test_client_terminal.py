@@ -371,7 +371,7 @@ def test_the_input_line_and_the_status_are_below_the_talk(server, join, home, tm
     first = screen_with(tmux, " connected  no name yet: /nick NAME ")[0]
     assert first.startswith("[CONNECTED]")  # nothing has scrolled away
     tmux("send-keys", "/nick tux", "Enter")
-    screen_with(tmux, "Nickname set to tux")
+    screen_with(tmux, " connected  tux ")
     tmux("send-keys", "unfinished")
     screen_with(tmux, "> unfinished")
     for number in range(30):
@@ -401,7 +401,7 @@ def test_one_looks_back_and_searches(server, join, home, tmux):
     opened(tmux, home, server["line"])
     screen_with(tmux, "no name yet")
     tmux("send-keys", "/nick luca", "Enter")
-    screen_with(tmux, "Nickname set to luca")
+    screen_with(tmux, " connected  luca ")
     for number in range(60):
         other.say("talk %d" % number)
     screen_with(tmux, "talk 59\n")
