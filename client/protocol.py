@@ -14,6 +14,7 @@ from parley.client.address import Address
 from parley.client.events import Event, Request
 from parley.client.position import Message, ResumePosition
 from parley.server.protocols import reasons
+from parley.server.protocols.events import Reason
 
 MAX_FRAME_BYTES = 64 << 20  # far more than a server sends, and little enough to keep in memory
 MAX_MISSED = 10000  # messages to request after a reconnect
@@ -22,6 +23,9 @@ LOBBY_ROOM = "#lobby"  # the lobby's name among the rooms
 NOT_INSIDE = "You are not in this room."
 KICKED, BANNED = "You were kicked.", "You are banned here."
 _FINAL = (REPLACED, KICKED, BANNED)  # sentences after which coming back by oneself would be wrong
+# Why one may not speak, which our server may tell behind its answers to later pings.
+_SPEECHLESS = (Reason.MUTED, Reason.MODERATED, Reason.SLOW_MODE, Reason.NOT_SEALED, Reason.NOT_INSIDE)
+MOST_SAID = 16  # messages that may be refused late
 # What happens in a room, in the server's words. No name has a blank in it.
 _WENT = re.compile(r"(\S+) (joined|left)")
 _CALLED = re.compile(r"\S+ renamed the room to (#\S+)")
@@ -62,6 +66,7 @@ class ClientProtocol:
         self.me: Optional[str] = None
         self.position = position
         self._pending: Deque[Request] = deque()
+        self._said: Deque[Request] = deque(maxlen=MOST_SAID)  # what seems to have been said
         self._out = bytearray()
         self._buffer = bytearray()
 
@@ -166,6 +171,7 @@ class ClientProtocol:
         skipped: List[Event] = []
         while self._pending[0] is not request:
             before = self._pending.popleft()
+            self._said.extend([before] if before.kind == "say" else [])
             skipped.append(events.Done(before) if before.kind in self.SILENT_REQUESTS else
                           events.Refused(before, "There was no answer."))
         self._pending.popleft()
@@ -189,7 +195,8 @@ class ClientProtocol:
         request = next((request for request in self._pending
                         if (request.kind in kinds if kinds else request.kind not in self.SILENT_REQUESTS)), None)
         if request is None:
-            return [events.Notice(why)]
+            is_late = self._said and why in map(sentence_of, _SPEECHLESS)
+            return [events.Refused(self._said.pop(), why) if is_late else events.Notice(why)]
         return [*self._answer(request), events.Refused(request, why)]
 
     def _notice(self, why: str) -> List[Event]:

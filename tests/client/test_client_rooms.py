@@ -474,6 +474,19 @@ def test_whoever_is_banned_by_a_pattern_learns_it_at_the_latest_when_speaking(se
     assert not guest.inside
 
 
+@pytest.mark.parametrize("protocol", ["line", "binary"])
+def test_what_is_refused_late_is_not_said(server, join, protocol):
+    owner, guest = enter(join, server["line"], "own-" + protocol), enter(join, server[protocol], "hot-" + protocol[:6])
+    room = "#late-" + protocol
+    for chat in (owner, guest):
+        chat.join_room(room)
+        answered(chat, "join_room")
+    owner.mute(room, guest.me)
+    hear(guest, of(RoomNotice, room=room, text="%s muted %s" % (owner.me, guest.me)))
+    guest.say("hi", room)
+    assert hear(guest, of(Refused))[-1] == Refused(Request("say", room, "hi"), "You are muted here.")
+
+
 @pytest.mark.parametrize("word, sentence", [
     (b"kicked", "You were kicked."), (b"banned", "You are banned here."),
     (b"logged-in-elsewhere", "You have logged in elsewhere.")])
