@@ -17,11 +17,11 @@ def run(session, line):
     """Do what a typed line says that begins with a slash; raises `Impossible`, or `Quit`."""
     line = line.rstrip()
     word, _, rest = line.partition(" ")
-    command = BY_NAME.get(word)
+    command = BY_NAME.get(word.lower())
     if not command or command.run not in UNECHOED:
         session.screen.echo(line)
     if not command:
-        raise Impossible("Unknown command %s; /help shows them all." % word)
+        raise Impossible(typed.unknown(word, BY_NAME) + ".")
     command.run(session, *typed.arguments(
         command.usage, command.least, command.most, rest, lambda: session.places.open.room))
 
@@ -128,17 +128,21 @@ def _search(session, text):
     session.screen.search(text)
 
 
-def _help(session):
-    width = max(len(command.usage) for command in COMMANDS) + 2
-    for command in COMMANDS:
+def _help(session, word=None):
+    if word and "/" + word.lower().lstrip("/") not in BY_NAME:
+        raise Impossible(typed.unknown(word, BY_NAME) + ".")
+    shown = [BY_NAME["/" + word.lower().lstrip("/")]] if word else COMMANDS
+    width = max(len(command.usage) for command in shown) + 2
+    for command in shown:
         can = not command.request or not session.chat or session.chat.can(command.request)
         session.screen.show([
             ("class:code", command.usage.ljust(width)),
             ("", command.says + ("" if can else " (not in `%s`)" % session.chat.address.protocol))])
-    session.screen.show(showing.aside(
-        "Anything else is said in the place that is open; // is a slash. [#ROOM] is the one that is open, if it is "
-        "left out. \u2191 brings back what was typed, Tab completes, PageUp looks back, Alt+\u2191 and Alt+\u2193 "
-        "open the place above and below, Alt+N the next one with unread messages."))
+    if not word:
+        session.screen.show(showing.aside(
+            "Anything else is said in the place that is open; // is a slash. [#ROOM] is the one that is open, if it is "
+            "left out. \u2191 brings back what was typed, Tab completes, PageUp looks back, Alt+\u2191 and Alt+\u2193 "
+            "open the place above and below, Alt+N the next one with unread messages."))
 
 
 def _quit(session):
@@ -197,7 +201,7 @@ COMMANDS = (
     Command("/deliver", 0, 0, "deliver", lambda session: session.connected().deliver(),
             "what was kept for you while you were away"),
     Command("/delete", 0, 0, "delete", lambda session: session.connected().delete(), "delete your account"),
-    Command("/help", 0, 0, None, _help, "show this"),
+    Command("/help [COMMAND]", 0, 1, None, _help, "show this, or what COMMAND does"),
     Command("/quit", 0, 0, None, _quit, "leave"),
 )
 UNECHOED = (_say, _me, _dm, _search)  # their outcome is visible, or the line is not to be repeated

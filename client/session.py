@@ -393,6 +393,8 @@ class Session:
             self._put_uncounted(self.places[name], line)
 
     def _on_room_notice(self, event):
+        if type(event) is events.Left and event.name == self._name:
+            event = events.RoomNotice(event.room, "You are not in this room any more.")
         line = showing.in_room(event, "" if self.screen.has_places else event.room + ": ")
         if event.room in self.places or event.room in self.inside:
             self._put_uncounted(self.places[event.room], line)

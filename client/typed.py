@@ -1,5 +1,6 @@
 """Typed commands, as far as the terminal and the desktop client share them: arguments, and the acts of ops."""
-from typing import Callable, Sequence
+import difflib
+from typing import Callable, Iterable, Sequence
 
 from parley.client.protocol import Impossible
 
@@ -18,6 +19,12 @@ ACTS = (
     ("set", "SETTING VALUE", 2, 2, "private, invite, moderated, sealed: on, off; key, limit, slow: a value, off"),
     ("drop", "", 0, 0, "close the room for good"),
 )
+
+
+def unknown(word: str, words: Iterable[str]) -> str:
+    """The sentence for a command that is none of these words; each has its slash."""
+    close = difflib.get_close_matches(word.lower(), list(words), 1, 0.7)
+    return "Unknown command %s%s /help shows them all" % (word, ": did you mean %s?" % close[0] if close else ";")
 
 
 def arguments(usage: str, least: int, most: int, typed: str, open_room: Callable[[], str]) -> Sequence[str]:

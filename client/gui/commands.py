@@ -8,11 +8,11 @@ from parley.client.protocol import LOBBY_ROOM, Impossible
 def run(model, chat, line):
     """Do what a typed line with a slash in front says; raises `Impossible`, with a sentence, if it is not possible."""
     word, _, rest = line.partition(" ")
-    command = COMMANDS.get(word)
+    command = COMMANDS.get(word.lower())
     if command is None:
-        raise Impossible("Unknown command %s; /help shows them all, // is a slash." % word)
+        raise Impossible(typed.unknown(word, COMMANDS) + ", // is a slash.")
     command.run(model, chat, *typed.arguments(
-        _whole(word, command.usage), command.least, command.most, rest, lambda: _room_of(model.open)))
+        _whole(word.lower(), command.usage), command.least, command.most, rest, lambda: _room_of(model.open)))
 
 
 def _whole(word, usage):

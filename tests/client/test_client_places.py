@@ -140,6 +140,14 @@ def test_what_is_typed_is_said_in_the_open_place():
         ("history", None, None)]
 
 
+def test_what_a_command_does_is_told_however_it_is_written():
+    screen = Screen()
+    screen.session.chat = None
+    assert screen.typed("/HELP Join") == screen.typed("/help /join") == [
+        "/join #ROOM [KEY]  enter a room, which is made if there is none"]
+    assert len(screen.typed("/help")) > 40
+
+
 def test_order_is_kept_in_the_open_room_or_the_one_that_is_named():
     screen = Screen()
     screen.typed("/kick bob out  you go", "/go #dev", "/kick bob", "/kick #x bob why", "/topic a new  one", "/topic -",
@@ -182,7 +190,7 @@ def test_who_is_put_out_stays_there_so_that_nothing_is_said_elsewhere_by_mistake
     screen = Screen()
     screen.typed("/go #dev")
     assert screen.told(events.RoomNotice("#dev", "bob kicked ann: why"), events.Left("ann", "#dev")) == [
-        "bob kicked ann: why.", "ann left."]
+        "bob kicked ann: why.", "You are not in this room any more."]
     assert screen.session.places.open.name == "#dev"
     screen.session.chat.inside = {}
     assert screen.typed("/part") == ["--- lobby ---"]

@@ -46,6 +46,8 @@ REFUSED = [
     ("/kick #nowhere bob", "[ERROR] There is no such room."),
     ("/search x", "[ERROR] Only on a terminal"),
     ("/wat", "[ERROR] Unknown command /wat; /help shows them all."),
+    ("/jion #dev", "[ERROR] Unknown command /jion: did you mean /join? /help shows them all."),
+    ("/help kik", "[ERROR] Unknown command kik: did you mean /kick? /help shows them all."),
     ("/connect irc://x", "[ERROR] irc://x is not an address such as line://localhost:4000"),
     ("x" * 9000, "[ERROR] This message is too long: it has 9000 bytes, and `line` takes 8188. Not sent: xxx"),
     ("/history bob", "[ERROR] `line` keeps no conversations, only what was said in rooms."),
