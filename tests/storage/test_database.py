@@ -930,10 +930,40 @@ def test_a_conversation_of_extras_alone_is_forgotten_with_them(database, spoken)
     for partner, text, extra in ((b"bob", b"", b"alone"), (b"cid", b"hi", b"more"), (b"cid", b"", b"alone")):
         write(store, None, ("whisper", b"ann", partner, text, False, "", b"", b"", extra))
     prune(store)
-    assert (count(store, "conversations"), count(store, "extras")) == (2, 2)  # one of them is the lobby
+    assert (count(store, "conversations"), count(store, "extras")) == (2, 1)  # one of them is the lobby
     write(store, spoken(b"4"))
     prune(store)
     assert (count(store, "conversations"), count(store, "extras")) == (1, 0)
+
+
+@pytest.mark.parametrize("what", ["of a closed room", "of a room", "too many in all"])
+def test_extras_are_forgotten_in_steps_so_that_nobody_waits_long(database, spoken, monkeypatch, what):
+    monkeypatch.setattr(pruning, "_PRUNED_AT_ONCE", 10)
+    store = database(keep_messages=5 if what == "too many in all" else 0,
+                     keep_room_messages=1 if what == "of a room" else 0)
+    for number in range(95):
+        write(store, talk(1, 1, [record(1, b"ann", b"\0extra %d" % number, 7)], EXTRA))
+    write(store, spoken(b"one", b"two", room=1))
+    if what == "of a closed room":
+        write(store, NOTHING, ("close_room", 1))
+    left = []
+    while not left or left[-1] != count(store, "extras"):
+        left.append(count(store, "extras"))
+        write(store, NOTHING, ("prune",))
+    assert all(before - after <= 10 for before, after in zip(left, left[1:]))
+    prune(store)
+    assert (count(store, "extras"), count(store, "messages")) == {
+        "of a closed room": (0, 0), "of a room": (0, 1), "too many in all": (3, 2)}[what]
+
+
+def test_many_forgotten_conversations_go_in_few_steps(database):
+    store = database()
+    with store.transaction():
+        for number in range(250):
+            store.whisper(b"ann", b"b%d" % number, b"hi", False)
+        store.close_account(b"ann")
+    assert prune(store) <= 4
+    assert (count(store, "conversations"), count(store, "messages")) == (1, 0)
 
 
 def test_each_database_has_a_name_of_its_own_that_it_keeps(database, tmp_path):

@@ -57,17 +57,23 @@ class Messages(Conversations):
                  checksum_of(when, sender, text)) for number, (sender, text, when) in enumerate(messages, first)]
         if not rows:
             return
+        self._note_numbers(first, first + len(rows) - 1)
+        self._connection.executemany(
+            "INSERT INTO messages (conversation, place, number, time, sender, text, checksum)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+        self._places[conversation] = self._number + shift
+
+    def _note_numbers(self, first: int, last: int) -> None:
+        """These numbers are those of the latest messages; what the store has not seen before them is a gap."""
         if first > self._number + 1:
             self._connection.execute("INSERT INTO gaps VALUES (?, ?)", (self._number, first))
         if self._today() != self._day:
             self._note_day(first)
-        self._connection.executemany(
-            "INSERT INTO messages (conversation, place, number, time, sender, text, checksum)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-        self._number = first + len(rows) - 1
-        self._places[conversation] = self._number + shift
+        self._number = last
 
     def _note_extra(self, number: int, conversation: int, time: int, sender: bytes, extra: bytes) -> None:
+        if number > self._number:  # it may be all of its message
+            self._note_numbers(number, number)
         self._connection.execute("INSERT INTO extras VALUES (?, ?, ?, ?, ?, ?)", (
             number, conversation, time, sender.decode(), extra, checksum_of(time, sender, extra)))
 

@@ -4,7 +4,8 @@ from typing import Iterable
 from parley.server.chat.sessions import RESUMED_FOR
 from parley.server.storage.tables.messages import Messages
 
-_PRUNED_AT_ONCE = 500  # messages
+_PRUNED_AT_ONCE = 500  # messages, and as many extras
+_FORGOTTEN_AT_ONCE = 100  # conversations
 
 
 class Pruning(Messages):
@@ -17,11 +18,7 @@ class Pruning(Messages):
 
     def prune(self) -> bool:
         """Delete some of what is not kept any longer. Returns whether there may be more."""
-        forgotten = self._row("SELECT id FROM conversations WHERE one IS NULL LIMIT 1")
-        if forgotten:
-            if not self._delete(_PRUNED_AT_ONCE, "conversation = ? ORDER BY place", *forgotten):
-                self._connection.execute("DELETE FROM extras WHERE conversation = ?", forgotten)
-                self._connection.execute("DELETE FROM conversations WHERE id = ?", forgotten)
+        if self._prune_forgotten():
             return True
         if self._keep_room_messages and self._prune_rooms():
             return True
@@ -35,10 +32,23 @@ class Pruning(Messages):
         self._connection.execute(
             "DELETE FROM days WHERE first < (SELECT max(first) FROM days WHERE first <= ?)", (first,))
         self._connection.execute("DELETE FROM gaps WHERE first <= ?", (first,))
-        self._prune_extras(first)
+        if self._prune_extras(first):
+            return True
         for _ in range(_PRUNED_AT_ONCE):  # pages, one at a time, as Python 3.11 takes only one step of each statement
             self._pragma("incremental_vacuum(1)")
         return False
+
+    def _prune_forgotten(self) -> bool:
+        """Delete some of the forgotten conversations. Returns whether there may be more."""
+        forgotten = self._rows("SELECT id FROM conversations WHERE one IS NULL LIMIT ?", _FORGOTTEN_AT_ONCE)
+        left = _PRUNED_AT_ONCE
+        for (conversation,) in forgotten:
+            left -= self._delete(left, "conversation = ? ORDER BY place", conversation)
+            left -= self._delete_extras(left, "conversation = ?", conversation)
+            if left <= 0:
+                break  # perhaps there is more of this one
+            self._connection.execute("DELETE FROM conversations WHERE id = ?", (conversation,))
+        return bool(forgotten)
 
     def _prune_rooms(self) -> bool:
         """Look at the next rooms in turn, and delete what is too much. Returns whether there are more to look at."""
@@ -67,11 +77,22 @@ class Pruning(Messages):
             ((now - RESUMED_FOR) * 1000, (now + RESUMED_FOR) * 1000, _PRUNED_AT_ONCE))
         return gone.rowcount == _PRUNED_AT_ONCE
 
-    def _prune_extras(self, first: int) -> None:
-        """Delete the extras of messages before this number, and conversations that are empty then."""
-        alone = self._rows("SELECT DISTINCT conversation FROM extras WHERE number < ?", first)
-        self._connection.execute("DELETE FROM extras WHERE number < ?", (first,))
-        self._drop_empty([conversation for (conversation,) in alone])
+    def _prune_extras(self, first: int) -> bool:
+        """Delete some extras of messages before this number, and conversations that are empty then.
+
+        Returns whether there may be more.
+        """
+        alone = self._rows("SELECT number, conversation FROM extras WHERE number < ? ORDER BY number LIMIT ?",
+                           first, _PRUNED_AT_ONCE)
+        self._connection.executemany("DELETE FROM extras WHERE number = ?", [(number,) for number, _ in alone])
+        self._drop_empty({conversation for _, conversation in alone})
+        return len(alone) == _PRUNED_AT_ONCE
+
+    def _delete_extras(self, most: int, which: str, *values: int) -> int:
+        """Delete at most `most` extras. which: an SQL condition, with `values`. Returns how many."""
+        return self._connection.execute(
+            "DELETE FROM extras WHERE number IN (SELECT number FROM extras WHERE %s ORDER BY number LIMIT ?)" % which,
+            (*values, max(0, most))).rowcount
 
     def _drop_empty(self, conversations: Iterable[int]) -> None:
         """Delete those of these conversations that are empty and not a room's. Their ids may be given again."""
@@ -85,14 +106,19 @@ class Pruning(Messages):
     def _delete(self, most: int, which: str, *values: int) -> int:
         """Delete at most `most` messages, and conversations that are empty then. Returns how many messages.
 
+        If there are `most` extras before these, only they are deleted, and the result is `most`.
+
         which: an SQL condition and order, with `values`. The conversations of rooms stay, with their `last_place`.
         """
         query = "SELECT number, conversation, place FROM messages WHERE %s LIMIT ?" % which
         rows = self._rows(query, *values, most)
-        self._connection.executemany("DELETE FROM messages WHERE number = ?", [(number,) for number, _, _ in rows])
         latest = {conversation: number for number, conversation, _ in rows}  # they come in order
-        self._connection.executemany(
-            "DELETE FROM extras WHERE conversation = ? AND number <= ?", list(latest.items()))
+        left = most
+        for item in latest.items():
+            left -= self._delete_extras(left, "conversation = ? AND number <= ?", *item)
+            if not left:
+                return most
+        self._connection.executemany("DELETE FROM messages WHERE number = ?", [(number,) for number, _, _ in rows])
         last = {conversation: place for _, conversation, place in rows}
         self._connection.executemany(
             "UPDATE conversations SET last_place = ? WHERE id = ? AND one = ''",
