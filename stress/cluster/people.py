@@ -1,6 +1,7 @@
 """Clients of several nodes, which record what they said, heard and were promised.
 
-A client that loses the connection to one node goes to the next one.
+A client that loses the connection to one node goes to the next one. After a while it goes back to its own, or all would
+gather at one node.
 """
 import collections
 import contextlib
@@ -23,6 +24,7 @@ from stress.web import WebClient
 RENAME, RENAMED = 202, {206: True, 204: False}  # the types in `binary`, of the request and of its answers
 TALK_OF_LOBBY = re.compile(rb"@(?:[^ ]*;)?msgid=(\d+)[^ ]* :([^!]+)![^ ]* PRIVMSG #lobby :(.*)")  # in IRC
 A_BOX = 50  # messages that are kept for one account
+AWAY = 1.0  # seconds at another node
 LATER = 0.05  # seconds between two tries for a name that is not free yet
 A_MOMENT = 0.05  # seconds that a listener waits for something to hear
 
@@ -43,7 +45,8 @@ class Person(Role):
     def __init__(self, name, node):
         self.name = name.encode()
         self.tenure = None
-        self._node = node
+        self._home = self._node = node
+        self._until = None  # when it goes home, monotonic seconds
         self._said = 0
 
     def come(self, enter):
@@ -53,6 +56,13 @@ class Person(Role):
             self.arrive(enter, node)
         except Silence as silence:
             self.ledger.note("held by nobody", "node %d: %s" % (node, silence))
+        self._until = None if node == self._home % self.house.count else time.monotonic() + AWAY
+
+    def stays(self):
+        if self._until is None or time.monotonic() < self._until:
+            return True
+        self._node = self._home
+        return False
 
     def next_text(self):
         """Something new to say."""

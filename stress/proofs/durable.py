@@ -190,7 +190,7 @@ class Speakers:
                 try:
                     with contextlib.ExitStack() as stack:
                         one.come(stack.enter_context)
-                        while not self._over.is_set():
+                        while not self._over.is_set() and one.stays():
                             one.act()
                             one.done += 1
                             time.sleep(one.pause)
@@ -226,6 +226,10 @@ class Role:
     done = 0
     ended = None  # why its latest connection has
     _count = 0
+
+    def stays(self):
+        """Does it go on with its connection?"""
+        return True
 
     def meet(self, enter, kind, name, account=False):
         """A connection of a protocol, with its name, and its account if it needs one."""

@@ -1,8 +1,10 @@
 """People who talk to a cluster."""
 import threading
+import types
 
 import pytest
 
+from stress.cluster import people
 from stress.cluster.people import Contender
 from stress.cluster.record import Record
 from stress.proofs import Violation
@@ -57,3 +59,15 @@ def test_of_somebody_who_does_nothing_it_is_told_where_it_waits():
         finally:
             over.set()
         speakers.flow()
+
+
+def test_who_has_gone_to_another_node_goes_home_again(monkeypatch):
+    monkeypatch.setattr(people, "AWAY", 0.0)
+    visited, stays = [], []
+    traveller = people.Person("ann", 1)
+    traveller.house = types.SimpleNamespace(count=2)
+    traveller.arrive = lambda enter, node: visited.append(node)
+    for _ in range(3):
+        traveller.come(None)
+        stays.append(traveller.stays())
+    assert visited == [1, 0, 1] and stays == [True, False, True]
