@@ -1,7 +1,8 @@
 """What one chat on two machines costs: a server alone, one node, two nodes; and Redis by itself. Our server only.
 
 The nodes have a master, a replica and three Sentinels, all on this machine. Each node has as many members as the server
-alone, and as many messages in flight. So two nodes have twice as many deliveries.
+alone, and as many messages in flight. So two nodes have twice as many deliveries. For the latency that several nodes
+add, two nodes also have as many members together as the server alone, with as many deliveries.
 """
 import contextlib
 import statistics
@@ -40,7 +41,7 @@ class Alone(Ours):
 
     def __init__(self):
         super().__init__("alone", WORKERS)
-        self.nodes = 1
+        self.in_flight = 1
 
     def members(self, load, running):
         """Who comes to it."""
@@ -48,11 +49,13 @@ class Alone(Ours):
 
 
 class Together(Ours):
-    """Nodes of one chat. sentinels: 0 for a Redis without a replica, too."""
+    """Nodes of one chat. sentinels: 0 for a Redis without a replica, too. sharing: do they share the members of one?"""
 
-    def __init__(self, nodes, sentinels=3):
-        super().__init__("1 node" if nodes == 1 else "%d nodes" % nodes, WORKERS)
+    def __init__(self, nodes, sentinels=3, sharing=False):
+        super().__init__("1 node" if nodes == 1 else "%d nodes%s" % (nodes, " sharing" * sharing), WORKERS)
         self.nodes = nodes
+        self.in_flight = 1 if sharing else nodes  # times the messages of a server alone
+        self._sharing = nodes if sharing else 1
         self._sentinels = sentinels
 
     @contextlib.contextmanager
@@ -63,12 +66,13 @@ class Together(Ours):
             yield _Running(one, [stack.enter_context(_node(one, "node%d" % number)) for number in range(self.nodes)])
 
     def members(self, load, running):
-        """As many at each node; those who talk are at each in turn."""
+        """As many at each node, or the same part of them; those who talk are at each in turn."""
         everybody, able = [], load.members // load.speakers
         for number, node in enumerate(running.nodes):
-            share = newcomers(load.members, 0, node.address, self.wires, first=load.members * number)
+            share = newcomers(load.members // self._sharing, 0, node.address, self.wires, first=load.members * number)
             for speaker in range(number, load.speakers, len(running.nodes)):
-                share[speaker * able] = share[speaker * able]._replace(speaker=speaker)
+                place = speaker // self._sharing * able
+                share[place] = share[place]._replace(speaker=speaker)
             everybody += share
         return everybody
 
@@ -93,7 +97,8 @@ def _node(one, name):
 
 def compare(crowd, count, seconds, say, sentinels=3, loads=None):
     """({row: {server: [Outcome]}}, what could not be measured): all in turn, so many times."""
-    servers, failures = [Alone(), Together(1, sentinels), Together(2, sentinels)], []
+    servers = [Alone(), Together(1, sentinels), Together(2, sentinels), Together(2, sentinels, sharing=True)]
+    failures = []
     found = {talk.row: {server.name: [] for server in servers} for load in loads or LOADS for talk in load.talks}
     for number in range(1, count + 1):
         for load in loads or LOADS:
@@ -110,7 +115,8 @@ def compare(crowd, count, seconds, say, sentinels=3, loads=None):
 
 
 def _measure(crowd, server, load, seconds):
-    talks = [one._replace(measure=one.measure * server.nodes) if one.how == "saturate" else one for one in load.talks]
+    talks = [one._replace(measure=one.measure * server.in_flight) if one.how == "saturate" else one
+             for one in load.talks]
     with server.running() as running:
         try:
             members = server.members(load, running)
@@ -132,13 +138,13 @@ def report(found):
         first, several = [[cost(one) for one in servers[name]] for name in ("1 node", "2 nodes")]
         rates = [[one.deliveries / one.wall for one in servers[name]] for name in ("1 node", "2 nodes")]
         for name, those in servers.items():
-            is_last = those is servers["2 nodes"]
-            rows.append([row, name, figure([cost(one) for one in those]), ratio(several, first) if is_last else "",
+            is_both = name == "2 nodes"
+            rows.append([row, name, figure([cost(one) for one in those]), ratio(several, first) if is_both else "",
                          figure([one.deliveries / one.wall / 1000 for one in those]),
-                         ratio(rates[1], rates[0]) if is_last else "",
+                         ratio(rates[1], rates[0]) if is_both else "",
                          *[cell for what in ("p50", "p99") for cell in (
                              figure([getattr(one, what) for one in those], 1000),
-                             _added(what, servers["alone"], those) if is_last else "")]])
+                             _added(what, servers["alone"], those) if name != "alone" else "")]])
     return table(["load", "server", "CPU us a delivery", "2 nodes to 1", "1000 deliveries/s", "2 nodes to 1", "p50 ms",
                   "added to alone", "p99 ms", "added to alone"], rows)
 
