@@ -106,6 +106,9 @@ def _listen_error(error, host, protocol, port, with_tls):
     if error.errno == errno.EACCES:
         return "port %d is not allowed to this user; choose one above 1023 with %s in the configuration" % (
             port, remedy)
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return "cannot listen for %s: %s; raise their limit (`ulimit -n`, in a systemd unit LimitNOFILE)" % (
+            protocol, error.strerror.lower())
     return "cannot listen on %s port %d for %s: %s; choose another address with %s" % (
         host, port, protocol, error.strerror or error, "--metrics" if protocol == METRICS else "--host")
 

@@ -802,6 +802,17 @@ def test_the_sockets_before_one_that_cannot_be_had_are_closed(monkeypatch):
     assert len(opened) == 6 and not any(share.is_open for share in opened)
 
 
+def test_too_few_open_files_are_not_said_to_be_a_wrong_address(monkeypatch):
+    def open_shares(host, port, workers):
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(ports, "open_shares", open_shares)
+    with pytest.raises(ports.CannotListen) as raised:
+        ports.open_sockets(DEFAULTS, False, ())
+    assert str(raised.value) == (
+        "cannot listen for line: too many open files; raise their limit (`ulimit -n`, in a systemd unit LimitNOFILE)")
+
+
 def test_the_accounts_of_a_users_file_are_there_from_the_beginning(start_up):
     code, memory = start_up("--users", EXAMPLE_USERS)
     assert code == 0
