@@ -87,9 +87,10 @@ def test_who_was_cut_off_reads_what_it_has_missed(start, join):
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 def test_a_client_with_tiny_segments_is_served(start, join, protocol):
     server = start(workers=1, protocols=PROTOCOLS)
+    observer = join(server.worker_address(0), "observer")
     with voices.Delimited(server.worker_address(0, "delimited"), b"carl") as founder:
         assert founder.create()
-    observer = join(server.worker_address(0), "observer")
+    observer.until("INFO carl disconnected")
     with socket.socket() as sock:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_MAXSEG, SMALLEST_SEGMENT)
         sock.settimeout(10)

@@ -46,6 +46,7 @@ def prove(say, kills=10, seed=None):
 def _lose(nodes, how, witness):
     """Seconds until the name of somebody at the node is free at the other, where a witness has heard of it once."""
     with Client(nodes.address(1), NAME), Client(nodes.address(0)) as other:
+        witness.heard()  # that of those who had the name before
         pids, began = nodes.pids(1), time.monotonic()
         (nodes.kill if how == "killed" else nodes.freeze)(*pids)
         while True:

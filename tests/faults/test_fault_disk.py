@@ -83,16 +83,17 @@ class Company:
     def __init__(self, server, enter):
         self._server = server
         self._number = 0
-        for name in (b"away", b"dora"):
-            with voices.Delimited(server.address("delimited"), name) as founder:
+        self.witness = enter(Client(server.address(), "witness"))
+        for name in ("away", "dora"):
+            with voices.Delimited(server.address("delimited"), name.encode()) as founder:
                 assert founder.create()
+            self.witness.until("INFO %s disconnected" % name)
         self.pad = enter(voices.Padded(server.address("padded"), b"pad"))
         self.del_ = enter(voices.Delimited(server.address("delimited"), b"del"))
         assert self.del_.create()
         self.dora = enter(voices.Dollar(server.address("dollar"), b"dora"))
         self.dora.enter()
         self.line = enter(Client(server.address(), "line"))
-        self.witness = enter(Client(server.address(), "witness"))
         self.lobby, self.direct = [], []  # what was acknowledged
 
     def speak(self):
@@ -169,18 +170,20 @@ def test_on_a_full_disk_no_account_is_said_to_be_deleted_that_is_still_stored(di
     server = storing(*arguments)
     small, names = SmallDisk(server, disk), [b"owner%d" % number for number in range(50)]
     address = server.address("delimited")
-    with voices.Delimited(address, b"friend") as friend:
+    with voices.Delimited(address, b"friend") as friend, Client(server.address(), "witness") as witness:
         assert friend.create()
         for name in names:
             with voices.Delimited(address, name) as owner:
                 assert owner.create()
+            witness.until("INFO %s disconnected" % name.decode())
         for name in names:
             assert friend.say(name, b"for the old " + name + b" x" * 500)
         small.fill()
         deleted = {name: _delete(address, name) for name in names}
         assert REFUSALS["delimited"] in deleted.values(), "the disk was to be full"
         small.make_room()
-        assert set(friend.accounts()) == {b"friend", *[name for name in names if deleted[name] is not True]}
+        left = {name for name in names if deleted[name] is not True}
+        assert set(friend.accounts()) == {b"friend", b"witness", *left}
         for name in names:
             with voices.Delimited(address, name) as next_one:
                 if deleted[name] is True:
