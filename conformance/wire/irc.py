@@ -99,7 +99,12 @@ def parsed(line):
 
 def _parameters(rest):
     middle, colon, last = rest.partition(" :")
-    return middle.split() + [last] * bool(colon)
+    return _words(middle) + [last] * bool(colon)
+
+
+def _words(text):
+    """What stands between spaces: other white space, such as U+00A0, is like any letter."""
+    return [word for word in text.split(" ") if word]
 
 
 def _named(args):
@@ -181,7 +186,7 @@ def _answered(word, parts, last):
     if len(last["args"]) > 1:
         fields["about"] = last["args"][1]
     if word == "names":
-        fields["names"] = sorted(name for one in parts for name in one["text"].split())
+        fields["names"] = sorted(name for one in parts for name in _words(one["text"]))
         fields["kind"] = parts[0]["args"][1] if parts and len(parts[0]["args"]) > 3 else ""
     elif word in ("whois", "whowas"):
         for one in parts:
