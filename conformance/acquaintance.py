@@ -16,6 +16,8 @@ from parley.conformance.transcript import NOTE, OWN_RECEIVED, OWN_SENT, RECEIVED
 from parley.conformance.unread import acknowledge_at_once, forget_what_came, wait_until_read
 
 ANSWER_SECONDS = 1.0  # how long an answer is waited for that nothing proves to be missing
+_SLOW_SECONDS = 0.03
+_MOST_ANSWER_SECONDS = 2 * ANSWER_SECONDS  # what is waited for longer is no answer, but news
 QUIET_SECONDS = 0.15  # after which, where nothing better is known, no more is taken to come
 PAUSE_SECONDS = 0.05  # in which a server that is not on this machine has most likely read what was written
 _CONNECT_SECONDS = 3.0
@@ -172,6 +174,7 @@ class Visit:
         self.guests = []
         self.findings = {}
         self._names = set()
+        self._waits = []  # seconds for each answer that has come
         self.gone = set()  # the names of guests of earlier experiments
         self.one_at_a_time = False  # does the server listen to nobody else until somebody has said who he is?
         self.transcript = Transcript(time.monotonic)
@@ -193,7 +196,13 @@ class Visit:
 
     def read_until(self, satisfied, seconds=ANSWER_SECONDS):
         """Read until `satisfied()` is true; returns False if it is not in time. The time scale multiplies that time."""
-        return self.selector.read_until(satisfied, time.monotonic() + seconds * self.time_scale)
+        if satisfied():
+            return True
+        start = time.monotonic()
+        came = self.selector.read_until(satisfied, start + seconds * self.time_scale)
+        if came and seconds <= _MOST_ANSWER_SECONDS:
+            self._waits.append(time.monotonic() - start)
+        return came
 
     def listen(self, seconds):
         """Read whatever comes meanwhile."""
@@ -260,7 +269,9 @@ class Visit:
         self.selector.close()
 
     def result(self):
-        return self.profile._replace(findings=tuple(self.findings.values()))
+        waits = self._waits or [0.0]
+        return self.profile._replace(findings=tuple(self.findings.values()), slowest_seconds=max(waits),
+                                     slow_share=sum(one > _SLOW_SECONDS for one in waits) / len(waits))
 
 
 def _in_words(got):

@@ -135,8 +135,9 @@ class Actor:
         self.record(self.ident, transcript.OWN_SENT if own else transcript.SENT, shown)
         self.spoke = self.spoke or not own
         self._unasked = 0
-        for piece in pieces:
-            self._pause()
+        for number, piece in enumerate(pieces):
+            if not number or not getattr(self.state, "half_sent", not self.state.at_message_boundary):
+                self._pause()
             self.state.sent(piece, own)
             try:
                 self.socket.sendall(piece)
@@ -144,7 +145,7 @@ class Actor:
                 return
 
     def _pause(self):
-        """Let a server that takes one read for one message read what was written before."""
+        """Let a server that takes one read for one message, or for no more, read what was written before."""
         if self.profile and self.profile.pause and self.is_read:
             self.is_read = wait_until_read(self.socket, _READ_SECONDS, self.profile.pause)
 

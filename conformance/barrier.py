@@ -196,7 +196,7 @@ class Barrier:
 
     def _answering(self, actors, what):
         """Those whose server answers such a probe; for the others together there is a moment of silence."""
-        silent = [one for one in actors if one.profile and what in one.profile.unanswered]
+        silent = [one for one in actors if not _is_answered(one, what)]
         if silent:
             self.wait_quietly()
         return [one for one in actors if one not in silent]
@@ -229,10 +229,22 @@ class Barrier:
                 actor.discard_reply()
 
     def pause(self, worker, deadline):
-        """Make a round trip through one worker, after which it has most likely read what was written just before."""
-        if self.kind == RELAY:
-            self.fixture.refresh_witnesses()
-            self._probe([self.fixture.witnesses[(worker or 0) % len(self.fixture.witnesses)]], deadline)
+        """Make a round trip through one worker, after which it has most likely read what was written just before.
+
+        Returns how long it took (seconds), 0 where there is none.
+        """
+        if self.kind not in (RELAY, SELF) or not self.fixture.witnesses:
+            return 0
+        self.fixture.refresh_witnesses()
+        witness = self.fixture.witnesses[(worker or 0) % len(self.fixture.witnesses)]
+        start = time.monotonic()
+        self._probe([witness], deadline)
+        return time.monotonic() - start if _is_answered(witness) else 0
+
+
+def _is_answered(actor, what=PROBES):
+    """Whether a foreign server answers such a probe, as far as is known."""
+    return not (actor.profile and what in actor.profile.unanswered)
 
 
 def _seen_sender(witness, nonce):

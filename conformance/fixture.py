@@ -12,21 +12,30 @@ from parley.conformance.targets import Foreign
 REPLY_SECONDS = 10.0  # the default timeout for a reply; a busy machine may stall for some seconds
 _EMPTY_SECONDS = 20.0
 _REST_SECONDS = 0.05  # in which the rest of a list comes
+_LISTED_SECONDS = 3.0  # for which a list is good
+_SERVES_SECONDS = 5.0  # in which a newcomer gets a message
 
 _SUFFIX_MARK = "zz"  # at the beginning of the suffix of names on a foreign server
 _FEWEST_LETTERS, _MOST_LETTERS = 3, 6  # of such a suffix
 _DIGITS = 2
+_SUFFIXES_TRIED = 100
 
 
 class NotUsable(Exception):
     """The suite's own witness cannot log in to the server."""
 
 
-def new_suffix(names=(), longest=0):
+def new_suffix(names=(), longest=0, used=()):
     """A random suffix for the names of one run on a foreign server, where a name has at most `longest` characters.
 
-    A shorter one if the names would be too long with it; numbers may stand behind it.
+    A shorter one if the names would be too long with it; numbers may stand behind it. None of those `used`, as far as
+    there are others: a server may keep the names of who has left.
     """
+    found = (_random_suffix(names, longest) for _ in range(_SUFFIXES_TRIED))
+    return next((one for one in found if one not in used), None) or _random_suffix(names, longest)
+
+
+def _random_suffix(names, longest):
     room = longest - max(map(len, names), default=0)
     if longest and _FEWEST_LETTERS <= room < _MOST_LETTERS + _DIGITS:
         letters = max(_FEWEST_LETTERS, room - _DIGITS)
@@ -58,6 +67,7 @@ class ServerFixture:
         self.selector = Selector()
         self.ignored_names = set()
         self.echoes = False
+        self._listed_until = 0.0  # monotonic seconds until which the list of users is recent enough
         self.patience = patience or Patience()
         self.witnesses = []
         self.barrier = Barrier(self)
@@ -171,8 +181,16 @@ class ServerFixture:
         return QUIET
 
     def ignore_bystanders(self):
-        """Ignore the users who are on a foreign server now."""
-        self.ignored_names.update(self._listed_names())
+        """Ignore the users who are on a foreign server now; where it takes silence to know, who was there lately."""
+        if time.monotonic() > self._listed_until:
+            self.ignored_names.update(self._listed_names())
+            if self._is_end_of_list_unseen():
+                self._listed_until = time.monotonic() + _LISTED_SECONDS
+
+    def _is_end_of_list_unseen(self):
+        """Whether nothing of the suite's is answered behind a list of users."""
+        known = self.witnesses and self.witnesses[0].profile
+        return self.barrier.kind == QUIET or self.barrier.kind != ROOM and known and PROBES in known.unanswered
 
     def _listed_names(self):
         """The names on the server's user list that are not ignored; empty if the protocol has no such list."""
@@ -187,7 +205,7 @@ class ServerFixture:
         witness.send_own(self.codec.list_users())
         if self.barrier.kind == ROOM:
             self.barrier.wait([witness], [witness], self.reply_deadline())
-        elif self.barrier.kind == QUIET or witness.profile and PROBES in witness.profile.unanswered:
+        elif self._is_end_of_list_unseen():
             self._await_list(witness)
         else:
             witness.send_own(self.codec.probe())
@@ -249,7 +267,8 @@ class ServerFixture:
         newcomer = self.own_actor("newcomer", self.codec)
         try:
             self._log_in(newcomer, None)
-            self.barrier.wait([newcomer], [newcomer], self.reply_deadline())
+            seconds = min(self.reply_seconds, _SERVES_SECONDS * self.time_scale)
+            self.barrier.wait([newcomer], [newcomer], time.monotonic() + seconds)
         except BarrierFailed:
             return False
         finally:

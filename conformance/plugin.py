@@ -216,6 +216,7 @@ class Suite:
         self.failed_scenarios = set()
         self.kept_scenarios = set()  # of which a variant was played in this process, and met
         self.failed_requirements = set()
+        self.suffixes = set()  # of the names in this process, so far
         self.reported = False
         self.results = report.Results()
 
@@ -475,9 +476,9 @@ class ScenarioItem(pytest.Item):
                     self._record(_verdicts(run.passed), fixture.barrier.kind)
 
     def _skip_in_vain(self):
-        """Skip a cut variant if the whole one has failed, or if it can show no more than profiling did.
+        """Skip a cut variant if the whole one has failed, if it can show no more than profiling did, or takes too long.
 
-        And all of them if the server has been lost.
+        And everything if the server has been lost.
         """
         if self.suite.lost >= _LOST:
             self._lose("as before")
@@ -488,6 +489,8 @@ class ScenarioItem(pytest.Item):
             cut = PROBES[protocol].CUT.get(self.variant.segmentation)
             if profile and cut in profile.failed:
                 pytest.skip("%s failed" % cut)
+            if profile and profile.is_slow and self.variant != variants_of(self.scenario, True)[0]:
+                pytest.skip("the server takes long for each answer")
 
     def _skip_if_whole_fails(self, fixture):
         """Skip a cut variant that has failed if the first one fails too; another process may have played that."""
@@ -516,7 +519,8 @@ class ScenarioItem(pytest.Item):
         suffix = ""
         if fixture.is_foreign and _may_rename(self.scenario):
             limits = [one.longest_name for one in fixture.profiles.values() if one.longest_name]
-            suffix = new_suffix(self.scenario.names, min(limits, default=0))
+            suffix = new_suffix(self.scenario.names, min(limits, default=0), self.suite.suffixes)
+            self.suite.suffixes.add(suffix)
         return Run(self.scenario, variant, fixture, suffix)
 
     def _clean_up(self, fixture):

@@ -12,6 +12,8 @@ from parley.conformance.message import format_fields
 
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 MARK = "\ufeff"  # a byte order mark
+_SLOW_SHARE = 0.2
+_SLOW_END_SECONDS = 0.6
 ME = "<me>"  # in a pattern, the name of the one who gets the message
 
 
@@ -36,17 +38,18 @@ class Profile(NamedTuple):
     what stands in front of lines. carriage_return: lines end in CR LF. colours: they have some. small_names: names are
     told in small letters, however they were given. longest_name: how many characters a name may have, where the suite
     has to know; else 0. unended: of answers without a newline behind them. end_seconds: how long an end takes to be
-    noticed, where that is long. asides: of lines that nobody asked for; to_members, to_strangers: the same, for those
-    who are logged in or are not; unasked: the same, for those who have not asked for the list of
-    users. acknowledgements: of what speakers are told; acknowledged: after which commands, where that is known.
-    rewrites: (pattern, template) of lines in another form. lists: (pattern with a group `names`, separator, template)
-    of a list in one line. answers: (the document's answer, patterns of those that stand for it). unanswered: the kinds
-    of message that never come. repeats: (pattern, times) of lines that come more than once. closing: of answers after
-    which the server closes. manners: words for how messages differ in form, which `Manner` and `alike` of
-    `conformance.probes` understand. echoes: speakers hear themselves. replays: who logs in is told what was said before
-    behind the answer. proof: the kind of barrier that works, or empty.
-    pause: seconds between two writes, where one read is one message. shared: there is room for several runs at the same
-    time, which can tell each other's messages from their own.
+    noticed, where that is long. slowest_seconds: how long an answer took at most; 0 if that was not measured.
+    slow_share: of the answers that took longer than a busy machine explains. asides: of lines that nobody asked for;
+    to_members, to_strangers: the same, for those who are logged in or are not; unasked: the same, for those who have
+    not asked for the list of users. acknowledgements: of what speakers are told; acknowledged: after which commands,
+    where that is known. rewrites: (pattern, template) of lines in another form. lists: (pattern with a group `names`,
+    separator, template) of a list in one line. answers: (the document's answer, patterns of those that stand for it).
+    unanswered: the kinds of message that never come. repeats: (pattern, times) of lines that come more than once.
+    closing: of answers after which the server closes. manners: words for how messages differ in form, which `Manner`
+    and `alike` of `conformance.probes` understand. echoes: speakers hear themselves. replays: who logs in is told what
+    was said before behind the answer. proof: the kind of barrier that works, or empty. pause: seconds between two
+    writes, where one read is one message. shared: there is room for several runs at the same time, which can tell each
+    other's messages from their own.
     """
 
     greeting: Tuple[str, ...] = ()
@@ -58,6 +61,8 @@ class Profile(NamedTuple):
     longest_name: int = 0
     unended: Tuple[str, ...] = ()
     end_seconds: float = 0.0
+    slowest_seconds: float = 0.0
+    slow_share: float = 0.0
     asides: Tuple[str, ...] = ()
     to_members: Tuple[str, ...] = ()
     acknowledgements: Tuple[str, ...] = ()
@@ -83,6 +88,11 @@ class Profile(NamedTuple):
     def failed(self):
         """{id: Finding} of the requirements that are broken."""
         return {one.ident: one for one in self.findings if one.verdict == "fail"}
+
+    @property
+    def is_slow(self):
+        """Whether answers take so long, or the ends of connections, that a whole run would take minutes."""
+        return self.slow_share > _SLOW_SHARE or self.end_seconds > _SLOW_END_SECONDS
 
     def accepts(self, wanted, message):
         """Whether the message stands for the document's answer."""

@@ -13,12 +13,14 @@ from parley.conformance.profile import told
 
 _PATIENCE_SECONDS = 0.3  # with a foreign server, before it is asked for a proof that it has nothing to say
 _STRANGERS_SECONDS = 0.3  # before the login, where there is no such proof, for what only some servers say
-_SLOW_SECONDS = 5.0  # and for what all should say
+_SLOW_SECONDS = (1.0, 5.0)  # and for what all should say: as the server is quick, and at most
 _DISAPPOINTED_SECONDS = 0.05  # and where the same did not come before
 _NOTICE_SECONDS = 0.02
 _NEWS_SECONDS = 2.0  # for news, of which there is no such proof either
-_PROOF_SECONDS = 3.0
-_BARRIER_SECONDS = (5.0, 2.0)  # for a barrier of a foreign server, and where the last one was in vain
+_PROOF_SECONDS = (1.5, 3.0)  # for a proof of a foreign server, as it is quick, and at most
+_BARRIER_SECONDS = (2.0, 5.0)  # for a barrier of a foreign server, likewise
+_BARRIER_AGAIN_SECONDS = (1.0, 2.0)  # and where the last one was in vain
+_SLOWEST_TIMES = 10  # as long as its slowest answer in the acquaintance something is waited for
 _STRANGERS_TIMES = 3  # as long as an answer to somebody else takes
 _MOST_NEWS = 50  # that come in front of what is waited for
 
@@ -110,7 +112,7 @@ class Waiting:
         if actor.name is not None and actor.profile.proof:
             return _PATIENCE_SECONDS, _DISAPPOINTED_SECONDS
         unlikely = actor.profile.proof and not PROBES[actor.codec.NAME].ground(kind)
-        return _STRANGERS_SECONDS if unlikely else _SLOW_SECONDS, _PATIENCE_SECONDS
+        return _STRANGERS_SECONDS if unlikely else _as_quick(actor, _SLOW_SECONDS), _PATIENCE_SECONDS
 
     def _read_for(self, actor, seconds):
         self._read(actor, min(self._deadline, time.monotonic() + seconds * self.fixture.time_scale))
@@ -139,11 +141,10 @@ class Waiting:
         """
         with contextlib.suppress(BarrierFailed, OSError):  # the server answers nothing at all
             if actor.name is not None and actor.profile.proof:
-                self._patiently([actor], "a proof of silence", _PROOF_SECONDS, _PATIENCE_SECONDS)
+                self._patiently([actor], "a proof of silence", _as_quick(actor, _PROOF_SECONDS), _PATIENCE_SECONDS)
             else:
-                start = time.monotonic()
-                self.fixture.barrier.pause(self._worker_of(actor), self._proof_deadline())
-                self._read_for(actor, max(_DISAPPOINTED_SECONDS, _STRANGERS_TIMES * (time.monotonic() - start)))
+                took = self.fixture.barrier.pause(self._worker_of(actor), self._proof_deadline())
+                self._read_for(actor, max(_DISAPPOINTED_SECONDS, _STRANGERS_TIMES * took))
 
     def prove(self, actors):
         """Make a barrier for these actors of a foreign server; raises BarrierFailed, or OSError, if that fails."""
@@ -152,7 +153,9 @@ class Waiting:
     def barrier(self, actors):
         """Wait until all that was said has reached these actors; raises BarrierFailed, or OSError."""
         if any(actor.profile for actor in actors):
-            self._patiently(actors, "a barrier", *_BARRIER_SECONDS)
+            foreign = next(actor for actor in actors if actor.profile)
+            self._patiently(actors, "a barrier", _as_quick(foreign, _BARRIER_SECONDS),
+                            _as_quick(foreign, _BARRIER_AGAIN_SECONDS))
         else:
             self._barrier(actors, self.reply_deadline())
 
@@ -171,7 +174,7 @@ class Waiting:
             self.fixture.patience.note(what, came)
 
     def _proof_deadline(self):
-        return time.monotonic() + _PROOF_SECONDS * self.fixture.time_scale
+        return time.monotonic() + max(_PROOF_SECONDS) * self.fixture.time_scale
 
     # ---- the end of a connection
 
@@ -181,7 +184,9 @@ class Waiting:
         within: the scenario's own timeout. slow: may a foreign server be as slow with it as with its first answer?
         """
         if actor.profile:
-            full, short = (_SLOW_SECONDS, _PATIENCE_SECONDS) if slow else (_PATIENCE_SECONDS, _DISAPPOINTED_SECONDS)
+            full, short = _PATIENCE_SECONDS, _DISAPPOINTED_SECONDS
+            if slow:
+                full, short = _as_quick(actor, _SLOW_SECONDS), _PATIENCE_SECONDS
             full = within * self._stretch if within else max(full, actor.profile.end_seconds)
             seconds = self.fixture.patience.seconds(what, full, min(full, short)) * self.fixture.time_scale
             deadline = min(self._deadline, time.monotonic() + seconds)
@@ -190,6 +195,13 @@ class Waiting:
         self.fixture.selector.read_until(lambda: actor.closed_by_peer, deadline)
         if actor.profile:
             self.fixture.patience.note(what, bool(actor.closed_by_peer))
+
+
+def _as_quick(actor, seconds):
+    """How long to wait for the actor's server: `seconds` are (at least, at most)."""
+    least, most = seconds
+    slowest = actor.profile.slowest_seconds
+    return min(most, max(least, _SLOWEST_TIMES * slowest)) if slowest else most
 
 
 def is_news(actor, message):

@@ -684,6 +684,11 @@ def texts(visit):
         lines = _heard_of(visit, ann, bob)
         visit.find(ident, lines == [wanted], wanted, lines, hinders=ann.closed)
         ann = _still_in(visit, ann)
+    if PROBES not in visit.profile.unanswered:
+        visit.start_transcript()
+        lines = _answer(visit, ann, "PING\r")
+        visit.find("LINE-FRAME-3", lines == ["PONG"], "PONG", lines)
+        ann = _still_in(visit, ann)
     if not (visit.has_failed("LINE-TEXT-1") or visit.has_failed("LINE-FRAME-1")):
         visit.start_transcript()
         _say_in_parts(visit, ann, "MSG " + _CUT_TEXT, _CUT_LETTER)

@@ -1,5 +1,7 @@
 """Getting acquainted with a server: what is learnt, what it breaks, and how messages are read then."""
 import contextlib
+import itertools
+import string
 import time
 
 import pytest
@@ -47,7 +49,10 @@ def learnt(*bugs, kind=WrongServer):
 def test_a_server_that_keeps_to_the_document_breaks_nothing():
     profile = learnt()
     assert not profile.failed
-    assert profile._replace(findings=()) == Profile(proof="relay", shared=True)
+    assert 0 < profile.slowest_seconds < SLOWLY and not profile.is_slow
+    expected = Profile(proof="relay", shared=True, slowest_seconds=profile.slowest_seconds,
+                       slow_share=profile.slow_share)
+    assert profile._replace(findings=()) == expected
     assert {one.verdict for one in profile.findings} == {"pass"}
 
 
@@ -99,6 +104,10 @@ def test_what_has_come_is_not_waited_for(protocol, monkeypatch):
     finally:
         server.stop()
     assert in_vain == []
+
+
+def test_a_carriage_return_is_tried_where_no_text_may_be_trimmed():
+    assert "LINE-FRAME-3" in learnt("forgets-crlf", "trims-text").failed
 
 
 class EndsAtTheThirdError(WrongServer):
@@ -269,6 +278,15 @@ def test_names_are_shortened_where_a_server_takes_no_long_ones():
     (["Charlie"], 9, 6), ([], 12, 6)])
 def test_a_suffix_is_as_long_as_the_names_allow(names, longest, length):
     assert len(new_suffix(names, longest)) == length
+
+
+def test_a_suffix_is_not_used_again_as_far_as_there_are_others():
+    used = set()
+    for _ in range(26 ** 2):
+        used.add(new_suffix(["Charlie"], 10, used))
+    assert len(used) > 26 ** 2 * 0.8
+    used = {"z%s%s" % pair for pair in itertools.product(string.ascii_lowercase, repeat=2)}
+    assert new_suffix(["Charlie"], 10, used) in used
 
 
 class EndsNoErrors(WrongServer):

@@ -1,11 +1,13 @@
 """How foreign servers of `dollar`, `padded`, `irc` and `web` are read, and what is charged to which requirement."""
 import collections
+import os
 import types
+from unittest import mock
 
 import pytest
 from cases import for_each
 
-from parley.conformance import matching, model, plugin, runner
+from parley.conformance import loader, matching, model, plugin, requirements, runner
 from parley.conformance.acquaintance import Refused, Visit
 from parley.conformance.barrier import SELF, STRANGERS, Barrier, BarrierFailed
 from parley.conformance.charging import charge
@@ -372,6 +374,31 @@ def test_a_slow_machine_has_longer_where_nothing_is_proved(monkeypatch):
     assert run.waits("DM") == provable
     run.actor.profile = Profile(proof="quiet")
     assert run.waits("USER") == 4 * provable
+
+
+@for_each("slowest, seconds", [(0.0, 5.0), (0.001, 1.0), (0.2, 2.0), (2.0, 5.0)])
+def test_a_quick_server_is_not_waited_for_long_where_nothing_is_proved(slowest, seconds):
+    run = Patient(Patience())
+    run.actor.name, run.actor.profile = None, Profile(proof="relay", slowest_seconds=slowest)
+    with mock.patch("parley.conformance.waiting.time.monotonic", lambda: 100.0):
+        run.for_close(run.actor, "the end", slow=True)
+    assert run.waited == [seconds]
+    assert run._full_and_short(run.actor, "OK") == (seconds, 0.3)
+
+
+@for_each("profile, is_slow", [(Profile(slowest_seconds=3.0), False), (Profile(slow_share=0.3), True),
+                               (Profile(end_seconds=2.0), True)])
+def test_a_scenario_is_not_cut_on_a_slow_server(profile, is_slow):
+    scenario = loader.load(os.path.join(requirements.SCENARIOS, "line", "who.scenario.yaml"), requirements.available_to)
+    suite = types.SimpleNamespace(lost=0, failed_scenarios=set(), profiles={scenario.protocol: profile})
+    skipped = []
+    for variant in variants_of(scenario, True):
+        item = types.SimpleNamespace(suite=suite, scenario=scenario, variant=variant)
+        try:
+            plugin.ScenarioItem._skip_in_vain(item)
+        except pytest.skip.Exception:
+            skipped.append(variant)
+    assert skipped == variants_of(scenario, True)[1:] * is_slow
 
 
 def test_what_comes_with_the_proof_alone_is_asked_for_sooner(monkeypatch):

@@ -76,3 +76,14 @@ def test_what_a_server_does_not_read_is_waited_for_once(monkeypatch):
         for _ in range(3):
             ann.send_bytes([b"PING\n"], "PING")
     assert len(waits) == 1
+
+
+def test_a_server_that_takes_one_read_for_one_message_is_let_read_each_message_and_not_each_byte(monkeypatch):
+    waits = []
+    monkeypatch.setattr(actor, "wait_until_read", lambda *arguments: waits.append(arguments) or True)
+    with connected("127.0.0.1") as (client, _), contextlib.closing(actor.Selector()) as selector:
+        ann = actor.Actor("ann", line, selector, lambda *seen: None, lambda name: False, profile=Profile(pause=0.05))
+        ann.socket, ann.state = client, line.ClientState()
+        for text in (b"PING\n", b"\b \b  PING\n", b"MSG a\nMSG b\n", b"MSG half", b" a line\n"):
+            ann.send_bytes([text[at:at + 1] for at in range(len(text))], "text")
+    assert len(waits) == 1 + 1 + 2 + 1 + 1
