@@ -11,7 +11,7 @@ import time
 from parley.conformance import profile as profiles
 from parley.conformance.actor import FLOODED, MOST_MESSAGES, Selector
 from parley.conformance.message import Message, in_short
-from parley.conformance.names import random_name
+from parley.conformance.names import in_case, random_name
 from parley.conformance.transcript import NOTE, OWN_RECEIVED, OWN_SENT, RECEIVED, SENT, Transcript, visible
 from parley.conformance.unread import acknowledge_at_once, forget_what_came, wait_until_read
 
@@ -21,7 +21,7 @@ _MOST_ANSWER_SECONDS = 2 * ANSWER_SECONDS  # what is waited for longer is no ans
 QUIET_SECONDS = 0.15  # after which, where nothing better is known, no more is taken to come
 PAUSE_SECONDS = 0.05  # in which a server that is not on this machine has most likely read what was written
 _CONNECT_SECONDS = 3.0
-_OWN_NAME = re.compile("wtn[a-z]{6}")  # as `random_name` makes them
+_OWN_NAME = re.compile("wtn[a-z]{6}", re.IGNORECASE)  # as `random_name` makes them
 _FIRST = 3  # so many experiments show that one can log in at all
 
 
@@ -173,7 +173,7 @@ class Visit:
         self.selector = Selector()
         self.guests = []
         self.findings = {}
-        self._names = set()
+        self._names = set()  # in small letters
         self._waits = []  # seconds for each answer that has come
         self.gone = set()  # the names of guests of earlier experiments
         self.one_at_a_time = False  # does the server listen to nobody else until somebody has said who he is?
@@ -190,8 +190,8 @@ class Visit:
 
     def free_name(self):
         """A name that nobody has, for a guest or to be spoken of."""
-        name = random_name()
-        self._names.add(name)
+        name = in_case(random_name(), self.profile.names_case)
+        self._names.add(name.lower())
         return name
 
     def read_until(self, satisfied, seconds=ANSWER_SECONDS):
@@ -243,14 +243,14 @@ class Visit:
     def start_transcript(self):
         """Begin a new transcript for what follows, without messages about guests who have left."""
         self.transcript = Transcript(time.monotonic)
-        self.gone.update(self._names - {guest.name for guest in self.guests})
+        self.gone.update(self._names - {guest.name.lower() for guest in self.guests})
 
     def is_about_the_gone(self, message):
         """Whether a message is about clients of the suite that were here before, and about nobody else."""
         if not all(map(_OWN_NAME.fullmatch, self.codec.names_in(message))):
             return False
         named = _OWN_NAME.findall(str(message))
-        return bool(named) and not any(name in self._names - self.gone for name in named)
+        return bool(named) and not any(name.lower() in self._names - self.gone for name in named)
 
     @contextlib.contextmanager
     def experiment(self):

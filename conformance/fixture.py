@@ -4,7 +4,7 @@ import time
 
 from parley.conformance.actor import Actor, Selector
 from parley.conformance.barrier import PROBES, QUIET, QUIET_SECONDS, RELAY, ROOM, SELF, Barrier, BarrierFailed
-from parley.conformance.names import random_name, random_word
+from parley.conformance.names import in_case, random_name, random_word
 from parley.conformance.patience import Patience
 from parley.conformance.probes import PROBES as MANNERS
 from parley.conformance.targets import Foreign
@@ -17,7 +17,7 @@ _SERVES_SECONDS = 5.0  # in which a newcomer gets a message
 
 _SUFFIX_MARK = "zz"  # at the beginning of the suffix of names on a foreign server
 _FEWEST_LETTERS, _MOST_LETTERS = 3, 6  # of such a suffix
-_DIGITS = 2
+_LETTERS_BEHIND = 2
 _SUFFIXES_TRIED = 100
 
 
@@ -28,8 +28,8 @@ class NotUsable(Exception):
 def new_suffix(names=(), longest=0, used=()):
     """A random suffix for the names of one run on a foreign server, where a name has at most `longest` characters.
 
-    A shorter one if the names would be too long with it; numbers may stand behind it. None of those `used`, as far as
-    there are others: a server may keep the names of who has left.
+    A shorter one if the names would be too long with it; a letter or two may stand behind it. None of those `used`, as
+    far as there are others: a server may keep the names of who has left.
     """
     found = (_random_suffix(names, longest) for _ in range(_SUFFIXES_TRIED))
     return next((one for one in found if one not in used), None) or _random_suffix(names, longest)
@@ -37,8 +37,8 @@ def new_suffix(names=(), longest=0, used=()):
 
 def _random_suffix(names, longest):
     room = longest - max(map(len, names), default=0)
-    if longest and _FEWEST_LETTERS <= room < _MOST_LETTERS + _DIGITS:
-        letters = max(_FEWEST_LETTERS, room - _DIGITS)
+    if longest and _FEWEST_LETTERS <= room < _MOST_LETTERS + _LETTERS_BEHIND:
+        letters = max(_FEWEST_LETTERS, room - _LETTERS_BEHIND)
         return _SUFFIX_MARK[0] + random_word(min(letters, _MOST_LETTERS) - 1)
     return _SUFFIX_MARK + random_word(_MOST_LETTERS - len(_SUFFIX_MARK))
 
@@ -134,7 +134,8 @@ class ServerFixture:
                      manner=MANNERS[codec.NAME].Manner)
 
     def _log_in(self, witness, worker):
-        name = random_name()
+        known = self.profile_of(self.codec)
+        name = in_case(random_name(), known.names_case if known else "")
         self.ignored_names.add(name)
         witness.connect(self.address(self.codec.NAME, worker), self.reply_seconds)
         witness.send_own(self.codec.login(name))

@@ -69,7 +69,7 @@ class Concurrent(NamedTuple):
 
 
 class Repeat(NamedTuple):
-    """Steps to repeat; `${round}` is 1, 2, ... in them."""
+    """Steps to repeat; `${round}` is 1, 2, ... in them, and `${letters}` a, b, ..., z, aa, ..."""
 
     location: Location
     times: int

@@ -2,6 +2,23 @@
 import random
 import string
 
+# How a server may tell names, whatever they were given as.
+CASES = {"lower": str.lower, "upper": str.upper, "title": str.title}
+
+
+def in_case(name, case):
+    """The name as a server tells it: `case` is a key of CASES, or empty."""
+    return CASES[case](name) if case else name
+
+
+def letters_of(number):
+    """a, b, ..., z, aa, ab, ... for 1, 2, ..."""
+    found = ""
+    while number:
+        number, letter = divmod(number - 1, len(string.ascii_lowercase))
+        found = string.ascii_lowercase[letter] + found
+    return found
+
 
 def random_word(length):
     """So many lower-case letters of ASCII."""

@@ -35,21 +35,21 @@ class Profile(NamedTuple):
     """The profile of one server in one protocol. Patterns are regular expressions for a whole message.
 
     greeting: of the lines that greet a connection. mark: a byte order mark stands in front of the first line. prompt:
-    what stands in front of lines. carriage_return: lines end in CR LF. colours: they have some. small_names: names are
-    told in small letters, however they were given. longest_name: how many characters a name may have, where the suite
-    has to know; else 0. unended: of answers without a newline behind them. end_seconds: how long an end takes to be
-    noticed, where that is long. slowest_seconds: how long an answer took at most; 0 if that was not measured.
-    slow_share: of the answers that took longer than a busy machine explains. asides: of lines that nobody asked for;
-    to_members, to_strangers: the same, for those who are logged in or are not; unasked: the same, for those who have
-    not asked for the list of users. acknowledgements: of what speakers are told; acknowledged: after which commands,
-    where that is known. rewrites: (pattern, template) of lines in another form. lists: (pattern with a group `names`,
-    separator, template) of a list in one line. answers: (the document's answer, patterns of those that stand for it).
-    unanswered: the kinds of message that never come. repeats: (pattern, times) of lines that come more than once.
-    closing: of answers after which the server closes. manners: words for how messages differ in form, which `Manner`
-    and `alike` of `conformance.probes` understand. echoes: speakers hear themselves. replays: who logs in is told what
-    was said before behind the answer. proof: the kind of barrier that works, or empty. pause: seconds between two
-    writes, where one read is one message. shared: there is room for several runs at the same time, which can tell each
-    other's messages from their own.
+    what stands in front of lines. carriage_return: lines end in CR LF. colours: they have some. names_case: in which
+    letters names are told, however they were given, as in `names.CASES`. longest_name: how many characters a name may
+    have, where the suite has to know; else 0. unended: of answers without a newline behind them. end_seconds: how long
+    an end takes to be noticed, where that is long. slowest_seconds: how long an answer took at most; 0 if that was not
+    measured. slow_share: of the answers that took longer than a busy machine explains. asides: of lines that nobody
+    asked for; to_members, to_strangers: the same, for those who are logged in or are not; unasked: the same, for those
+    who have not asked for the list of users. acknowledgements: of what speakers are told; acknowledged: after which
+    commands, where that is known. rewrites: (pattern, template) of lines in another form. lists: (pattern with a group
+    `names`, separator, template) of a list in one line. answers: (the document's answer, patterns of those that stand
+    for it). unanswered: the kinds of message that never come. repeats: (pattern, times) of lines that come more than
+    once. closing: of answers after which the server closes. manners: words for how messages differ in form, which
+    `Manner` and `alike` of `conformance.probes` understand. echoes: speakers hear themselves. replays: who logs in is
+    told what was said before behind the answer. proof: the kind of barrier that works, or empty. pause: seconds between
+    two writes, where one read is one message. shared: there is room for several runs at the same time, which can tell
+    each other's messages from their own.
     """
 
     greeting: Tuple[str, ...] = ()
@@ -57,7 +57,7 @@ class Profile(NamedTuple):
     prompt: str = ""
     carriage_return: bool = False
     colours: bool = False
-    small_names: bool = False
+    names_case: str = ""
     longest_name: int = 0
     unended: Tuple[str, ...] = ()
     end_seconds: float = 0.0

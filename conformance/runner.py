@@ -8,6 +8,7 @@ from parley.conformance import matching, model
 from parley.conformance.actor import Actor
 from parley.conformance.barrier import BarrierFailed
 from parley.conformance.message import Message, as_text, hex_dump
+from parley.conformance.names import letters_of
 from parley.conformance.probes import PROBES
 from parley.conformance.transcript import Transcript
 from parley.conformance.variants import Renaming
@@ -90,7 +91,8 @@ class Run:
         self.other_words = []  # a StepFailed for each answer in other words than the scenario's
         self.played = []
         profiles = filter(None, (fixture.profile_of(CODECS[protocol]) for protocol in scenario.protocols))
-        self.renaming = Renaming(scenario.names, suffix, any(one.small_names for one in profiles))
+        case = next((one.names_case for one in profiles if one.names_case), "")
+        self.renaming = Renaming(scenario.names, suffix, case)
         self._pending = Pending()
         self._manners = {protocol: self._manner(CODECS[protocol]) for protocol in scenario.protocols}
         self.actors = {ident: self._make_actor(ident, CODECS[protocol])
@@ -649,6 +651,7 @@ class Run:
 
     def _do_repeat(self, group):
         for self.values["round"] in range(1, group.times + 1):
+            self.values["letters"] = letters_of(self.values["round"])
             self._play(group.steps)
 
     def _do_wait(self, step):

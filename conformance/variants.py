@@ -4,6 +4,7 @@ import re
 from typing import NamedTuple
 
 from parley.conformance import matching, model
+from parley.conformance.names import in_case
 
 
 class Variant(NamedTuple):
@@ -45,12 +46,12 @@ def _has_consecutive_sends(steps):
 class Renaming:
     """Adds a suffix to each declared name wherever it is a whole word, so that names are free on a used server.
 
-    small: names are written in small letters too, unless two of them differ only in that.
+    case: names are written in these letters (`names.CASES`) too, unless two of them differ only in that.
     """
 
-    def __init__(self, names, suffix, small=False):
-        self.suffix = suffix
-        self._small = small and len({name.lower() for name in names}) == len(set(names))
+    def __init__(self, names, suffix, case=""):
+        self._case = case if len({name.lower() for name in names}) == len(set(names)) else ""
+        self.suffix = in_case("a" + suffix, self._case)[1:]  # as it stands behind a name
         longest_first = sorted(filter(None, names), key=len, reverse=True)
         self._names = re.compile(r"(?<!\w)(%s)(?!\w)" % "|".join(map(re.escape, longest_first)))
         self.active = bool(suffix and longest_first)
@@ -63,7 +64,7 @@ class Renaming:
         return self._names.sub("", text) if self.active else text
 
     def _renamed(self, found):
-        return (found.group().lower() if self._small else found.group()) + self.suffix
+        return in_case(found.group() + self.suffix, self._case)
 
     def raw(self, data):
         return self.chunks([data])[0]

@@ -4,7 +4,7 @@ import time
 
 from parley.conformance.acquaintance import ANSWER_SECONDS, PAUSE_SECONDS, QUIET_SECONDS, Refused
 from parley.conformance.barrier import PROBES, QUIET, RELAY, ROOM, SELF, STRANGERS
-from parley.conformance.names import random_word
+from parley.conformance.names import CASES, in_case, random_word
 from parley.conformance.profile import MARK, pattern_of, plain
 from parley.conformance.transcript import shortened
 
@@ -394,25 +394,34 @@ def _is_copy(line, names):
     return len(words) > 2 and words[0] == "DM" and words[1] in names and words[2:] == _TEXT.split()[:len(words) - 2]
 
 
-def small_names(visit):
-    """A name is told as it was given."""
-    if _hinders(visit, "LINE-MSG-1"):
-        return
-    bob, = _enter(visit, "bob")
+def letters_of_names(visit):
+    """A name is told as it was given, and not in other letters."""
+    for given in (str.lower, str.title):
+        bob, = _enter(visit, "bob")
+        visit.start_transcript()
+        ann = visit.newcomer("ann")
+        ann.name = given(ann.name)
+        if not _log_in(ann):
+            return
+        ann.say("MSG " + _TEXT)
+        lines = [line for line in [bob.hear()] + _drained(visit, bob) if line is not None]
+        told = [found.group() for line in lines if _TEXT in line
+                for found in [re.search(re.escape(ann.name), line, re.IGNORECASE)] if found]
+        if not told:
+            return
+        case = next((case for case in CASES if told == [in_case(ann.name, case)] != [ann.name]), None)
+        if case:
+            visit.find("LINE-MSG-1", False, "MSG %s %s" % (ann.name, _TEXT), lines)
+            visit.learn(names_case=case)
+            _letters_to_one(visit, ann, bob)
+            return
+
+
+def _letters_to_one(visit, ann, bob):
+    """Somebody's name in other letters is not his."""
     visit.start_transcript()
-    ann = visit.newcomer("ann")
-    ann.name = ann.name.capitalize()
-    if not _log_in(ann):
-        return
-    ann.say("MSG " + _TEXT)
-    wanted = "MSG %s %s" % (ann.name, _TEXT)
-    first = bob.hear()
-    if first != wanted.replace(ann.name, ann.name.lower()):
-        return
-    visit.find("LINE-MSG-1", False, wanted, first)
-    visit.learn(small_names=True)
-    visit.start_transcript()
-    answers = _answer(visit, ann, "DM %s %s" % (bob.name.upper(), _TEXT))
+    other = in_case(bob.name, visit.profile.names_case).swapcase()
+    answers = _answer(visit, ann, "DM %s %s" % (other, _TEXT))
     visit.find("LINE-DM-7", answers, "ERR user-not-found", answers)
 
 
@@ -602,7 +611,7 @@ def leaving(visit):
     bystander = _bystander(visit)
     _leave(visit)
     heard = _overheard(bystander)
-    visit.learn(to_strangers=[re.sub(r"wtn[a-z]{6}", r"\\S+", pattern_of(line)) for line in heard])
+    visit.learn(to_strangers=[re.sub(r"(?i)wtn[a-z]{6}", r"\\S+", pattern_of(line)) for line in heard])
 
 
 def _leave(visit):
@@ -877,6 +886,6 @@ def long_lines(visit):
                [shortened(line, _SHOWN) for line in came], hinders=True)
 
 
-EXPERIMENTS = (greeting, pulse, login, ping, unended, strangers, segments, asked_again, before_login, beside, joins,
-               talk, replays, small_names, whispers, proof, who, refusals, holders, unknown_before_login, strikes,
-               leaving, cut_off, texts, names, crowd, long_lines)
+EXPERIMENTS = (greeting, pulse, login, ping, unended, strangers, segments, asked_again, before_login, beside,
+               letters_of_names, joins, talk, replays, whispers, proof, who, refusals, holders, unknown_before_login,
+               strikes, leaving, cut_off, texts, names, crowd, long_lines)

@@ -6,6 +6,7 @@ import time
 
 import pytest
 from cases import for_each
+from grading import graded
 from wrong_accounts_server import WrongAccountsServer
 from wrong_framed_server import WrongFramedServer
 from wrong_server import WrongServer
@@ -16,6 +17,7 @@ from parley.conformance.actor import Selector
 from parley.conformance.barrier import PROBES as PROBE
 from parley.conformance.fixture import ServerFixture, new_suffix
 from parley.conformance.message import Message
+from parley.conformance.names import letters_of
 from parley.conformance.probes import PROBES, line_experiments
 from parley.conformance.profile import Profile, Reader, pattern_of
 from parley.conformance.targets import Foreign
@@ -280,6 +282,52 @@ def test_a_suffix_is_as_long_as_the_names_allow(names, longest, length):
     assert len(new_suffix(names, longest)) == length
 
 
+def test_letters_number_the_rounds_of_a_scenario():
+    assert [letters_of(number) for number in (1, 2, 26, 27, 52, 53, 702, 703)] == [
+        "a", "b", "z", "aa", "az", "ba", "zz", "aaa"]
+
+
+class TellsNamesInLettersOfItsOwn(WrongServer):
+    """It writes each name in capital letters, or with one in front, whatever it was given as."""
+
+    letters = staticmethod(str.upper)
+
+    def _login(self, client, rest):
+        return super()._login(client, self.letters(rest))
+
+
+class TellsNamesWithACapital(TellsNamesInLettersOfItsOwn):
+    letters = staticmethod(str.title)
+
+
+class TakesLettersForNames(WrongServer):
+    """It takes names of letters alone."""
+
+    def _login(self, client, rest):
+        if rest.isalpha():
+            return super()._login(client, rest)
+        client.put("ERR invalid-username")
+        return "ERR invalid-username"
+
+
+@pytest.mark.parametrize("kind, case", [(TellsNamesInLettersOfItsOwn, "upper"), (TellsNamesWithACapital, "title")])
+def test_names_in_letters_of_the_servers_own_are_charged_once(kind, case):
+    profile = learnt(kind=kind)
+    assert set(profile.failed) - {"LINE-DM-7"} == {"LINE-MSG-1"}
+    assert (profile.names_case, profile.proof) == (case, "relay")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", [TellsNamesInLettersOfItsOwn, TakesLettersForNames])
+def test_the_race_for_a_name_is_judged_where_names_have_letters_of_a_kind(kind, tmp_path):
+    server = kind((), workers=1)
+    try:
+        _, verdicts, output = graded(server.address()[1], tmp_path, "--req", "LINE-LOGIN-8")
+    finally:
+        server.stop()
+    assert verdicts["LINE-LOGIN-8"] == "pass", output
+
+
 def test_a_suffix_is_not_used_again_as_far_as_there_are_others():
     used = set()
     for _ in range(26 ** 2):
@@ -451,9 +499,12 @@ def test_what_is_only_there_for_the_eye_is_left_out(profile, lines, expected):
     assert read(profile, *lines) == expected
 
 
-def test_names_are_written_in_small_letters_unless_that_makes_them_the_same():
-    assert Renaming(["Alice", "Bob"], "zz9", small=True).text("DM Bob hello Alice") == "DM bobzz9 hello alicezz9"
-    assert Renaming(["Bob", "bob"], "zz9", small=True).text("DM Bob hello") == "DM Bobzz9 hello"
+def test_names_are_written_in_the_servers_letters_unless_that_makes_them_the_same():
+    assert Renaming(["Alice", "Bob"], "zz9", "lower").text("DM Bob hello Alice") == "DM bobzz9 hello alicezz9"
+    assert Renaming(["alice", "bob"], "zz9", "title").text("DM bob hello alice") == "DM Bobzz9 hello Alicezz9"
+    upper = Renaming(["Alice", "Bob"], "zzx", "upper")
+    assert (upper.text("DM Bob hello"), upper.suffix) == ("DM BOBZZX hello", "ZZX")
+    assert Renaming(["Bob", "bob"], "zz9", "lower").text("DM Bob hello") == "DM Bobzz9 hello"
 
 
 def test_other_words_stand_for_an_answer():
