@@ -318,7 +318,7 @@ def test_who_is_banned_is_told_why_and_comes_back_when_the_ban_is_lifted(server,
     pupil.click("#enter-room")
     pupil.until("%s.startsWith('You are banned')" % why)
     teacher.click("#about-button")
-    for name, told in (("nobody", "not banned"), ("kim", "kim is no longer banned.")):
+    for name, told in (("nobody", "Nobody is banned here by that name."), ("kim", "kim is no longer banned.")):
         teacher.run("const field = document.querySelector('[aria-label=\"Lift a ban: name\"]');"
                     "field.focus(); field.select()")
         teacher.keys(name, ENTER)

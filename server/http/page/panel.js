@@ -188,12 +188,7 @@ export class Panel {
     if (manages) {
       this._settings(body, one);
       this._forName(body, "Lift a ban", "Lift", async (name) => {
-        try {
-          await this.actions.unban(one.name, name);
-        } catch (refusal) {
-          if (refusal.why === "nobody") return `${name} is not banned here.`;
-          throw refusal;
-        }
+        await this.actions.unban(one.name, name);
         return `${name} is no longer banned.`;
       });
     }
