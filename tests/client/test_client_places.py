@@ -209,6 +209,17 @@ def test_a_room_goes_on_under_another_name_with_its_talk_and_what_is_unread():
     assert screen.session.chat.asked[-1] == ("say", "hi", "#last")
 
 
+def test_a_room_that_gets_the_name_of_the_open_place_is_open_then():
+    screen = Screen(said("there", "#dev"), said("of a room that is gone", "#new"))
+    screen.typed("/go #new")
+    screen.told(events.RoomRenamed("#dev", "#new", "bob renamed the room to #new"))
+    assert screen.told(said("here", "#new")) == ["bob: here"]
+    assert unread(screen) == [("lobby", 0, 0), ("#new", 1, 0)]
+    screen.typed("/go lobby")
+    assert screen.typed("/go #new") == [
+        "--- #new ---", "bob: there", "bob renamed the room to #new.", "bob: here"]
+
+
 def test_what_was_missed_is_unread_in_its_room():
     screen = Screen(events.Recalled("#dev", "bob", "one", 5), events.Recalled("#dev", "ann", "two", 5),
                     events.Done(events.Request("missed", "#dev", None)))
@@ -274,7 +285,7 @@ def test_places_are_listed_in_order_and_gone_through():
         places[name].unread = 1
     assert [place.name for place in places.listing()] == [None, "#a", "#b", "bob", "zoe"]
     assert (places.beside(1).name, places.beside(-1).name) == ("#a", "zoe")
-    places["bob"].mentions = 1
+    places["bob"].mentions, places["zoe"].mentions = 1, 2
     assert places.next_unread().name == "bob"
     assert places["#lobby"] is places["lobby"] is places[None] is places.lobby
     with pytest.raises(Impossible):
@@ -322,6 +333,18 @@ def test_of_thousands_who_write_once_some_are_forgotten_and_no_conversation_with
         events.Whispered("u%d" % number, "hi", 5) for number in range(1000)])
     names = [place.name for place in screen.session.places.listing()]
     assert {None, "#dev", "bob", "u999"} <= set(names) and len(names) <= 203
+
+
+def test_the_open_conversation_is_not_forgotten_nor_any_because_of_a_room():
+    places = Places()
+    places.open = places["bob"]
+    for number in range(1000):
+        places["u%d" % number].talk.append("hi")
+    before = [place.name for place in places.listing()]
+    assert "bob" in before
+    for number in range(9):
+        places["#%d" % number]  # noqa: B018
+    assert {*before} == {place.name for place in places.listing() if not place.is_room}
 
 
 def test_a_mention_stands_out_and_is_a_word():

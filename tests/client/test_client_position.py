@@ -83,6 +83,13 @@ def test_a_conversation_is_missed_after_its_last_known_message():
     assert position.missed_whispers("bea", log[:1]) == log[:1]
 
 
+def test_of_equal_messages_in_a_conversation_none_is_told_again():
+    position, log = ResumePosition(), talk(["ok", "no", "ok", "new"])
+    for sender, text in log[:3]:
+        position.add_whisper("bea", sender, text)
+    assert position.missed_whispers("bea", log) == log[3:]
+
+
 def test_of_thousands_who_write_once_the_latest_are_remembered():
     position = ResumePosition()
     for number in range(5000):

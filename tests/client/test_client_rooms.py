@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import types
 
 import pytest
 from surroundings import ROOT, SECONDS, USERS, Answering, enter, hear, opened
@@ -264,6 +265,26 @@ def test_what_comes_of_a_room_behind_the_answer_to_leaving_it_does_not_count_as_
     chat.feed(packet(purpose="receive_message", from_user="#dev", message="bob: bye")
               + listing("#dev", "#ops") + listing("#ops"))
     assert list(chat.inside) == ["#ops"]
+
+
+def test_a_list_from_before_a_break_puts_nobody_out_of_a_room_that_is_being_entered_again():
+    chat = Learning("dollar")
+    chat._login = chat._first = "join", ("ann",)
+    chat.join_room("#dev", "key")
+    chat.feed(packet(purpose="join_room", result=True) + listing("#dev"))
+    chat._protocol = opened("dollar", chat._position)
+    chat._protocol.join("ann")
+    chat._granted, chat._failures, chat._files = True, 1, types.SimpleNamespace(come_back=list)  # as after a break
+    chat.feed(packet(purpose="login", result=True) + listing())
+    assert chat.inside == {"#dev": "key"}
+
+
+def test_a_refused_password_is_not_the_one_with_which_one_comes_back():
+    chat = Learning("line")
+    for new in ("refused", "taken"):
+        chat.change_password("old", new)
+    chat.feed(b"ERR wrong-password\nOK\n")
+    assert chat._login == ("login", ("ann", "taken"))
 
 
 def test_the_key_of_a_room_is_known_however_often_one_comes_back():

@@ -261,6 +261,48 @@ def test_a_room_is_heard_from_when_one_entered_it_and_asked_for_where_the_sessio
     assert wire.asked() == [] and "#dev" not in wire.position.marks
 
 
+def test_a_room_that_one_enters_later_is_heard_from_the_latest_answer_to_a_ping_on(wire):
+    wire.client.say("mine")
+    (said,) = wire.asked()
+    wire.tell("done", id=said["id"], n=7, at=5)
+    wire.client.fence()
+    (ping,) = wire.asked()
+    wire.tell("pong", id=ping["id"])
+    wire.client.catch_up_in("#dev")
+    assert wire.position.resume()["#dev"] == 7
+
+
+def test_a_renamed_room_goes_on_where_it_was_and_what_one_said_in_it_is_not_missed(wire):
+    wire.tell("said", room="#old", **message(4, "bob", "hi"))
+    wire.client.say("mine", "#old")
+    (said,) = wire.asked()
+    wire.tell("done", id=said["id"], n=5, at=5)
+    wire.position.rename("#old", "#new")
+    wire.lose()
+    _, hello = wire.enter(me=9)
+    assert hello["resume"] == {"run": "r", "#lobby": 3, "me": 3, "#new": 4}
+    assert recalled(wire.tell("missed", room="#new", gap=False, messages=[
+        message(5, "ann", "mine"), message(6, "bob", "yes")])) == [("#new", "bob", "yes")]
+
+
+def test_of_many_rooms_a_client_asks_for_no_more_than_the_server_allows(wire):
+    for number in range(150):
+        wire.tell("said", room="#%d" % number, **message(4 + number, "bob", "hi"))
+    wire.lose()
+    _, hello = wire.enter(me=200)
+    assert len(hello["resume"]) == 100
+
+
+def test_of_what_one_said_little_is_remembered(wire):
+    position = wire.position
+    for number in range(4, 4000, 2):
+        wire.client.say("mine")
+        (said,) = wire.asked()
+        wire.tell("done", id=said["id"], n=number, at=5)
+        wire.tell("said", room="#lobby", **message(number + 1, "bob", "hi"))
+    assert len(repr(vars(position))) < 1000
+
+
 def test_a_long_history_comes_in_pages(wire):
     wire.client.history("bob", 250)
     (first,) = wire.asked()
