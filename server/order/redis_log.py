@@ -42,6 +42,7 @@ _RIVALS = ("there are %d replicas that Sentinels may promote, and what is on the
 _OF_A_CLUSTER = (
     redis.exceptions.AskError, redis.exceptions.ClusterDownError, redis.exceptions.ClusterCrossSlotError)
 _WORDS_OF_A_CLUSTER = ("MOVED", "ASK", "CLUSTERDOWN", "CROSSSLOT")
+_WORDS_OF_NO_RIGHTS = ("The user executing the script", "ACL failure in script")  # neither names the command
 _LACKED = "entries %d to %d of its log are gone"
 _NOT_WORTH_RETRYING = (redis.AuthenticationError, redis.exceptions.NoPermissionError)
 
@@ -259,7 +260,8 @@ class Reader:
                 return
             except (Unusable, redis.RedisError) as error:
                 has_joined = bool(self._number)  # then it may be mended while the clients stay
-                is_final = isinstance(error, (Unusable, *_NOT_WORTH_RETRYING)) or _is_of_a_cluster(error)
+                is_final = (isinstance(error, (Unusable, *_NOT_WORTH_RETRYING)) or _is_of_a_cluster(error)
+                            or _is_for_lack_of_rights(error))
                 if is_final and not has_joined:
                     self._process.tell(FromEngine.Unusable(told(error)))
                     return
@@ -436,8 +438,15 @@ def _is_of_a_cluster(error: Exception) -> bool:
     return isinstance(error, _OF_A_CLUSTER) or str(error).partition(" ")[0] in _WORDS_OF_A_CLUSTER
 
 
+def _is_for_lack_of_rights(error: Exception) -> bool:
+    """In a script; for a command by itself, the library has a type."""
+    return any(words in str(error) for words in _WORDS_OF_NO_RIGHTS)
+
+
 def told(error: Exception) -> str:
     """An error for people."""
+    if _is_for_lack_of_rights(error):
+        return "its user may not run all commands that Parley's scripts need, see docs/cluster.md (%s)" % error
     if _is_of_a_cluster(error):
         return "it is a Redis Cluster (%s); Parley needs a single Redis, or one with Sentinels" % error
     return str(error) or type(error).__name__

@@ -457,6 +457,19 @@ def test_a_replica_is_not_used_as_if_it_were_the_master_even_if_it_can_be_writte
         server.kill()
 
 
+def test_a_user_who_may_not_do_what_is_needed_is_told_so(join, ask, place):
+    reached = {"url": place.url.replace("//", "//parley@"), "password": "secret"}
+    for lacking, words in (("-xadd", "may not run all commands that Parley's scripts need"), ("-info", "'info'"),
+                           ("-evalsha", "'evalsha'"), ("resetkeys", "key")):
+        ask.client.execute_command("ACL", "SETUSER", "parley", *USER, lacking)
+        said = join(**reached).hear(FromEngine.Unusable, FromEngine.Working)
+        assert type(said) is FromEngine.Unusable and words in said.why and "\n" not in said.why
+    ask.client.execute_command("ACL", "SETUSER", "parley", "reset", *USER)
+    hub = join(**reached)
+    assert type(hub.hear(FromEngine.Joined, FromEngine.Unusable)) is FromEngine.Joined
+    assert hub.submit(1, b"packet") == FromEngine.Accepted(1)
+
+
 def test_a_redis_cluster_is_not_used(join, tmp_path):
     server = RedisServer(tmp_path)
     try:
@@ -534,7 +547,8 @@ def test_another_server_is_read_only_once_it_is_known_to_have_the_same_log(place
 
 CERTIFICATES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "certificates")
 # As docs/cluster.md has it.
-USER = ("on", ">secret", "~{parley:*}:*", "+@all", "-@dangerous", "+info", "+role")
+USER = ("on", ">secret", "~{parley:*}:*", "+@all", "-@dangerous", "+info", "+role", "+client|setname",
+        "+client|reply")
 
 
 def start_with_tls(server):
