@@ -202,6 +202,32 @@ def test_who_sends_a_file_once_more_sends_it_instead_of_the_connection_that_may_
     process.end()
 
 
+def test_an_upload_that_has_begun_may_take_longer_than_an_answer(keeper):
+    worker, answers = Worker(), []
+    desk, process = Desk(worker, keeper.door.dup(), keeper.folder), Process(keeper)
+    desk.ask(answers.append, do="offer", owner="guest 1", is_account=False, name="a", size=5, sha256="")
+    worker.hear_until(lambda: answers)
+    put = desk.ask(answers.append, do="put", file=answers[0]["file"], token=answers[0]["token"], first=0, length=5,
+                   total=5)
+    worker.hear_until(lambda: len(answers) == 2)
+    worker.now += REPLY_SECONDS + 1
+    desk.sweep(worker.now)
+    put.sock.send(b"hello")
+    worker.hear_until(lambda: len(answers) == 3)
+    assert answers[1:] == [{"go": True}, {"at": 5, "size": 5, "whole": True}]
+    process.end()
+
+
+def test_what_was_counted_before_a_process_has_died_still_counts(keeper):
+    for received in (5, 7):
+        keeper.attach(two_ends()[0], two_ends()[1])
+        keeper.seen({"files": {}, "counters": {"received": received, "refused": {}, "removed": {}}})
+        assert keeper.status()["counters"]["received"] in (5, 12)
+        keeper.detach()
+    keeper.seen({"counters": {"received": 1, "refused": {}, "removed": {}}})
+    assert keeper.status()["counters"]["received"] == 13
+
+
 def test_the_hub_takes_it_for_stuck_if_it_does_not_answer_for_long(keeper):
     down, _silent = two_ends()
     _nothing, up = two_ends()

@@ -228,6 +228,19 @@ def test_an_upload_that_has_stalled_makes_room_for_another_of_its_owner_and_goes
     assert kept.shelf.begin(*keys[1], 10, 10, 100).at == 10
 
 
+def test_an_upload_that_is_made_whole_takes_the_place_of_no_other(kept):
+    keys = [kept.offer(DATA[:100]) for _ in range(5)]
+    settling = kept.send(keys[0], DATA[:100])
+    parts = [kept.send(key, DATA[:10], 0, 100) for key in keys[1:4]]
+    finish = kept.shelf.settle(settling)
+    kept.now += STALLED
+    kept.send(keys[4], DATA[:10], 0, 100)
+    assert [kept.shelf.is_current(part) for part in parts] == [False, True, True]
+    assert refused(kept.shelf.drop, *keys[0])[0] == "try-again-later"
+    assert kept.shelf.settled(settling, finish())["whole"]
+    assert kept.shelf.drop(*keys[0]) == {"dropped": True}
+
+
 def test_an_offer_of_which_no_byte_comes_gives_back_its_space_soon(kept):
     untouched, opened, begun = (kept.offer(size=100) for _ in range(3))
     kept.shelf.pause(kept.shelf.begin(*opened, 0, 100, 100).file)
@@ -296,6 +309,8 @@ def test_a_file_goes_with_its_message_or_when_its_days_are_over_and_is_kept_whil
     for key in (old, deleted, twice):
         kept.put(key)
         kept.messages.say(kept.shelf.share(*key, "ann", "")["text"])
+        if key is twice:
+            kept.shelf.share(*key, "ann", "")  # again, and it is not said again, before the first is found
         kept.shelf.sweep()
     kept.shelf.share(*twice, "ann", "")  # again, and it is not said this time
     kept.now += UNCLEAR + 1
@@ -314,6 +329,19 @@ def test_a_file_goes_with_its_message_or_when_its_days_are_over_and_is_kept_whil
     kept.now += 30 * 86400 + 1
     kept.shelf.sweep()
     assert kept.names() == []
+
+
+def test_of_many_files_those_whose_messages_are_gone_go_wherever_they_are_among_them(kept, monkeypatch):
+    monkeypatch.setattr("parley.server.files.shelf.MOST_LOOKED_FOR", 2)
+    keys = sorted(kept.offer(DATA[:10], "guest %d" % number) for number in range(5))
+    for number, key in enumerate(keys):
+        kept.put(key, DATA[:10])
+        kept.messages.say(kept.shelf.share(*key, str(number), "")["text"], str(number))
+    kept.shelf.sweep()
+    kept.messages.delete("4")
+    for _ in range(3):
+        kept.shelf.sweep()
+    assert [kept.state(key) for key in keys] == ["said"] * 4 + [None]
 
 
 def test_a_file_does_not_go_with_the_message_of_somebody_who_has_repeated_the_words(kept):
