@@ -197,10 +197,11 @@ class Shelf:
         return {"file": file, "token": token, "text": shown.line(self._base, file, name, size)}
 
     def _has_room(self, size):
-        """Would the disk keep its reserve with `size` more bytes?"""
-        disk = os.statvfs(self._folder)
-        return disk.f_bavail * disk.f_frsize - size >= disk.f_blocks * disk.f_frsize * (
-            self._limits["disk_reserve_percent"] / 100)
+        """Would the disk keep its reserve of bytes and of inodes with one more file of `size` bytes?"""
+        disk, reserve = os.statvfs(self._folder), self._limits["disk_reserve_percent"] / 100
+        # Some file systems have as many inodes as they need, and say that there are none.
+        has_inodes = not disk.f_files or disk.f_favail - 1 >= disk.f_files * reserve
+        return has_inodes and disk.f_bavail * disk.f_frsize - size >= disk.f_blocks * disk.f_frsize * reserve
 
     def state(self, file, token):
         """How much of a file has come."""

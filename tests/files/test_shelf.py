@@ -4,6 +4,7 @@ import hashlib
 import logging
 import os
 import sqlite3
+import types
 
 import pytest
 
@@ -173,6 +174,17 @@ def test_an_offer_is_refused_for_its_size_the_space_of_its_owner_and_of_all_and_
     assert refused(kept.offer, owner="account cy", size=1)[0] == "try-again-later"
     kept.now += 60
     kept.offer(owner="account cy", size=1)
+
+
+def test_small_files_leave_inodes_to_others(kept, monkeypatch):
+    kept.limits.update(disk_reserve_percent=10)
+    disk = types.SimpleNamespace(f_bavail=1000, f_blocks=1000, f_frsize=4096, f_files=1000, f_favail=101)
+    monkeypatch.setattr(os, "statvfs", lambda folder: disk)
+    kept.offer(size=1)
+    disk.f_favail = 100
+    assert refused(kept.offer, size=1)[0] == "disk-full"
+    disk.f_files = disk.f_favail = 0  # as btrfs has it
+    kept.offer(size=1)
 
 
 def test_a_file_comes_in_parts_over_deaths_and_is_whole_only_as_it_was_offered(kept):
