@@ -19,6 +19,7 @@ class Handshake:
 
     def __init__(self, transport, protocol, home, admission, worker, where):
         self._transport = transport
+        self._host = client_host(transport) or "?"  # asked now, as a client that is gone has no address
         self._protocol = protocol
         self._home = home
         self._admission = admission
@@ -67,15 +68,14 @@ class Handshake:
             self._fail(reason, "it took too long")
 
     def _fail(self, ending, why):
-        host = client_host(self._transport) or "?"
-        log.log(self._worker.strangers.level("TLS handshake", host, self._worker.now),
+        log.log(self._worker.strangers.level("TLS handshake", self._host, self._worker.now),
                 "TLS handshake with %(host)s for %(protocol)s failed: %(why)s",
-                {"host": host, "protocol": self._protocol, "why": str(why)})
+                {"host": self._host, "protocol": self._protocol, "why": str(why)})
         self._end(ending)
 
     def crash(self):
         """Called in an exception handler: this client is lost."""
-        self._worker.strangers.log_bug(self._worker.now, "a bug in a TLS handshake", host=client_host(self._transport))
+        self._worker.strangers.log_bug(self._worker.now, "a bug in a TLS handshake", host=self._host)
         self._end(Reason.BUG)
 
     def _end(self, ending):

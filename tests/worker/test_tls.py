@@ -1,5 +1,6 @@
 """TLS in a worker: the handshake, what of a socket's ways survives it, and how it ends."""
 import base64
+import errno
 import logging
 import os
 import ssl
@@ -430,6 +431,20 @@ def test_who_speaks_no_tls_is_turned_away_and_one_line_says_so(house, caplog, en
     assert endings() == {"tls-failed": 1}
     (line,) = [record.getMessage() for record in caplog.records]
     assert line.startswith("TLS handshake with 192.0.2.1 for line failed: ")
+
+
+def test_the_log_has_the_address_of_a_client_that_is_gone_when_its_handshake_fails(house, caplog, monkeypatch):
+    """As it is after an alert: one that does not trust the certificate says so, and closes."""
+    caplog.set_level(logging.INFO)
+    peer = house.connect(tls=True)
+
+    def gone(socket):
+        raise OSError(errno.ENOTCONN, "not connected")
+
+    monkeypatch.setattr(type(peer.counted), "getpeername", gone)
+    peer.send(NEVER_TLS[0])
+    house.settle()
+    assert [record.args["host"] for record in caplog.records] == ["192.0.2.1"]
 
 
 def test_handshakes_that_fail_cannot_fill_the_log(house, caplog, endings):
