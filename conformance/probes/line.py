@@ -1,17 +1,10 @@
 """How scenarios of `line` are read with a foreign server, and which requirement a message breaks."""
 import re
 
-from parley.conformance.probes.line_experiments import (
-    AFTER_END,
-    AFTER_RESET,
-    AS_TALK,
-    BEHIND_A_PROMPT,
-    BUT_ME,
-    EXPERIMENTS,  # noqa: F401
-    LONG,
-    WORDS_OF_SUCCESS,
-    accepting,
-)
+from parley.conformance.probes.line_experiments import EXPERIMENTS  # noqa: F401
+from parley.conformance.probes.line_experiments.framing import LONG
+from parley.conformance.probes.line_experiments.guests import AFTER_END, AFTER_RESET, AS_TALK, BUT_ME
+from parley.conformance.probes.line_experiments.logins import BEHIND_A_PROMPT, WORDS_OF_SUCCESS, accepting
 
 CUT = {"bytes": "LINE-FRAME-1", "joined": "LINE-FRAME-2"}
 CUT_OFF = "LINE-NET-3"

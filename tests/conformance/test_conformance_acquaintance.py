@@ -18,7 +18,8 @@ from parley.conformance.barrier import PROBES as PROBE
 from parley.conformance.fixture import ServerFixture, new_suffix
 from parley.conformance.message import Message
 from parley.conformance.names import letters_of
-from parley.conformance.probes import PROBES, line_experiments
+from parley.conformance.probes import PROBES
+from parley.conformance.probes.line_experiments import talk
 from parley.conformance.profile import Profile, Reader, pattern_of
 from parley.conformance.targets import Foreign
 from parley.conformance.variants import Renaming
@@ -37,7 +38,7 @@ BROKEN = [
 @pytest.fixture(autouse=True)
 def no_pulse(monkeypatch):
     """None of these servers has one that would be worth to wait for."""
-    monkeypatch.setattr("parley.conformance.probes.line_experiments.PULSE_SECONDS", 0)
+    monkeypatch.setattr("parley.conformance.probes.line_experiments.logins.PULSE_SECONDS", 0)
 
 
 def learnt(*bugs, kind=WrongServer):
@@ -204,7 +205,7 @@ def test_the_best_proof_that_works_is_taken(dm, msg, unanswered, proof):
     visit.learn(unanswered=unanswered)
     for ident, verdict in ("LINE-DM-1", dm), ("LINE-MSG-1", msg):
         visit.find(ident, verdict == "pass", hinders=True)
-    line_experiments.proof(visit)
+    talk.proof(visit)
     assert visit.profile.proof == proof
 
 

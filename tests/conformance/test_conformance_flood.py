@@ -10,7 +10,7 @@ from parley.conformance import acquaintance, actor
 from parley.conformance.acquaintance import Visit
 from parley.conformance.actor import Actor, Selector
 from parley.conformance.fixture import no_record
-from parley.conformance.probes import line_experiments
+from parley.conformance.probes.line_experiments import guests
 from parley.conformance.profile import Profile
 from parley.conformance.wire import line
 
@@ -70,9 +70,9 @@ def test_who_reads_until_it_is_silent_stops_some_time():
 
 
 def test_who_waits_for_an_answer_behind_news_stops_some_time(monkeypatch):
-    monkeypatch.setattr(line_experiments, "_MOST_NEWS", 3)
+    monkeypatch.setattr(guests, "_MOST_NEWS", 3)
     with talker(b"INFO tick\n", pause=0.02) as address, guest_of(address) as guest:
-        assert not line_experiments._log_in(guest)
+        assert not guests.log_in(guest)
 
 
 def test_an_experiment_reads_no_more_than_so_much():

@@ -15,7 +15,8 @@ from parley.conformance.fixture import NotUsable, ServerFixture
 from parley.conformance.message import Message, format_fields
 from parley.conformance.patience import Patience
 from parley.conformance.pool import Pool
-from parley.conformance.probes import PROBES, histories, line_experiments
+from parley.conformance.probes import PROBES, histories
+from parley.conformance.probes.line_experiments import guests
 from parley.conformance.profile import Finding, Profile, Reader
 from parley.conformance.targets import Foreign
 from parley.conformance.variants import variants_of
@@ -97,14 +98,14 @@ def test_an_acknowledgement_of_the_end_is_nothing_to_mind():
 
 def test_what_looks_like_talk_may_be_for_one_user():
     readings = PROBES["line"].other_readings
-    assert list(readings("MSG ann hi", (line_experiments.AS_TALK,))) == ["DM ann hi"]
-    assert not list(readings("MSG ann hi", ())) + list(readings("USER ann", (line_experiments.AS_TALK,)))
+    assert list(readings("MSG ann hi", (guests.AS_TALK,))) == ["DM ann hi"]
+    assert not list(readings("MSG ann hi", ())) + list(readings("USER ann", (guests.AS_TALK,)))
 
 
 @for_each("unanswered, cut_off, expected", [
-    ((), ("ann",), False), ((line_experiments.AFTER_RESET,), ("ann",), True),
-    ((line_experiments.AFTER_RESET,), ("bob",), False), ((line_experiments.AFTER_END,), ("bob",), True),
-    ((line_experiments.AFTER_END,), ("ann",), False)])
+    ((), ("ann",), False), ((guests.AFTER_RESET,), ("ann",), True),
+    ((guests.AFTER_RESET,), ("bob",), False), ((guests.AFTER_END,), ("bob",), True),
+    ((guests.AFTER_END,), ("ann",), False)])
 def test_it_depends_on_how_a_connection_ends_whether_that_is_announced(unanswered, cut_off, expected):
     assert PROBES["line"].is_untold("INFO ann disconnected", cut_off, unanswered) is expected
     assert PROBES["line"].is_untold("OK", cut_off, unanswered) is False
