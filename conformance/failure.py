@@ -1,17 +1,46 @@
-"""The report of a failed scenario: a transcript, the lines that differ, the requirements, how to run it again."""
+"""A failed step, and its report: a transcript, the lines that differ, the requirements, how to run it again."""
 import os
 
-from parley.conformance.message import in_short
+from parley.conformance.message import Message, hex_dump, in_short
 from parley.conformance.transcript import shortened, visible
 
 _WIDTH = 150
 _STDERR_LINES = 20
+MOST_GOT = 50  # messages kept of those that came; a server may say the same without end
+
+
+class StepFailed(Exception):
+    """A step has not been met.
+
+    actor: the ident of the actor, or None. what: a short description of the expectation. `wanted` and `got` are the
+    lines that differ, `dumps` lines that show bytes.
+    """
+
+    def __init__(self, step, actor, what, wanted, got, dumps=()):
+        got = got[:MOST_GOT]
+        super().__init__("%s: wanted %s, got %s" % (what, wanted, got))
+        self.dumps = list(dumps)
+        self.step = step
+        self.actor = actor
+        self.lines = None  # how many of the transcript's lines came before
+        self.played = None  # how many steps of the run came before, if it went on
+        self.hides = set()  # requirements for which what comes later in the run is no evidence
+        self.lacks = set()  # requirements of what the server says that it has not
+        self.is_beside_stranger = False  # somebody else is connected, and not logged in
+        self.is_done_again = False  # in the same run, on another connection
+        self.lacks_proof = False  # that nothing comes: a marker of the suite has not come back
+        self.messages = [one for one in got if isinstance(one, Message)]
+        self.came = got[0] if got else ""  # the first of `got`, as a message where it is one
+        self.what = what
+        self.wanted = wanted
+        self.got = [str(one) for one in got]
+        self.dumps += ["+ hex: " + hex_dump(one.raw) for one in got if isinstance(one, Message) and one.raw]
 
 
 def format_failure(failed, run, requirements, rerun_command):
     """The report as text.
 
-    failed: a `runner.StepFailed`. run: the `runner.Run`. requirements: {id: requirement}. rerun_command: the shell
+    failed: a `StepFailed`. run: the `runner.Run`. requirements: {id: requirement}. rerun_command: the shell
     command that repeats the run.
     """
     scenario, step = run.scenario, failed.step

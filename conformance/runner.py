@@ -2,55 +2,27 @@
 import functools
 import json
 import time
-from typing import NamedTuple, Optional
 
-from parley.conformance import matching, model
+from parley.conformance import judging, matching, model
 from parley.conformance.actor import Actor
 from parley.conformance.barrier import BarrierFailed
-from parley.conformance.message import Message, as_text, hex_dump
+from parley.conformance.failure import MOST_GOT, StepFailed
+from parley.conformance.message import hex_dump
 from parley.conformance.names import letters_of
 from parley.conformance.probes import PROBES
+from parley.conformance.sending import Sender
 from parley.conformance.transcript import Transcript
 from parley.conformance.variants import Renaming
 from parley.conformance.waiting import Waiting, is_news, set_news_aside
 from parley.conformance.wire import CODECS
 
-_MOST_GOT = 50  # messages that came are told; a server may say the same without end
-_ENOUGH = 3  # steps of a run that have failed at the same requirements
+_ENOUGH = 3  # failed steps with the same requirements, after which a run ends
 
 SCENARIO_SECONDS = 60.0  # the timeout of a scenario, apart from its own waits
 
 
-class StepFailed(Exception):
-    """A step has not been met.
-
-    actor: the ident of the actor, or None. what: a short description of the expectation. `wanted` and `got` are the
-    lines that differ, `dumps` lines that show bytes.
-    """
-
-    def __init__(self, step, actor, what, wanted, got, dumps=()):
-        got = got[:_MOST_GOT]
-        super().__init__("%s: wanted %s, got %s" % (what, wanted, got))
-        self.dumps = list(dumps)
-        self.step = step
-        self.actor = actor
-        self.lines = None  # how many of the transcript's lines came before
-        self.played = None  # how many steps of the run came before, if it went on
-        self.hides = set()  # requirements for which what comes later in the run is no evidence
-        self.lacks = set()  # requirements of what the server says that it has not
-        self.is_beside_stranger = False  # somebody else is connected, and not logged in
-        self.is_done_again = False  # in the same run, on another connection
-        self.lacks_proof = False  # that nothing comes: a marker of the suite has not come back
-        self.messages = [one for one in got if isinstance(one, Message)]
-        self.came = got[0] if got else ""  # the first of `got`, as a message where it is one
-        self.what = what
-        self.wanted = wanted
-        self.got = [str(one) for one in got]
-        self.dumps += ["+ hex: " + hex_dump(one.raw) for one in got if isinstance(one, Message) and one.raw]
-
-
 def vanishes(scenario):
-    """Whether somebody closes the connection without a good-bye, to see that it makes no difference."""
+    """Whether the scenario tests that a connection may end without a good-bye."""
     about = model.requirement_ids(scenario)
     ends = any(getattr(step, "disconnect", None) for step in model.every_step(scenario.steps))
     return ends and any(PROBES[protocol].STAYS in about for protocol in scenario.protocols)
@@ -60,14 +32,6 @@ def _without_proof(step, what, actor):
     failed = StepFailed(step, actor.ident, what, [], list(actor.inbox))
     failed.lacks_proof = True
     return failed
-
-
-class Pending(NamedTuple):
-    """Messages of one actor that are not sent yet, to be joined with the next ones in one segment."""
-
-    actor: Optional[Actor] = None
-    data: bytes = b""
-    shown: tuple = ()
 
 
 class Run:
@@ -85,20 +49,20 @@ class Run:
         self.passed = []
         self.passed_over = {}  # requirement: {what would be evidence for it, and never comes from this server}
         self._cut_off = set()  # the names of those whose connections the scenario has reset
-        self._dropped = {}  # strangers whose connections a server has closed where it should not: were they bare?
-        self._left_out = set()  # (the id of a step, a requirement for which it is no evidence)
-        self.unproved = []  # the steps whose evidence has not come
+        self._dropped = {}  # {ident of a stranger whose connection the server closed wrongly: was it a bare one?}
+        self._left_out = set()  # {(id() of a step, a requirement for which it is no evidence)}
+        self.unproved = []  # steps that were not met although the run went on
         self.other_words = []  # a StepFailed for each answer in other words than the scenario's
         self.played = []
         profiles = filter(None, (fixture.profile_of(CODECS[protocol]) for protocol in scenario.protocols))
         case = next((one.names_case for one in profiles if one.names_case), "")
         self.renaming = Renaming(scenario.names, suffix, case)
-        self._pending = Pending()
         self._manners = {protocol: self._manner(CODECS[protocol]) for protocol in scenario.protocols}
         self.actors = {ident: self._make_actor(ident, CODECS[protocol])
                        for ident, protocol in zip(scenario.actors, scenario.actor_protocols)}
         stretch = self._time_stretch()
         self.waiting = Waiting(fixture, self.actors, self._worker_of, self._time_limit(stretch), stretch)
+        self.sender = Sender(variant, self.renaming, self.values, self._pause)
 
     def _make_actor(self, ident, codec):
         ignore_echo = self.fixture.echoes and "echo" not in self.scenario.tags
@@ -109,7 +73,7 @@ class Run:
                      self.fixture.profile_of(codec), self._manners[codec.NAME])
 
     def _said_as_it_is(self):
-        """All that the scenario sends, but for the names that get a suffix in messages."""
+        """All that the scenario sends, without those names in messages that get a suffix."""
         sends = [send for step in model.every_step(self.scenario.steps) for send in getattr(step, "sends", ())]
         names = self.renaming.without_names(str([send for send in sends if send.kind == "message"]))
         return names + str([send for send in sends if send.kind != "message"])
@@ -137,7 +101,7 @@ class Run:
         """Run all steps, and close all connections; raises StepFailed."""
         try:
             self._play(self.scenario.steps)
-            self._flush()
+            self.sender.flush()
             if not self.scenario.lenient:
                 self._check_end()
         finally:
@@ -159,7 +123,7 @@ class Run:
                 if not self._can_go_on_without(step, failed):
                     raise
                 failed.played = len(self.played)
-                failed.lacks = self._lacking(step, failed)
+                failed.lacks = judging.lacking(self.actors[step.actor], step, failed)
                 failed.hides = self._hidden_by(step, failed)
                 self.unproved.append(step)
                 self.other_words.append(failed)
@@ -174,7 +138,7 @@ class Run:
             do(step)
         except StepFailed as failed:
             actor = self.actors.get(getattr(step, "actor", None))
-            if not self._was_closed_before(step, actor, failed):
+            if not judging.was_closed_before(actor, step, failed):
                 raise
             failed.lines, failed.played, failed.is_done_again = len(self.transcript.lines), len(self.played), True
             self._connect(actor, bare=True)
@@ -184,19 +148,9 @@ class Run:
             self.other_words.append(failed)
             self._left_out.update((id(step), ident) for ident in closed)
 
-    def _was_closed_before(self, step, actor, failed):
-        """Whether a step failed because its connection, which a scenario opens itself, had been closed already."""
-        return bool(actor and actor.profile and actor.is_bare and actor.closed_by_peer and not step.connect
-                    and not failed.messages and PROBES[actor.codec.NAME].CLOSED)
-
     def _is_beside_stranger(self, ident):
         return any(one.connected and one.name is None and not one.closed_by_peer
                    for one in self.actors.values() if one.ident != ident)
-
-    def _lacking(self, step, failed):
-        """The requirements of a failed step for features that the server says it does not have."""
-        absent = PROBES[self.actors[step.actor].codec.NAME].absent
-        return set(step.req) if failed.messages and absent(failed.messages[0], step) else set()
 
     def _hidden_by(self, step, failed):
         """The requirements of a failed step for which later messages are no evidence, as something else came."""
@@ -243,7 +197,7 @@ class Run:
         return True
 
     def _tells_no_more(self, step):
-        """Whether this step has failed as several before it, and no other requirement is left to be seen in the run."""
+        """Whether this step has failed like several before it, and the run has no other requirement left."""
         same = [one for one in self.other_words if one.step.req == step.req]
         left = model.every_step(self.scenario.steps[len(self.played):])
         return len(same) >= _ENOUGH and all(set(getattr(one, "req", ())) <= set(step.req) for one in left)
@@ -252,7 +206,7 @@ class Run:
 
     def _do_step(self, step):
         actor = self.actors[step.actor]
-        self._flush_others(actor)
+        self.sender.flush_others(actor)
         if step.connect:
             self._connect(actor, step.connect == model.BARE)
         elif self._was_closed_as_profiled(actor):
@@ -261,15 +215,15 @@ class Run:
             self._connect(actor, self._dropped.pop(step.actor))
         self._require_connection(step, actor)
         if step.cut:
-            self._send_cut(actor, step)
+            self.sender.send_cut(actor, step)
         else:
             for send in step.sends:
-                self._send(actor, send)
+                self.sender.send(actor, send)
         self._expectations(step, actor)
 
     def _expectations(self, step, actor):
         if step.expects or step.expect_nothing or step.expect_close or step.disconnect:
-            self._flush()
+            self.sender.flush()
         for number, matcher in enumerate(step.expects, 1):
             self._expect(step, actor, matcher, step.expects[number:])
         if step.expect_nothing:
@@ -284,7 +238,7 @@ class Run:
             raise StepFailed(step, actor.ident, "the scenario uses a connection that is not open", [], [])
 
     def _connect(self, actor, bare=False):
-        self._flush()
+        self.sender.flush()
         if not vanishes(self.scenario):
             self._take_leave(actor)
         address = self.fixture.address(actor.codec.NAME, self._worker_of(actor))
@@ -308,8 +262,12 @@ class Run:
             return 0
         return self.scenario.actors.index(actor.ident) % self.fixture.target.workers
 
+    def _pause(self, actor):
+        """Let the server read what was sent by itself, before more follows."""
+        self.fixture.barrier.pause(self._worker_of(actor), self.waiting.reply_deadline())
+
     def _take_leave(self, actor):
-        """Say good-bye where a foreign server may take who only closes the connection for still logged in."""
+        """Say good-bye, as a foreign server may keep a user logged in whose connection was only closed."""
         if not (actor.profile and actor.name and hasattr(actor.codec, "goodbyes")):
             return
         for goodbye in actor.codec.goodbyes():
@@ -329,74 +287,20 @@ class Run:
         if actor.profile and PROBES[actor.codec.NAME].SILENT_ENDS:
             self.waiting.notice()
 
-    # Sending
-
-    def _send(self, actor, send):
-        if send.kind == "chunks":
-            self._flush()
-            return self._send_chunks(actor, self._substituted(actor, send.content))
-        data, shown = self._encoded(actor, send)
-        if self.variant.segmentation == "joined":
-            self._flush_others(actor)
-            self._pending = Pending(actor, self._pending.data + data, self._pending.shown + (shown,))
-        else:
-            actor.send_bytes(self._pieces(data), shown)
-
-    def _send_cut(self, actor, step):
-        """Send all that the step sends in two writes, split at `cut`; a cut beyond the end splits nothing."""
-        self._flush()
-        data = b"".join(self._encoded(actor, send)[0] for send in step.sends)
-        cut = int(matching.substitute(str(step.cut), self.values))
-        self._send_chunks(actor, [part for part in (data[:cut], data[cut:]) if part])
-
-    def _encoded(self, actor, send):
-        """(bytes, their form in the transcript) of a `model.Send`."""
-        if send.kind == "message":
-            message = matching.substitute_all(self.renaming.value(send.content), self.values)
-            return actor.codec.encode(message, actor.name), as_text(message)
-        data = self._substituted(actor, [send.content])[0]
-        return data, data.decode("utf-8", "backslashreplace")
-
-    def _substituted(self, actor, parts):
-        """The parts (texts or bytes) as bytes, with the names and values of this run."""
-        parts = [part if isinstance(part, bytes) else matching.substitute(part, self.values).encode("utf-8")
-                  for part in parts]
-        return parts if actor.codec.FRAMED else self.renaming.chunks(parts)
-
-    def _pieces(self, data):
-        if self.variant.segmentation == "bytes":
-            return [data[i:i + 1] for i in range(len(data))]
-        return [data]
-
-    def _send_chunks(self, actor, chunks):
-        for chunk in chunks:
-            actor.send_bytes([chunk], chunk.decode("utf-8", "backslashreplace"))
-            if chunk is not chunks[-1]:
-                self.fixture.barrier.pause(self._worker_of(actor), self.waiting.reply_deadline())
-
-    def _flush_others(self, actor):
-        if self._pending.actor is not actor:
-            self._flush()
-
-    def _flush(self):
-        pending, self._pending = self._pending, Pending()
-        if pending.actor is not None and pending.actor.connected:
-            pending.actor.send_bytes([pending.data], " + ".join(pending.shown))
-
     # Expecting
 
     def _next_message(self, actor, step, wanted):
         """The actor's next message, or None; `wanted` are the matchers that are left. See `Waiting.for_message`."""
         def fits(message):
             self._note_now()
-            return self._first_match(actor, wanted, message)
+            return judging.first_match(actor, wanted, message, self.values)
         kind = PROBES[actor.codec.NAME].kind(wanted[0].describe({}))
         message = self.waiting.for_message(actor, step, kind, fits)
         self._note_now()
         return message
 
     def _note_now(self):
-        """What has come by now was sent before the end of this second."""
+        """Set `${now}`: what has come by now was sent before the end of this second."""
         self.values["now"] = int(time.time()) + 1
 
     def _expect(self, step, actor, matcher, later):
@@ -405,14 +309,15 @@ class Run:
         self._note_now()
         if isinstance(matcher, matching.Maybe):
             return self._expect_maybe(step, actor, matcher)
-        if self._is_left_out(actor, matcher):
+        if judging.is_left_out(actor, matcher, self.values):
             return None
-        if self._never_comes(actor, matcher):
+        if judging.never_comes(actor, matcher, self._cut_off):
             return self._pass_over(step, actor, matcher, later)
         message = self._next_message(actor, step, [matcher])
-        if message is None and actor.profile and actor.closed_by_peer and self._is_farewell(step, actor, matcher):
+        is_gone = message is None and actor.profile and actor.closed_by_peer
+        if is_gone and judging.is_farewell(actor, matcher, step, self.values):
             return None
-        result = matching.NO_MATCH if message is None else self._match(actor, matcher, message)
+        result = matching.NO_MATCH if message is None else judging.match(actor, matcher, message, self.values)
         if result.matches:
             self._note_ground(step, actor, matcher)
             self._catch_up(actor)
@@ -420,14 +325,14 @@ class Run:
         try:
             self._fail(step, actor, "expect", [matcher], message)
         except StepFailed as failed:
-            if not self._may_go_on(actor, matcher, message):
+            if not judging.may_go_on(actor, matcher, message, self.values):
                 raise
             failed.played = len(self.played)
             self.unproved.append(step)
             self.other_words.append(failed)
 
     def _catch_up(self, actor):
-        """Ignore what a foreign server tells a client that has just logged in: the history, or who is there."""
+        """Ignore what a foreign server sends to a client that has just logged in: the history, or a list of users."""
         if actor.has_caught_up or actor.name is None or not actor.profile:
             return
         if not (actor.profile.replays or actor.profile.unasked):
@@ -439,54 +344,11 @@ class Run:
             actor.inbox.popleft()
 
     def _note_ground(self, step, actor, matcher):
-        """A message that has come is evidence for the requirement that asks for it, whatever comes of the step."""
+        """Count the message as evidence for the requirement that asks for it, whether or not the step is met."""
         ground = actor.profile and PROBES[actor.codec.NAME].GOES_ON and PROBES[actor.codec.NAME].ground(
             matcher.describe(self.values))
         if ground in step.req:
             self.passed.append((ground, "ok"))
-
-    def _is_farewell(self, step, actor, matcher):
-        """Whether this is a farewell, and the step expects the close."""
-        wanted = matcher.literal(self.values) if isinstance(matcher, matching.Fields) else None
-        return bool(step.expect_close and wanted and PROBES[actor.codec.NAME].is_farewell(Message(wanted)))
-
-    def _may_go_on(self, actor, matcher, message):
-        """Whether a foreign server has said something else of the same kind, so that the scenario can go on."""
-        if not actor.profile or not isinstance(matcher, matching.Literal):
-            return False
-        wanted = matcher.text.split(" ")[0]
-        if message is None:
-            return wanted == "INFO" and bool(actor.closed_by_peer)
-        if not isinstance(message, str):
-            return False
-        words = 2 if wanted in ("MSG", "DM") else 1
-        return wanted in ("ERR", "INFO", "MSG", "DM") and (
-            message.split(" ")[:words] == matcher.describe(self.values).split(" ")[:words])
-
-    def _match(self, actor, matcher, message):
-        """`matcher.match`, where a foreign server may have words and forms of its own."""
-        result = matcher.match(message, self.values)
-        for other in PROBES[actor.codec.NAME].other_readings(message, actor.profile.manners) if actor.profile else ():
-            result = result if result.matches else matcher.match(other, self.values)
-        if not result.matches and actor.profile and isinstance(matcher, matching.Literal):
-            wanted = matcher.describe(self.values)
-            if actor.profile.accepts(wanted, message) or PROBES[actor.codec.NAME].alike(
-                    wanted, message, actor.profile.manners):
-                return matching.MatchResult(True)
-        return result
-
-    def _is_left_out(self, actor, matcher):
-        """Whether a foreign server leaves this out of a list, which is charged already."""
-        return bool(actor.profile) and PROBES[actor.codec.NAME].is_left_out(
-            matcher.describe(self.values), actor.name, actor.profile.manners)
-
-    def _never_comes(self, actor, matcher):
-        """Whether the acquaintance has found that a foreign server never says this."""
-        unanswered = actor.profile.unanswered if actor.profile else ()
-        if not unanswered or not isinstance(matcher, (matching.Literal, matching.Fields)):
-            return False
-        probes, wanted = PROBES[actor.codec.NAME], matcher.describe({})
-        return probes.kind(wanted) in unanswered or probes.is_untold(wanted, self._cut_off, unanswered)
 
     def _pass_over(self, step, actor, matcher, later):
         """Continue without a message that never comes, or take it if it does come; another answer is a failure."""
@@ -496,10 +358,10 @@ class Run:
         if not is_provable or matcher.describe({}).startswith("INFO "):
             self.waiting.briefly(actor)  # an end that is never announced may come after a proof
         message = actor.inbox[0] if actor.inbox else None
-        if message is not None and self._match(actor, matcher, message).matches:
+        if message is not None and judging.match(actor, matcher, message, self.values).matches:
             actor.inbox.popleft()
         elif message is not None and PROBES[actor.codec.NAME].is_answer(message) and not any(
-                self._match(actor, self.renaming.matcher(one), message).matches for one in later):
+                judging.match(actor, self.renaming.matcher(one), message, self.values).matches for one in later):
             self._fail(step, actor, "expect", [matcher], actor.inbox.popleft())
         for ident in self._unproved_by(step, actor, matcher):
             self.passed_over.setdefault(ident, set()).add(matcher.describe({}))
@@ -507,7 +369,7 @@ class Run:
     def _unproved_by(self, step, actor, matcher):
         """The requirements of the step for which there is no evidence without this message."""
         probes = PROBES[actor.codec.NAME]
-        others = [one for one in step.expects if not self._never_comes(actor, one)]
+        others = [one for one in step.expects if not judging.never_comes(actor, one, self._cut_off)]
         ground = probes.ground(matcher.describe({}))
         if probes.GROUNDS_FIRST and others and ground in actor.profile.failed:
             self._left_out.add((id(step), ground))
@@ -523,11 +385,11 @@ class Run:
     def _expect_maybe(self, step, actor, matcher):
         self.waiting.barrier([actor])
         self._note_now()
-        while len(actor.inbox) > 1 and is_news(actor, actor.inbox[0]) and not self._match(
-                actor, matcher, actor.inbox[0]).matches:
+        while len(actor.inbox) > 1 and is_news(actor, actor.inbox[0]) and not judging.match(
+                actor, matcher, actor.inbox[0], self.values).matches:
             actor.inbox.popleft()
         if actor.inbox:
-            result = self._match(actor, matcher, actor.inbox[0])
+            result = judging.match(actor, matcher, actor.inbox[0], self.values)
             if result.matches:
                 actor.inbox.popleft()
                 self._accept(step, result)
@@ -562,8 +424,7 @@ class Run:
     def _expect_close(self, step, actor):
         self.waiting.for_close(actor, ("a close", step.req), step.within)
         set_news_aside(actor)
-        probes = PROBES[actor.codec.NAME]
-        self._set_aside(actor, lambda one: probes.is_farewell(one) or self._is_last_word(actor, one))
+        judging.drop_farewells(actor)
         if actor.inbox:
             raise StepFailed(step, actor.ident, "expect_close", ["(close)"], list(actor.inbox))
         if not actor.closed_by_peer:
@@ -572,29 +433,21 @@ class Run:
             raise StepFailed(step, actor.ident, "expect_close", [step.expect_close], [actor.closed_by_peer])
         actor.disconnect()
 
-    def _set_aside(self, actor, is_farewell):
-        """Set aside what a foreign server says as it closes, which no requirement minds."""
-        while actor.profile and actor.inbox and is_farewell(actor.inbox[0]):
-            actor.inbox.popleft()
-
-    def _is_last_word(self, actor, message):
-        return actor.half_closed and PROBES[actor.codec.NAME].is_last_word(message, actor.state)
-
     # Groups
 
     def _do_unordered(self, group):
-        self._flush()
+        self.sender.flush()
         for actor in [self.actors[ident] for ident in dict.fromkeys(step.actor for step in group.steps)]:
             self._expect_in_any_order(group, actor)
 
     def _expect_in_any_order(self, group, actor):
         wanted = [(self.renaming.matcher(matcher), step)
                   for step in group.steps if step.actor == actor.ident for matcher in step.expects]
-        wanted = [(matcher, step) for matcher, step in wanted if not self._is_left_out(actor, matcher)]
+        wanted = [(matcher, step) for matcher, step in wanted if not judging.is_left_out(actor, matcher, self.values)]
         while wanted:
             matchers = [matcher for matcher, _ in wanted]
             message = self._next_message(actor, None, matchers)
-            found = None if message is None else self._first_match(actor, matchers, message)
+            found = None if message is None else judging.first_match(actor, matchers, message, self.values)
             if found is None:
                 self._fail(wanted[0][1], actor, "expect in any order", matchers, message)
             position = matchers.index(found[0])
@@ -602,28 +455,23 @@ class Run:
             self.passed.extend((ident, "ok") for ident in wanted.pop(position)[1].req)
 
     def _do_concurrent(self, group):
-        self._flush()
+        self.sender.flush()
         ready = []
         for step in group.steps:
             actor = self.actors[step.actor]
             if step.connect:
                 self._connect(actor, step.connect == model.BARE)
             self._require_connection(step, actor)
-            parts = [self._encoded(actor, send) for send in step.sends]
+            parts = [self.sender.encoded(actor, send) for send in step.sends]
             ready.append((actor, b"".join(data for data, _ in parts), " + ".join(shown for _, shown in parts)))
         # All is encoded, so the writes are microseconds apart. Each round of a `repeat` starts with another actor.
         start = self.values.get("round", 0) % len(ready)
         for actor, data, shown in ready[start:] + ready[:start]:
-            actor.send_bytes(self._pieces(data), shown)
+            actor.send_bytes(self.sender.pieces(data), shown)
         self._check_tally(group)
         for step in group.steps:
             self._expectations(step, self.actors[step.actor])
             self.passed.extend((ident, "ok") for ident in step.req)
-
-    def _first_match(self, actor, matchers, message):
-        """(matcher, result) of the first of the matchers that matches the message; None if there is none."""
-        results = ((matcher, self._match(actor, matcher, message)) for matcher in matchers)
-        return next((pair for pair in results if pair[1].matches), None)
 
     def _check_tally(self, group):
         if not group.tally:
@@ -634,7 +482,8 @@ class Run:
             self._catch_up(self.actors[step.actor])
         left = list(wanted)
         for step, message in zip(group.steps, messages):
-            found = None if message is None else self._first_match(self.actors[step.actor], left, message)
+            actor = self.actors[step.actor]
+            found = None if message is None else judging.first_match(actor, left, message, self.values)
             if found:
                 left.remove(found[0])
         if left:
@@ -642,10 +491,10 @@ class Run:
                          [matcher.describe(self.values) for matcher in wanted], messages)
 
     def _next_counted(self, actor, wanted):
-        """The actor's next message; on a foreign server the news of who has just left may come in front of it."""
+        """The actor's next message; on a foreign server, news of a user who has just left may come before it."""
         message = self._next_message(actor, None, wanted)
         while (actor.profile and message is not None and actor.codec.subject_of(message)
-               and not self._first_match(actor, wanted, message)):
+               and not judging.first_match(actor, wanted, message, self.values)):
             message = self._next_message(actor, None, wanted)
         return message
 
@@ -655,11 +504,11 @@ class Run:
             self._play(group.steps)
 
     def _do_wait(self, step):
-        self._flush()
+        self.sender.flush()
         self.waiting.pause(step.seconds)
 
     def _do_serverstep(self, step):
-        self._flush()
+        self.sender.flush()
         target = self.fixture.target
         if step.stop:
             self.fixture.disconnect_witnesses()  # a server that is stopping may wait for its clients
@@ -673,9 +522,9 @@ class Run:
                 raise StepFailed(step, None, "printed by the server", [matcher.describe(self.values)], target.stdout)
 
     def _ignore_who_leaves(self):
-        """Who is still on one node may hear of those whose node has ended before; nobody does on a single server."""
+        """Ignore who leaves: while one node of several stops, the clients of another may be told who was on it."""
         for actor in self.actors.values():
-            actor.is_ignored = bool  # whatever is about anybody
+            actor.is_ignored = bool  # whatever is about a user
 
     # The end
 
@@ -708,8 +557,8 @@ class Run:
         if not actor.half_closed:
             actor.half_close()
         self.waiting.for_close(actor, "the end of a half-closed connection", slow=True)
-        if actor.profile and len(actor.inbox) > _MOST_GOT:
-            return  # that comes without end, and is about the end itself
-        self._set_aside(actor, lambda one: self._is_last_word(actor, one))
+        if actor.profile and len(actor.inbox) > MOST_GOT:
+            return  # a server that repeats without end what it says about the closed connection
+        judging.drop_last_words(actor)
         if actor.inbox:
             raise StepFailed(end, actor.ident, "at the end, nothing more", ["(nothing)"], list(actor.inbox))
