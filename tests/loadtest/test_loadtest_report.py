@@ -1,13 +1,15 @@
 """What the load test reports: an example of each kind that it has found, few rows, short texts, and mistakes."""
 import logging
 import os
+import re
 import subprocess
 import sys
 from collections import Counter
 
 import pytest
 
-from loadtest._gathering import FINDINGS_SHOWN, LINES_SHOWN, Gathering, Unusable, accounts, parse_host
+from loadtest._connection import ANSWER_TIMEOUT
+from loadtest._gathering import DRAIN_TIMEOUT, FINDINGS_SHOWN, LINES_SHOWN, Gathering, Unusable, accounts, parse_host
 from loadtest._ledger import LOBBY
 from loadtest._wire import Heard
 
@@ -138,3 +140,11 @@ def test_a_mistake_ends_locust_with_one_sentence():
         timeout=120)
     assert done.returncode == 1 and "Traceback" not in done.stdout
     assert "locust: --host tcp://x:y: this is no address such as tcp://127.0.0.1:4000\n" in done.stdout
+
+
+def test_the_page_has_the_timeouts_that_are_used():
+    with open(os.path.join(ROOT, "docs", "loadtest.md"), encoding="utf-8") as file:
+        page = file.read()
+    assert re.findall(r"^\| (\w+) .* comes in ([0-9]+) s \|$", page, re.MULTILINE) == [
+        (name, str(ANSWER_TIMEOUT)) for name in ("LOGIN", "WHO", "PING")]
+    assert "waits at most %d s until" % DRAIN_TIMEOUT in page
