@@ -1,4 +1,4 @@
-"""Clients that send and get files over plain sockets, and that can cut a connection at any byte."""
+"""Uploads and downloads over plain sockets, which can be cut off at any byte."""
 import hashlib
 import http.client
 import socket
@@ -11,9 +11,9 @@ PIECE = 64 << 10  # bytes
 
 
 class Sent:
-    """A file that somebody sends, by a client of `web` that is in the room. data: all of it.
+    """A file that is sent; it is offered by a client of `web` that has logged in. data: its bytes.
 
-    name, size, sha256: as it is offered. Refusals of the offer are its `refusal`.
+    name, size, sha256: for the offer. refusal: why the offer was refused, or None.
     """
 
     def __init__(self, client, data, name="a.bin", size=None, sha256=None):
@@ -31,12 +31,12 @@ class Sent:
                    dict({"Authorization": "Bearer " + self.token}, **headers))
 
     def at(self, address):
-        """How much of it is there."""
+        """How many bytes of it the server has; None if it does not know the file."""
         status, headers, _ = self.ask(address, "HEAD")
         return int(headers["upload-offset"]) if status == 200 else None
 
     def put(self, address, first=0, end=None):
-        """The same for a part of it."""
+        """Upload the bytes from `first` to `end`; returns as `ask` does."""
         end = len(self.data) if end is None else end
         return self.ask(address, "PUT", self.data[first:end],
                         Content_Range="bytes %d-%d/%d" % (first, end - 1, len(self.data)))
@@ -53,7 +53,7 @@ class Sent:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
     def put_whatever_happens(self, address):
-        """Send all of it, as often as it takes; the answer."""
+        """Upload all of it, in as many requests as that takes; returns the last answer."""
 
         def done():
             try:
@@ -67,7 +67,7 @@ class Sent:
         return wait_until(done, SECONDS)
 
     def share(self, **where):
-        """What saying it is answered."""
+        """Announce the file in a room or to a user; returns the answer."""
         return self.client.answer("share", file=self.file, token=self.token, **where)
 
 

@@ -1,8 +1,8 @@
-"""Clients of the framed protocols, for the faults that take load, time or processes.
+"""Clients of the framed protocols, for tests of faults that need load, time or several processes.
 
-They read with the conformance suite's codecs. The tables have how the protocols differ; everything below them is the
-same for all. Every text that is said ends with a period, as the server's sentences in `padded` do, because that
-protocol does not mark the end of a message in any other way.
+They use the codecs of the conformance suite. The tables say how the protocols differ; everything below them is the
+same for all. Every text ends with a period, as the server's sentences in `padded` do, because that protocol does not
+mark the end of a message in any other way.
 """
 import collections
 import contextlib
@@ -18,7 +18,7 @@ from stress.proofs.clients import SECONDS, Connected, Silence
 
 PROTOCOLS = ("line", "binary", "padded", "delimited", "dollar")
 FRAMED = PROTOCOLS[1:]
-HELLO = "here."  # there is no other way to take a name in `padded` than to say something
+HELLO = "here."  # in `padded` a client takes its name with its first text
 LONG = 2000 * "x"  # with a number before it, it still goes into one frame of `binary`
 
 SILENT, UNFINISHED, SLOW_READER = "silent", "unfinished", "slow reader"
@@ -42,7 +42,7 @@ FAREWELLS = {
     "dollar": {},
 }
 
-# To take a name. In `delimited` and `dollar` there has to be an account of that name.
+# The request for a name. In `delimited` and `dollar` it must be that of an account.
 _LOGINS = {
     "binary": lambda name: {"type": binary.JOIN, "content": name},
     "padded": lambda name: padded.say(name, HELLO),
@@ -51,7 +51,7 @@ _LOGINS = {
 }
 _NEEDS_ACCOUNT = ("delimited", "dollar")
 
-# Was the name given? None where the message is no answer to that.
+# Whether the name was granted; None if the message is not the answer to that request.
 _VERDICTS = {
     "binary": lambda message: {binary.JOINED: True, binary.NOT_JOINED: False}.get(message.fields["type"]),
     "padded": lambda text: text == padded.RECEIVED if padded.is_probe_reply(text) else None,
@@ -64,7 +64,7 @@ _SPOKEN = re.compile(r"\[[0-9]{2}:[0-9]{2} [AP]M\] (\S+): (.+)")
 
 def _of_delimited(message):
     sender, receiver, text = message.fields.get("SEND") or (None, "lobby", None)
-    return None if receiver == "lobby" else (sender, text)  # one's own words come back as they were sent
+    return None if receiver == "lobby" else (sender, text)  # the sender's own copy is to the lobby
 
 
 def _of_dollar(message):
@@ -74,7 +74,7 @@ def _of_dollar(message):
     return (sender, text) if text is not None else None
 
 
-# Who said what; None where the message is something else.
+# (sender, text) of a message in the lobby; None if it is anything else.
 _TALK = {
     "binary": lambda message: (
         (message.fields["user"], message.fields["content"]) if message.fields["type"] == binary.TALK else None),
@@ -83,7 +83,7 @@ _TALK = {
     "dollar": _of_dollar,
 }
 
-# What the server itself says in words; None where the message is something else.
+# The text of the server's own sentences; None if the message is anything else.
 _SENTENCES = {
     "binary": lambda message: message.fields["content"] if message.fields["type"] == binary.ERROR else None,
     "padded": lambda text: text.partition("[ERROR] ")[2] or None,
@@ -97,7 +97,7 @@ _numbers = itertools.count(1)
 class Client(Connected):
     """One connection.
 
-    reads_little: the kernels on both sides keep little for a client that does not read: some 200 KB and no megabytes.
+    reads_little: make the kernels on both sides buffer some 200 KB and not megabytes, if the client does not read.
     """
 
     def __init__(self, address, protocol, reads_little=False):
@@ -120,20 +120,20 @@ class Client(Connected):
     # ---- speaking
 
     def ask(self, *messages):
-        """Send messages as the protocol's codec takes them, all in one segment."""
+        """Send messages, in the form that the codec encodes, all in one segment."""
         self.send(b"".join(self._codec.encode(message, self.name) for message in messages))
 
     def say(self, *texts):
-        """Say something to all."""
+        """Say texts in the lobby."""
         self.ask(*[self._codec.say(self.name, text) for text in texts])
 
     def frame(self, text):
-        """The bytes of what is said to all, even before a login."""
+        """The bytes of a text for the lobby, even before a login."""
         name = self.name or "nobody"
         return self._codec.encode(self._codec.say(name, text), name)
 
     def claim(self, name):
-        """Ask for a name; whether it was given."""
+        """Ask for a name; returns whether it was granted."""
         self.ask(_LOGINS[self.protocol](name))
         verdict_of = _VERDICTS[self.protocol]
         given = verdict_of(self.until(lambda message: verdict_of(message) is not None)[-1])
@@ -165,7 +165,7 @@ class Client(Connected):
         return messages
 
     def until(self, satisfies, seconds=SECONDS):
-        """All messages up to and with the first that satisfies, which must come."""
+        """All messages up to and including the first for which `satisfies` is true, which must come."""
         deadline = time.monotonic() + seconds
         messages = [self.message(seconds)]
         while not satisfies(messages[-1]):
@@ -173,12 +173,12 @@ class Client(Connected):
         return messages
 
     def talk_in(self, messages):
-        """What others said in these messages: (name, text) of each, but for hellos."""
+        """(name, text) of all talk in these messages, without hellos."""
         talk = filter(None, map(_TALK[self.protocol], messages))
         return [(name, text) for name, text in talk if text != HELLO]
 
     def heard(self, name, text, seconds=SECONDS):
-        """All talk up to and with this, which must come."""
+        """All talk up to and including this text, which must come."""
         return self.talk_in(self.until(lambda message: self.talk_in([message]) == [(name, text)], seconds))
 
     def meanwhile(self, seconds):
@@ -202,7 +202,7 @@ class Client(Connected):
                 return messages
 
     def last_words(self, messages):
-        """The sentence that ends them, if it is one of the server's; else None."""
+        """The sentence of the server that is the last of these messages; None if the last one is anything else."""
         return _SENTENCES[self.protocol](messages[-1]) if messages else None
 
 
@@ -220,16 +220,16 @@ def enter(server, protocol, name, slot=0, reads_little=False):
 
 
 def open_account(server, name):
-    """An account without a password, which nobody uses yet; whether it was given, as there may be one already."""
+    """Make an account without a password; returns whether it is new."""
     with Client(server.worker_address(0, "delimited"), "delimited") as client:
         client.ask({"CREATE": [delimited.escaped(name)]})
         return client.message().fields == {"RESPONSE": []}
 
 
 class Bystanders:
-    """A framed client and one of `line`, which go on talking whatever others do to their worker.
+    """A framed client and one of `line`, which talk to each other while their worker is under attack.
 
-    noticed: what the one of `line` hears besides, without hellos. overheard: the talk that the other hears, likewise.
+    noticed: what else the client of `line` receives, without hellos. overheard: other talk that the other receives.
     """
 
     def __init__(self, framed, line):
@@ -240,7 +240,7 @@ class Bystanders:
         self._took = []
 
     def talk(self, lines=1, filling=""):
-        """Each hears the other, in order. The one with `line` says so many lines, which are what is returned."""
+        """Let the client of `line` say so many lines, and the other answer; returns [(name, text)] of the lines."""
         numbers = [next(_numbers) for _ in range(lines)]
         began = time.monotonic()
         self.line.say(*["MSG %d%s." % (number, filling) for number in numbers])
@@ -254,7 +254,7 @@ class Bystanders:
         return said
 
     def rest_a_little(self):
-        """Wait for what happens meanwhile: who talks without a pause floods the room himself."""
+        """Wait a moment for other lines: talk without a pause would be a flood, too."""
         with contextlib.suppress(Silence):
             self._notice([self.line.line(0.05)])
 
@@ -262,6 +262,6 @@ class Bystanders:
         self.noticed += [line for line in lines if not line.endswith(b" " + HELLO.encode())]
 
     def assert_undisturbed(self):
-        """Generous, as the machine may be busy with other tests, or stand still for seconds."""
+        """The limits are generous, as the machine may be busy with other tests, or stand still for seconds."""
         assert max(self._took) < 20, "the others had to wait for %.1f s" % max(self._took)
         assert statistics.median(self._took) < 5, "each time they had to wait"

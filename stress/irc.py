@@ -1,4 +1,4 @@
-"""A client of `irc` that shares nothing with the server, and sees every line."""
+"""A client of `irc` that sees every line, without code of the server."""
 import time
 
 from stress.proofs.clients import SECONDS, Client
@@ -15,7 +15,7 @@ def command_of(line):
 class IrcClient(Client):
     """One connection. It answers PING.
 
-    name: welcomed as that at once; None stays a stranger. receive_buffer, source: as of `Client`.
+    name: registers under it at once; None: does not register. receive_buffer, source: as of `Client`.
     """
 
     def __init__(self, address, name=None, receive_buffer=None, source=None):
@@ -24,7 +24,7 @@ class IrcClient(Client):
             self.register(name)
 
     def register(self, name):
-        """Be welcomed as that; the numeric that says so, or what has been said instead."""
+        """Register under this name; returns the last numeric of the welcome, or the one that refuses the name."""
         self.say("NICK " + name, "USER x 0 * :x")
         told = self.told(*END_OF_WELCOME, "433")
         if command_of(told) in END_OF_WELCOME:
@@ -36,7 +36,7 @@ class IrcClient(Client):
         self.send("".join(line + "\r\n" for line in lines).encode())
 
     def line(self, seconds=SECONDS):
-        """The next line that is no PING. Closed at the end of the stream, Silence after `seconds`."""
+        """The next line that is not a PING. Closed at the end of the stream, Silence after `seconds`."""
         while True:
             line = super().line(seconds).rstrip(b"\r")
             if command_of(line) != "PING":

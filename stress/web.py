@@ -1,4 +1,4 @@
-"""Clients of `web`, which share nothing with the server: the bytes that they send and hear, and one that does so."""
+"""Frames of `web`, and a client that sends and receives them; without code of the server."""
 import json
 import re
 import time
@@ -6,7 +6,7 @@ import time
 from parley.conformance.wire import web as wire
 from stress.proofs.clients import SECONDS, Connected, connected
 
-# How one begins. Where there is no proxy, one key and one mask are as good as others.
+# The request for a WebSocket. Without a proxy in between, the same key and mask can be used by all.
 UPGRADE = (b"GET /chat HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
            b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
            b"Sec-WebSocket-Protocol: parley.1\r\n\r\n")
@@ -26,12 +26,12 @@ def head(size, opcode=TEXT, is_last=True):
 
 
 def asked(do, **fields):
-    """The frame of what is to be done."""
+    """The frame of a request, such as `asked("say", text="hi")`."""
     return frame(json.dumps(dict(fields, do=do)).encode())
 
 
 def parted(data):
-    """([(opcode, content) of each frame that a server has sent], the bytes of the one that is not whole)."""
+    """([(opcode, content) of each complete frame from a server], the bytes of the incomplete one)."""
     found = []
     while True:
         first = wire.first_frame(data)
@@ -45,7 +45,7 @@ def parted(data):
 class WebClient(Connected):
     """One connection, upgraded to WebSocket. It answers pings.
 
-    name: logged in as that at once; None stays a stranger. session: what the last welcome gave to come back with.
+    name: logs in under it at once; None: does not log in. session: the token of the last welcome, for `come_back`.
     receive_buffer, source: as of `stress.proofs.clients.Client`.
     """
 
@@ -63,22 +63,22 @@ class WebClient(Connected):
             self.welcomed(self.answer("login", name=name))
 
     def welcomed(self, welcome):
-        """It is a member; what it was told."""
+        """Note what the welcome says, and return it."""
         assert welcome["on"] == "welcome", welcome
         self.name, self.session = welcome["name"], welcome["session"]
         return welcome
 
     def ask(self, do, **fields):
-        """Ask for something."""
+        """Send a request."""
         self.send(asked(do, **fields))
 
     def answer(self, do, **fields):
-        """What it is answered."""
+        """Send a request, and return its answer; what comes before that is dropped."""
         self.ask(do, id="~", **fields)
         return self.until(lambda told: told.get("id") == "~")
 
     def come_back(self, session, **marks):
-        """Under the name of an earlier session."""
+        """Resume an earlier session; returns the welcome. marks: the last number seen in each room."""
         self.ask("hello", session=session, resume=marks)
         return self.welcomed(self.until(lambda told: told["on"] in ("welcome", "no")))
 
@@ -101,7 +101,7 @@ class WebClient(Connected):
                 return json.loads(content.decode())
 
     def until(self, satisfies, seconds=SECONDS):
-        """The next object that satisfies; those before it are forgotten."""
+        """The next object for which `satisfies` is true; those before it are dropped."""
         deadline = time.monotonic() + seconds
         while True:
             told = self.told(max(0.0, deadline - time.monotonic()))

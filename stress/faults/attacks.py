@@ -1,7 +1,7 @@
-"""What is done to a server while its bystanders go on talking: floods, and questions that are dear to answer.
+"""Attacks on a server while bystanders talk: floods, and requests that are expensive to answer.
 
-Each attack is run by a process of its own that gives way to everybody else, as the attackers' own need of processors is
-not what is looked at. It demands that it achieved what it is meant to, so that a check can tell that it was one at all.
+Each attack runs in a process of its own with a low priority, as the CPU time of the attackers is not what is measured.
+Each checks that it had the effect that it should have: otherwise the test would show nothing.
 """
 import collections
 import contextlib
@@ -18,14 +18,14 @@ from parley.conformance.targets import PROTOCOLS
 from stress import framed
 from stress.proofs import Violation, demand
 
-SECONDS = 60.0  # for what an attack waits for
+SECONDS = 60.0  # the timeout of each wait
 CHUNK = 1 << 18
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 POLL_EVERY = 0.1  # seconds
 READ_EVERY = 0.01
 READ_AT_ONCE = (4 << 20) // 100  # which makes 4 MiB a second
 GIVES_WAY = 19  # nice
-LASTS = 8.0  # seconds; an attack that is over before that is repeated, so that what is measured are many pings
+LASTS = 8.0  # seconds; a shorter attack is repeated until then, so that many pings are measured
 FRAME = struct.Struct("!BIII10sI")  # the header of one in `binary`
 PATTERN = b"*[a-m]*[n-z]*[0-9]*?"
 POLL = b"$%-10d%b$" % (19, b'{"purpose": "poll"}')
@@ -40,7 +40,7 @@ _fork = multiprocessing.get_context("fork")
 
 @contextlib.contextmanager
 def under_way(attack, target):
-    """The block ends when the attack has; gives a list that then has what it did not achieve, or ""."""
+    """Run the attack during the block, and wait for its end; gives a list, which then has why it failed, or ""."""
     ours, theirs = _fork.Pipe()
     process = _fork.Process(target=_run, args=(theirs, attack, target))
     process.start()
@@ -56,7 +56,7 @@ def under_way(attack, target):
 
 
 def _run(report, attack, target):
-    os.setsid()  # which is what Linux shares its processors out to, if it has automatic groups
+    os.setsid()  # with automatic groups (autogroup), Linux shares out CPU time among sessions
     os.nice(GIVES_WAY)
     with contextlib.suppress(OSError), open("/proc/self/autogroup", "w") as file:
         file.write(str(GIVES_WAY))
@@ -66,7 +66,7 @@ def _run(report, attack, target):
         while time.monotonic() < until:
             attack(target)
     except (Violation, OSError) as error:
-        report.send("the attack came to nothing: %s" % error)
+        report.send("the attack failed: %s" % error)
     else:
         report.send("")
 
@@ -81,7 +81,7 @@ def connected(address):
 
 
 def reset(socks):
-    """End them without a good-bye."""
+    """Close sockets with a TCP reset."""
     for sock in socks:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         sock.close()
@@ -90,8 +90,8 @@ def reset(socks):
 def exchange(unsent, seconds, is_enough=lambda sock, data: False, again=None):
     """Send what each socket has to send, and read; gives {socket: bytes read}.
 
-    unsent: {socket: bytes}. again: likewise, what is sent every POLL_EVERY seconds. It is over after so many seconds,
-    or when each has sent everything and `is_enough(sock, data)` was true of something that it heard.
+    unsent: {socket: bytes}. again: likewise, what is sent every POLL_EVERY seconds. It ends after so many seconds,
+    or when each socket has sent everything and `is_enough(sock, data)` was true of something that it received.
     """
     heard, satisfied, until = dict.fromkeys(unsent, 0), set(), time.monotonic() + seconds
     next_time = time.monotonic() if again else until
@@ -125,12 +125,12 @@ def exchange(unsent, seconds, is_enough=lambda sock, data: False, again=None):
 
 def _send(messages):
     for sock, data in messages.items():
-        with contextlib.suppress(OSError):  # who reads too slowly, on a busy machine, is ended
+        with contextlib.suppress(OSError):  # on a busy machine it may have been disconnected as a slow reader
             sock.send(data)
 
 
 def members(server, prefix, count):
-    """Members of `line`, on all workers: their sockets."""
+    """The sockets of so many members of `line`, distributed over all workers."""
     socks = []
     for number in range(count):
         socks.append(connected(server.worker_address(number % server.workers)))
@@ -141,7 +141,7 @@ def members(server, prefix, count):
 
 
 class Counting:
-    """For `exchange`: has a socket heard the mark as often as it is due?"""
+    """An `is_enough` for `exchange`: has a socket received `mark` as often as it should? due: {socket: times}."""
 
     def __init__(self, mark, due):
         self.left = dict(due)
@@ -171,7 +171,7 @@ def floods_that_are_reset(target, rounds=6):
 
 
 def arrivals_that_are_reset(target, seconds=LASTS):
-    """As many connections as can be made, at the door of each protocol, all of which are reset at once."""
+    """As many connections as possible to the ports of all protocols, each reset at once."""
     until, count = time.monotonic() + seconds, 0
     while time.monotonic() < until:
         reset([connected(target.server.address(protocol)) for protocol in PROTOCOLS for _ in range(10)])
@@ -217,8 +217,8 @@ def long_frames(target, seconds=10.0):
     demand(min(heard[sock] for sock in readers) > 500000, "they have not heard much")
 
 
-def words_between_ever_other_pairs(target, words=24000, count=220):
-    """A word of one byte from one to one other, for so many pairs of members."""
+def whispers_between_new_pairs(target, words=24000, count=220):
+    """A direct message of one byte from one member to another, for so many pairs."""
     socks = members(target.server, b"pair", count)
     unsent, due = dict.fromkeys(socks, b""), dict.fromkeys(socks, 0)
     for one, other in itertools.islice(itertools.combinations(range(count), 2), words):
@@ -253,11 +253,11 @@ def byte_by_byte(target, seconds=8.0):
         reset([sock])
 
 
-# ---- what is dear to answer
+# ---- requests that are expensive to answer
 
 
 def everybody_comes_back(target, rounds=4):
-    """320 members come at once, and each asks for all of a history that is full."""
+    """320 members log in at once, and each asks for the whole history, which is full."""
     for _ in range(rounds):
         socks = members(target.server, b"back", 320)
         counting = Counting(b"END HISTORY ", dict.fromkeys(socks, 1))
@@ -267,7 +267,7 @@ def everybody_comes_back(target, rounds=4):
 
 
 def a_hostile_operator(target, requests=10000):
-    """Requests at the control socket that are none."""
+    """Malformed requests at the control socket."""
     for number in range(requests):
         with socket.socket(socket.AF_UNIX) as sock:
             sock.settimeout(SECONDS)
@@ -289,7 +289,7 @@ def lists_and_polls(target, seconds=12.0):
 
 
 def _poller(server, name):
-    """A member of `dollar`; its account may be there from the last time."""
+    """The socket of a member of `dollar`; its account may exist already."""
     with contextlib.closing(connected(server.address("delimited"))) as founder:
         founder.sendall(b"\0\0" + len(name).to_bytes(40, "big") + name)
         demand(founder.recv(42), "there is no account")

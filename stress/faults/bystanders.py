@@ -1,7 +1,7 @@
-"""People who do nothing wrong: they ping and talk a little, within the rate, and note how long everything took.
+"""Well-behaved clients, which ping and talk a little, within the rate, and measure how long that takes.
 
-They are a process of their own, so that nothing else that a check does is in the way of the measuring. They also ping
-an echo program, which does nothing but answer that: what this takes is what the machine needs at the moment.
+They are in a process of their own, so that other work of a test does not disturb the measurement. They also ping an
+echo program, which does nothing else: its latency is that of the machine at the moment.
 """
 import collections
 import contextlib
@@ -18,15 +18,15 @@ from stress import framed
 from stress.proofs.clients import Client
 
 PEOPLE = 100
-ECHO, ECHOES = "echo", 20  # what pings of the echo program are called, and how many connections it has
-PAUSE = 0.005  # seconds between two of what they do, in turn: each pings twice a second
-TALK_EVERY = 41  # of what they do is a word to all; no divisor of PEOPLE, so that everybody has his turn
-PATIENCE = 30.0  # seconds for what should come at once
+ECHO, ECHOES = "echo", 20  # the name of the echo program in figures, and the number of connections to it
+PAUSE = 0.005  # seconds between two actions, by the clients in turn: each pings twice a second
+TALK_EVERY = 41  # one action in so many is a message to all; no divisor of PEOPLE, so that each client has a turn
+PATIENCE = 30.0  # seconds for an answer that should come at once
 CHUNK = 1 << 18
 
 _UNKNOWN = b"{'purpose': '~ping'}"
-# What each pings with, and what is in the answer and in nothing else that is said. Where there is no command for it:
-# a message without a text, a word to nobody (which the hub has to answer), a purpose that there is not.
+# The ping of each protocol, and bytes that only its answer contains. Protocols without a ping use a message without a
+# text, a message to an unknown user (which the hub has to answer), or an unknown purpose.
 PINGS = {
     "line": (b"PING\n", b"PONG\n"),
     "binary": (struct.pack("!BIII10sI", 1, 211, 0, 4, b"", 0) + b"7.25", struct.pack("!BI", 1, 212)),
@@ -38,10 +38,10 @@ PINGS = {
 _SAID = re.compile(rb"said ([0-9]+)\.")
 
 Seen = collections.namedtuple("Seen", "pings talk ended lost")
-Seen.__doc__ = """What happened since they were asked last.
+Seen.__doc__ = """What happened since the last report.
 
-pings: [(seconds, protocol or ECHO)] of each round trip. talk: seconds until a word was heard. ended: who was, and how.
-lost: how many pings and words had no answer, and nobody heard, within PATIENCE.
+pings: [(seconds, protocol or ECHO)], one for each round trip. talk: [seconds until a message was received]. ended: a
+text for each connection that ended. lost: how many pings were not answered, or messages not received, within PATIENCE.
 """
 
 _fork = multiprocessing.get_context("fork")
@@ -49,7 +49,7 @@ _fork = multiprocessing.get_context("fork")
 
 @contextlib.contextmanager
 def going_on(server):
-    """They are there as long as the block lasts; gives a Crowd."""
+    """The clients ping and talk during the block; gives a Crowd."""
     ours, theirs = _fork.Pipe()
     with socket.socket() as door:
         door.bind(("127.0.0.1", 0))
@@ -72,14 +72,14 @@ def going_on(server):
 
 
 class Crowd:
-    """The people, seen from outside. pids: of their process, and of the echo program."""
+    """The test's view of these clients. pids: of their process, and of the echo program."""
 
     def __init__(self, pids, conductor):
         self.pids = pids
         self._conductor = conductor
 
     def told(self):
-        """What happened since they were asked last: Seen."""
+        """What happened since the last report: a Seen."""
         self._conductor.send(True)
         return Seen(*self._conductor.recv())
 
@@ -100,7 +100,7 @@ def _echo(door):
 
 
 def _run(server, echo, conductor):
-    os.setsid()  # what Linux shares its processors out to, if it has automatic groups
+    os.setsid()  # with automatic groups (autogroup), Linux shares out CPU time among sessions
     with contextlib.ExitStack() as stack:
         people = [_Bystander(stack.enter_context(_enter(server, number)), number) for number in range(PEOPLE)]
         at_echo = [_Bystander(stack.enter_context(_Echoed(echo)), number) for number in range(ECHOES)]
@@ -111,7 +111,7 @@ def _run(server, echo, conductor):
 
 
 def _enter(server, number):
-    """Those of `dollar` come last: whoever comes after them changes the list that they are sent."""
+    """Log in client `number`. Those of `dollar` are the last, as each later login would push a new list to them."""
     protocol, slot = PROTOCOLS[number * len(PROTOCOLS) // PEOPLE], number % server.workers
     if protocol != "line":
         return framed.enter(server, protocol, "by%d" % number, slot)
@@ -124,7 +124,7 @@ class _Echoed:
     """A connection to the echo program."""
 
     protocol = name = ECHO
-    frame = None  # it says nothing but that
+    frame = None  # it only pings
 
     def __init__(self, address):
         self.sock = socket.create_connection(address)
@@ -138,9 +138,9 @@ class _Echoed:
 
 
 class _Bystander:
-    """One of them.
+    """One client.
 
-    due: when each ping that is not answered should have been sent; None for what else is answered in the same way.
+    due: for each unanswered ping, when it was due; None for a text that has the same answer as a ping.
     """
 
     def __init__(self, client, number):
@@ -166,7 +166,7 @@ class _Bystander:
         self.sock.send(self._say(text))
 
     def hear(self):
-        """What has come, with the end of what came before it, and how many answers are in it."""
+        """(the bytes that have come, the number of answers that they complete)."""
         data = self.sock.recv(CHUNK)
         if not data:
             raise ConnectionError("it was ended, after %r" % self._held[-80:])
@@ -180,9 +180,9 @@ class _People:
     def __init__(self, people, at_echo):
         self._people = people
         self._at_echo = at_echo
-        self._ear = people[0]  # who never talks, and in whose stream all words are looked for
+        self._ear = people[0]  # it never talks; its stream shows when messages arrive
         self._overheard = b""
-        self._said = {}  # number -> when
+        self._said = {}  # number of a message -> when it was said
         self._number = 0
         self._there = {*people, *at_echo}
         self._forget()
@@ -191,7 +191,7 @@ class _People:
         self._pings, self._talk, self._ended = [], [], []
 
     def seen(self):
-        """For the conductor; what is not answered by now never will be."""
+        """The report; what is not answered by now counts as lost."""
         lost = len(self._said) + sum(len(person.due) for person in self._there)
         result = tuple(Seen(self._pings, self._talk, self._ended, lost))
         self._forget()
@@ -199,7 +199,7 @@ class _People:
         return result
 
     def go_on_until_told(self, conductor):
-        """Ping and talk; once told to report, until everything is answered. False if told to go."""
+        """Ping and talk until a report is asked for, and all is answered. Returns False if told to end."""
         with selectors.DefaultSelector() as selector:
             selector.register(conductor, selectors.EVENT_READ)
             for person in self._there:
@@ -233,14 +233,14 @@ class _People:
             self._lose(person, error)
 
     def _ping(self, person, due):
-        """From when it was due, if the one before is not answered: or a wait would count once only."""
+        """Ping; measured from when it was due if others are unanswered, so that a wait counts for each of them."""
         try:
             person.ping(due if person.due else time.monotonic())
         except OSError as error:
             self._lose(person, error)
 
     def _listen(self, selector, seconds):
-        """Hear all who have something; has the conductor?"""
+        """Read from all connections that have data; returns whether the conductor has sent something."""
         told = False
         for key, _ in selector.select(seconds):
             person = key.data

@@ -1,8 +1,8 @@
-"""A hundred people ping and talk while others do to their server whatever they can; none of them notices.
+"""A hundred clients ping and talk while others attack their server, and are not disturbed.
 
 One server with four workers and its default limits. First the round trips of the hundred are measured without an
 attack, then during one attack after the other, beside those of an echo program on the same machine. The server, the
-hundred and the echo program come before other programs if we may have that, which root may.
+hundred and the echo program get a higher priority if that is allowed, as it is to root.
 `python -m stress.faults.neighbours` prints the table.
 """
 import contextlib
@@ -23,25 +23,24 @@ from stress.proofs.processes import resident, workers_of
 from stress.usage import busy_seconds, cpu_seconds, family
 
 WORKERS = 4
-ACCOUNTS = 9000  # that others have, of the 10 000 that there may be
+ACCOUNTS = 9000  # of others, of the 10 000 that there may be
 SECRET = "pbkdf2$1$YWJj$YWJj"  # in the place of a password, so that none has to be hashed
 HISTORY, LONG = 1000, 1900 * "x"  # messages that were said before, and what they are filled with
 CERTIFICATES = os.path.join(ROOT, "tests", "certificates")
 CALM = 10.0  # seconds without an attack
 LOOK_EVERY = 0.5  # seconds between two looks at the memory
 
-ALLOWED = 3  # times the slowest percent without an attack, or of what the echo program takes meanwhile,
-# or seconds that nobody notices: with two processors for six busy processes, a few of the kernel's time slices pass
-# before each has had its turn.
+# The 99th percentile may be three times that without an attack, or that of the echo program meanwhile, or 50 ms: with
+# two processors for six busy processes, a few of the kernel's time slices pass before each has had its turn.
+ALLOWED = 3
 UNNOTICED = 0.05
-PACED = ("binary", "padded")  # their answers come behind what was said before, a frame at a time
-LONGEST = 0.3  # seconds of any ping
+PACED = ("binary", "padded")  # protocols whose frames are spaced out, and their answers with them
+LONGEST = 0.3  # seconds that any ping may take
 MEMORY = 64 << 20  # bytes that the hub and each worker may have
 
-# What the server does happens each time, what else the machine does need not: if it fails so often, it fails.
-TIMES = 4
+TIMES = 4  # tries, of which one has to succeed: delays by the server come each time, those by the machine need not
 COMES_FIRST = "-15"  # nice
-QUIET = 0.25  # processors that others may use all the time, or it cannot be told
+QUIET = 0.25  # processors that other programs may use; with more, slowness proves nothing
 
 _ATTACKS = (
     ("320 come back at once and ask for `HISTORY 1000`", attacks.everybody_comes_back),
@@ -49,13 +48,13 @@ _ATTACKS = (
     ("connections that are reset, as many as can be made", attacks.arrivals_that_are_reset),
     ("40 send 64 KiB of `x`, 90 a list of 32 000 ones", attacks.commands_by_the_thousand),
     ("1000 frames of 16 KiB, 8 that read 4 MiB/s", attacks.long_frames),
-    ("24 000 words of one byte between ever other pairs", attacks.words_between_ever_other_pairs),
+    ("24 000 direct messages of one byte, each between another pair", attacks.whispers_between_new_pairs),
     ("10 000 malformed requests at the control socket", attacks.a_hostile_operator),
     ("30 × 500 patterns for 9000 accounts, 115 that poll", attacks.lists_and_polls),
     ("20 × 10 900 messages in one send", attacks.messages_at_once),
     ("10 900 messages over TLS, byte by byte", attacks.byte_by_byte),
 )
-_HEAD = ("| meanwhile | p99 of a ping | of an echo program | in `binary` and `padded` | longest | p99 of a word "
+_HEAD = ("| meanwhile | p99 of a ping | of an echo program | in `binary` and `padded` | longest | p99 of a message "
          "| memory | others' CPU |\n|---|---|---|---|---|---|---|---|")
 
 
@@ -70,7 +69,7 @@ def test_nobody_notices_what_others_do_to_the_server():
 
 
 def measure(say):
-    """Says the table, row by row; gives (what was not as it should be, was the machine quiet enough to tell?)."""
+    """Report the table by say(row); returns (faults, whether the machine was quiet enough to judge slowness)."""
     with tempfile.TemporaryDirectory(prefix="neighbours-") as directory, contextlib.ExitStack() as stack:
         path = os.path.join(directory, "socket")
         server = stack.enter_context(launch(WORKERS, _config(directory), ["--socket", path], protocols=PROTOCOLS))
@@ -166,7 +165,7 @@ class _House:
         return _Figures(seen, result[0], max(memory), others, replaced)
 
     def _others(self):
-        """Seconds of CPU that was used by what has nothing to do with this."""
+        """CPU seconds that unrelated processes have used."""
         ours = os.times()
         return busy_seconds() - sum(ours[:4]) - cpu_seconds(family(self._server.pid) + self._crowd.pids)
 
@@ -194,16 +193,16 @@ class _Figures:
         return max(self._at_once + self._paced)
 
     def broken(self):
-        """What may never be."""
+        """Faults that do not depend on time."""
         seen = self._seen
         found = ["%s was ended" % who for who in seen.ended]
-        found += ["%d pings and words had no answer" % seen.lost] * bool(seen.lost)
+        found += ["%d pings and messages had no answer" % seen.lost] * bool(seen.lost)
         found += ["a worker was replaced"] * self._replaced
         found += ["a process has %d bytes" % self._memory] * (self._memory >= MEMORY)
         return found + [self._fault] * bool(self._fault)
 
     def slow(self, calm):
-        """What was slower than it may be, beside how it was without an attack."""
+        """What was too slow. calm: the figures without an attack."""
         found = []
         for kind, slowest, before in (("", p99(self._at_once), p99(calm._at_once)),
                                       (" in a paced protocol", p99(self._paced), p99(calm._paced))):

@@ -36,7 +36,7 @@ PROOFS = {"names": names, "order": order, "kills": kills, "soak": soak, "fuzz": 
 
 @quiet_when_closed()
 def main(argv=None):
-    """Run what was asked for; the exit code."""
+    """Run the proofs that the command line names; returns the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m stress.proofs", formatter_class=argparse.RawDescriptionHelpFormatter,
         description="\n".join("%-7s %s" % (name, proof.__doc__.splitlines()[0]) for name, proof in PROOFS.items()))

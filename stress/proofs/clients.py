@@ -41,7 +41,7 @@ class Connected:
         self.sock.sendall(data)
 
     def _received(self, deadline, unfinished):
-        """The next bytes; Silence if none come in time, Closed at the end, which says what has stayed unfinished."""
+        """The next bytes; Silence if none come in time, Closed at the end of the stream. unfinished: for its text."""
         left = deadline - time.monotonic()
         try:
             if left <= 0:
@@ -73,7 +73,7 @@ class Connected:
 class Client(Connected):
     """One connection.
 
-    name: logged in as that at once; None stays a stranger.
+    name: logs in under it at once; None: does not log in.
     receive_buffer: bytes the kernel may keep for a client that does not read; None is the kernel's choice.
     source: the host to come from, such as 127.0.0.2; None is the kernel's choice.
     """
@@ -138,7 +138,7 @@ class Client(Connected):
             heard.append(line)
 
     def heard(self, seconds=SECONDS):
-        """All lines up to this moment in the order that everybody sees, which a message to itself marks."""
+        """All lines up to now in the hub's order; a direct message to itself marks that point."""
         mark = "now-%d" % next(_numbers)
         self.say("DM %s %s" % (self.name, mark))
         return self.until("DM %s %s" % (self.name, mark), seconds)
@@ -215,7 +215,7 @@ class Crowd:
 
     @staticmethod
     def _speak(unsaid):
-        """Whose turn it is says a line; how many that were."""
+        """Let the next client say a line; returns how many it said, 0 or 1."""
         client, speech = unsaid.popleft()
         line = next(speech, None)
         if line is None:

@@ -1,7 +1,7 @@
-"""A million random and mutated inputs for each decoder: they yield nothing but commands, and none costs much.
+"""A million random and mutated inputs for each decoder: each yields only commands, and none costs much.
 
 An input is a few valid frames, in which pieces were changed, lost, doubled or replaced by noise. Some are repeated to
-64 KiB and timed. Commands of IRC are carried out too, as far as that is possible without answers.
+64 KiB and timed. Commands of IRC are executed too, as far as that is possible without answers.
 """
 import json
 import random
@@ -17,7 +17,7 @@ from stress.web import BINARY, CLOSE, MASK, MORE, PING, TEXT, asked, frame
 
 
 class _Nobody:
-    """What a worker knows of people."""
+    """Stands in for the replica of a worker."""
 
     accounts = frozenset()
     people = People()
@@ -28,11 +28,11 @@ class _Nobody:
 LIMITS = {"line_bytes": 8192, "text_bytes": 16384, "known": _Nobody,
           "irc": {"name": b"irc.test", "network": b"Test", "scram": True, "topic_bytes": 390, "guests": True}}
 CHUNK = 65536  # bytes, what a worker reads at once
-TIMED = 200  # one input in so many is made that long and timed
+TIMED = 200  # one input in so many is repeated to the length of a chunk and timed
 
 
 def prove(say, inputs=1000000, seed=1):
-    """Feed all of them, with the same choices for the same seed."""
+    """Feed `inputs` inputs to each decoder; the same seed gives the same inputs."""
     for name in FRAMES:
         protocol = PROTOCOLS[name]
         chance, worst, began = random.Random(seed), (0.0, b""), time.monotonic()
@@ -41,12 +41,12 @@ def prove(say, inputs=1000000, seed=1):
             check(protocol, data, chance.randrange(len(data) + 1), "%s, input %d" % (name, number))
             if number % TIMED == 0 and data:
                 worst = max(worst, cost(protocol, data))
-        say("%-9s %d inputs in %.0f s, no surprise; the dearest 64 KiB took %.1f ms of CPU: %r ..."
+        say("%-9s %d inputs in %.0f s, no surprise; the most expensive 64 KiB took %.1f ms of CPU: %r ..."
             % (name, inputs, time.monotonic() - began, worst[0] * 1000, worst[1][:40]))
 
 
 def check(protocol, data, cut, where):
-    """Commands come of it, and the same ones wherever it is cut."""
+    """Check that the decoder yields commands, and the same ones if the input is cut in two."""
     whole, pieces = protocol.Decoder(LIMITS), protocol.Decoder(LIMITS)
     name = b"ann" if cut % 2 else None
     commands = done(fed(whole, data), where, name)
@@ -68,9 +68,9 @@ def fed(decoder, data):
 
 
 def done(commands, where, name):
-    """The commands of somebody who is called that, or is a stranger (None), without their labels.
+    """The commands of a client of this name, or of one that has not logged in (None), without their labels.
 
-    Each turn is taken: what it tells and asks stands in its place.
+    A `Turn` is taken, and replaced by the frames and the commands that it gives.
     """
     found = []
     for command in commands:
@@ -84,7 +84,7 @@ def done(commands, where, name):
 
 
 def known(commands):
-    """The commands up to the first `Broken`, after which nothing is looked at, and without times claimed by a clock."""
+    """The commands up to the first `Broken`; what follows that does not count."""
     kinds = [type(command).__name__ for command in commands]
     return commands[:kinds.index("Broken") + 1] if "Broken" in kinds else commands
 
@@ -98,7 +98,7 @@ def cost(protocol, data):
 
 
 def mutated(chance, frames):
-    """One input."""
+    """One random input, made from these frames."""
     data = bytearray(b"".join(chance.choice(frames) for _ in range(chance.randrange(1, 4))))
     for _ in range(chance.randrange(4)):
         start = chance.randrange(len(data) + 1)

@@ -1,7 +1,7 @@
 """kill -9 of one worker after the other under load: the others lose nothing, and nothing stays behind.
 
 One worker is never killed; it serves an observer and a steady speaker. Speakers on the other workers lose their
-connections, and come again under the same names.
+connections, and reconnect under the same names.
 """
 import collections
 import os
@@ -19,7 +19,7 @@ from stress.proofs.processes import children, descriptors, wait_until, worker_of
 
 UNTOUCHED = 0
 FREE_WITHIN = 0.1  # seconds after the kill
-SETTLED = 1.2  # seconds; the successor of a worker that lived for less than one has to wait, on purpose
+SETTLED = 1.2  # seconds; the successor of a worker that lived for less than one is delayed on purpose
 
 CONFIG = {"limits": {"messages_per_second": 0}, "idle_timeout": 0}
 
@@ -50,7 +50,7 @@ def prove(say, kills=30, workers=4, seed=None):
 
 
 class Figures:
-    """Seconds, one value a kill."""
+    """Seconds after each kill: until a name was free, and until a new client was served."""
 
     def __init__(self):
         self.free = []
@@ -62,7 +62,7 @@ def _open_files(server):
 
 
 def kill(server, load, slot, figures):
-    """Kill the worker in `slot`, and measure when its clients' names and its place are free."""
+    """Kill the worker in `slot`, and measure when a name is free and when the successor serves."""
     time.sleep(SETTLED)  # no synchronisation: the victim has to grow old enough
     load.flows()
     with Client(server.worker_address(UNTOUCHED)) as heir:
@@ -80,7 +80,7 @@ def kill(server, load, slot, figures):
 class Load:
     """One speaker a worker, each in a thread of its own, one silent user a worker, and the observer.
 
-    A speaker says "<life> <number>": its life is how often it had to come again, the numbers count from 0 in each life.
+    A speaker says "<life> <number>": its life is how often it had to reconnect; numbers begin at 0 in each life.
     """
 
     def __init__(self, addresses, pause=0.002):
@@ -89,7 +89,7 @@ class Load:
         self._over = threading.Event()
         self._observer = Client(addresses[UNTOUCHED], "observer")
         self._idlers = [Client(address, "idler-%d" % slot) for slot, address in enumerate(addresses)]
-        self._said = {}  # (slot, life) -> messages, once it is over
+        self._said = {}  # (slot, life) -> number of messages, once that life is over
         self._losses = collections.Counter()  # by slot
         self.observed = []
         self._infos = []
@@ -113,22 +113,22 @@ class Load:
 
     @property
     def steady_said(self):
-        """How many messages were said on the untouched worker."""
+        """How many messages the speaker on the untouched worker has said."""
         return self._said[UNTOUCHED, 0]
 
     def flows(self):
-        """Return when messages of every speaker have come since now."""
+        """Wait until a new message of every speaker has been observed."""
         start, everybody = len(self.observed), {b"speaker-%d" % slot for slot in range(len(self._addresses))}
         wait_until(lambda: everybody <= {line.split(b" ")[1] for line in self.observed[start:]}, 20)
 
     def lost(self, slot):
-        """The worker in `slot` was killed: its speaker has seen the end, its silent user sees it and comes again."""
+        """The worker in `slot` was killed: wait until its speaker has noticed, and log its silent user in again."""
         life = self._losses[slot]
         wait_until(lambda: (slot, life) in self._said)
         self._losses[slot] += 1
         self._idlers[slot].rest()
         self._idlers[slot] = Client(self._addresses[slot])
-        take(self._idlers[slot], "idler-%d" % slot)  # it was taken for the measurement, and let go
+        take(self._idlers[slot], "idler-%d" % slot)  # the measurement took the name, and released it
 
     def _speak(self, slot):
         life = 0
@@ -141,7 +141,7 @@ class Load:
                     client.say("MSG %d %d" % (life, number))
                     number += 1
                     self._over.wait(self._pause)
-                client.heard()  # so that all of it has been ordered before the end
+                client.heard()  # wait until the hub has put all of it in order
             except OSError:  # the worker was killed
                 pass
             except AssertionError as error:
@@ -161,7 +161,7 @@ class Load:
             self._failures.append(error)
 
     def check(self):
-        """Everything of the untouched worker arrived; of each other life a beginning without a gap."""
+        """All messages of the untouched worker have arrived; of each other life the first ones, without a gap."""
         demand(not self._failures, "%s", self._failures)
         for slot in range(len(self._addresses)):
             lives = [life for place, life in self._said if place == slot]

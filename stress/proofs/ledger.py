@@ -1,8 +1,8 @@
-"""What clients said, heard and were promised, and what a store must therefore hold."""
+"""Records what clients said, heard and were promised, and checks that the store agrees."""
 import collections
 import time
 
-# What can be wrong, and what each means.
+# The kinds of violations.
 KINDS = {
     "lost": "acknowledged, but not stored",
     "twice": "said once, stored more than once",
@@ -12,7 +12,7 @@ KINDS = {
     "order": "one sender's messages stored in another order than they were said in",
     "contradicted": "heard in another order than stored, or twice",
     "account": "acknowledged, but not there",
-    "undelivered": "acknowledged and kept for somebody who was away, but never delivered",
+    "undelivered": "acknowledged and kept for a user who was away, but never delivered",
     "served": "the server tells the past otherwise than it is stored",
     "silent": "no answer on a connection that stayed open",
 }
@@ -36,23 +36,23 @@ class Ledger:
         self.acknowledged = {}  # mark -> moment
         self.refused = {}  # mark -> why
         self.heard = []  # for each life of an observer the texts of the lobby
-        self.shown = {}  # number -> (sender, text), as readers of the past have seen it
+        self.shown = {}  # number -> (sender, text), as clients have read it in the history
         self.accounts = {}  # name -> moment of the acknowledgement
         self.kept = {}  # mark -> receiver, acknowledged while that one was away
         self.delivered = set()  # marks
         self.deaths = []  # (moment, what)
-        self.violated = []  # that showed at once
+        self.violated = []  # violations that were seen at once
 
     def now(self):
         """Seconds since the beginning."""
         return self._clock() - self._began
 
     def say(self, mark, sender, to, text):
-        """About to be said."""
+        """A message is about to be sent."""
         self.said[mark] = Said(sender, to, text)
 
     def acknowledge(self, mark):
-        """It was promised to be stored."""
+        """The server has acknowledged the message."""
         self.acknowledged[mark] = self.now()
 
     def died(self, what):
@@ -60,21 +60,21 @@ class Ledger:
         self.deaths.append((self.now(), what))
 
     def show(self, number, sender, text):
-        """A reader of the past has seen this."""
+        """A client has read this in the history."""
         before = self.shown.setdefault(number, (sender, text))
         if before != (sender, text):
             self.note("number", "%d was %r, and then %r" % (number, before, (sender, text)))
 
     def note(self, kind, details):
-        """Something is wrong."""
+        """Record a violation that was seen at once."""
         self.violated.append(Violated(kind, "%s, noticed %s" % (details, self._when(self.now()))))
 
     # ---- the judgement
 
     def judge(self, stored, accounts):
-        """All that is violated: a list of Violated.
+        """All violations: a list of Violated.
 
-        stored: Stored of every message, in any order. accounts: the names of those that there are.
+        stored: a Stored for each message, in any order. accounts: the names of all accounts.
         """
         stored = sorted(stored, key=lambda message: message.number)
         found = list(self.violated)
@@ -132,7 +132,7 @@ class Ledger:
                         one, number[one], other, number[other]))
 
     def _when(self, moment):
-        """The moment, and which deaths were next to it."""
+        """The moment, and the deaths just before and after it."""
         before = [death for death in self.deaths if death[0] <= moment][-1:]
         after = [death for death in self.deaths if death[0] > moment][:1]
         deaths = ["%s at %.3f s" % (what, at) for at, what in before + after]
@@ -140,5 +140,5 @@ class Ledger:
 
 
 def mark_of(text):
-    """The first word."""
+    """The first word of a text, which is its mark."""
     return text.partition(b" ")[0]

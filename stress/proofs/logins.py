@@ -1,6 +1,6 @@
-"""A hundred wrong passwords a second from one address, and right ones from two without end: the owner gets in.
+"""An owner can log in while one address sends 100 wrong passwords a second, and two send right ones without end.
 
-The others talk as before. The storms are processes of their own and come from 127.0.0.2 and 127.0.0.4, so it needs
+Other clients talk undisturbed. The storms are processes of their own and come from 127.0.0.2 and 127.0.0.4, so it needs
 Linux, where all of 127.0.0.0/8 is the machine itself.
 """
 import collections
@@ -20,16 +20,16 @@ HOARDERS = ("127.0.0.2", "127.0.0.4")
 USERS = {"Alice": "the right one", "hoarder": "right too"}
 CONFIG = {"limits": {"messages_per_second": 0}, "idle_timeout": 0}
 ALLOWED = 0.020  # seconds that the slowest percent may take longer
-TIMES = 3  # tries, of which one has to succeed: delays by the server show in all, those by others need not
+TIMES = 3  # tries, of which one has to succeed: a delay by the server shows in all of them, one by the machine need not
 HOARDED = 40  # sessions of each of two addresses
 ITS_TURN = 20.0  # seconds: behind one password of each of two addresses, each of which takes 0.3 s of a free processor
-MOST_OPEN = 200  # connections of a storm; those who wait longest are given up
+MOST_OPEN = 200  # connections of the storm; with more, the oldest are given up
 
 _fork = multiprocessing.get_context("fork")
 
 
 def prove(say, seconds=10.0, per_second=100):
-    """Measure how long words take without and with a storm."""
+    """Measure how long messages take without and with the storms."""
     ours = [sys.executable, "-m", "server"]  # at the real cost of passwords
     with launch(workers=2, config=CONFIG, command=ours, users=USERS) as server, contextlib.ExitStack() as stack:
         speaker, hearer = (
@@ -45,10 +45,10 @@ def prove(say, seconds=10.0, per_second=100):
         with hoard(server.address()) as hoarded:
             crowded = talk(speaker, hearer, seconds)
             waited = [log_in(server.address()) for _ in range(3)]
-    say("a word took %s, in the storm %s" % (shown(calm), shown(stormy)))
+    say("a message took %s, in the storm %s" % (shown(calm), shown(stormy)))
     say("the right password from elsewhere got in after %.0f ms" % (1000 * needed))
     say("the storm heard: %s" % ", ".join("%d x %s" % (count, word) for word, count in answers.most_common()))
-    say("while two addresses with %d sessions each gave the right one again and again, a word took %s" % (
+    say("while two addresses with %d sessions each sent the right one again and again, a message took %s" % (
         HOARDED, shown(crowded)))
     say("the owner got in from a third one after %s s" % ", ".join("%.1f" % seconds for seconds in waited))
     say("the two heard: %s" % ", ".join("%d x %s" % (count, word) for word, count in hoarded.most_common()))
@@ -75,17 +75,17 @@ def talk(speaker, hearer, seconds, every=0.01, padding=""):
 
 
 def p99(latencies):
-    """What the slowest percent takes at least."""
+    """The 99th percentile."""
     return sorted(latencies)[int(len(latencies) * 0.99)]
 
 
 def shown(latencies):
-    """In milliseconds."""
+    """Latencies in seconds as a text, in milliseconds."""
     return "%.2f ms (median), %.1f ms (p99)" % (1000 * statistics.median(latencies), 1000 * p99(latencies))
 
 
 def log_in(address):
-    """How long the owner of the account takes to get in, from an address of her own."""
+    """Seconds that the owner of the account needs to log in, from another address."""
     began = time.monotonic()
     with Client(address, source=OWNER) as owner:
         owner.expect("OK", after="LOGIN Alice " + USERS["Alice"])
@@ -93,12 +93,12 @@ def log_in(address):
 
 
 def storm(address, per_second):
-    """Wrong passwords, as long as the block lasts; gives a Counter that has what they were answered when it is over."""
+    """Send wrong passwords during the block; gives a Counter, which has the answers after it."""
     return _meanwhile(_guess, address, per_second)
 
 
 def hoard(address):
-    """Likewise right ones, from two addresses: whoever is answered closes, comes back and asks again."""
+    """Likewise right ones, from two addresses: each client that gets an answer disconnects, and tries again."""
     return _meanwhile(_hoard, address)
 
 

@@ -1,4 +1,4 @@
-"""One order for everybody: what any two clients heard never contradicts, and nothing is lost or doubled."""
+"""All clients hear the same order, and nothing is lost or doubled."""
 import time
 
 from parley.conformance.targets import launch
@@ -41,7 +41,7 @@ def _heard(everybody, senders, each, seconds):
 
 
 def _changes(lines):
-    """How well mixed the talk was: an order that nobody could confuse would prove little."""
+    """How often the speaker changed: an order that nobody could confuse would prove little."""
     speakers = [line.split(b" ")[1] for line in lines]
     return sum(one != other for one, other in zip(speakers, speakers[1:]))
 

@@ -21,7 +21,7 @@ def wait_until(condition, seconds=30.0, every=0.01):
 
 
 def is_running(pid):
-    """Is there such a process, zombies not counted?"""
+    """Whether there is such a process, zombies not counted."""
     with contextlib.suppress(OSError):
         return _stat(pid)[0] not in "ZX"
     return False
@@ -54,12 +54,12 @@ def _stat(pid):
 
 
 def descriptors(pid):
-    """How many it has open."""
+    """How many file descriptors a process has open."""
     return len(os.listdir("/proc/%d/fd" % pid))
 
 
 def cpu_seconds(pid):
-    """User and system time that it has used."""
+    """The CPU time of a process, user and system, in seconds."""
     fields = _stat(pid)
     return (int(fields[11]) + int(fields[12])) / TICKS
 

@@ -1,8 +1,8 @@
-"""A client that closes its connection and comes back at once gets its name again, every time, in quiet and busy rooms.
+"""A client that disconnects and reconnects at once gets its name again, every time, in quiet and in busy rooms.
 
-Connect, log in, read the answer, close; and again at once, with the same name. Nothing tells a client when its name is
-free, so it has to be free before anybody can ask for it, on any worker. No limit of the server interferes: connections
-of an address are not limited by default, and only passwords are counted.
+It connects, logs in, reads the answer and closes, and does so again at once under the same name. Nothing tells a client
+when its name is free, so it has to be free before anybody can ask for it, on any worker. No limit of the server
+interferes: by default the connections of an address are not limited.
 """
 import contextlib
 import itertools
@@ -19,9 +19,9 @@ from stress.web import UPGRADE, asked
 WORKERS = (2, 4)
 TALKERS = 20
 PAUSE = 0.01  # seconds between two words of the load, in turn by its talkers
-LOOK_EVERY = 100  # returns after which an observer reads what it was told
+LOOK_EVERY = 100  # returns after which the observer reads what it has received
 
-# How the name is asked for; what in the answer grants it, and what refuses it.
+# The request for the name; the part of an answer that grants it, and the part of one that refuses it.
 _OK_IN_BINARY, _NO_IN_BINARY = struct.pack("!I", 207), struct.pack("!I", 209)
 _CONFIRMED = b"\0\6" + bytes(40)
 _TEXT = b"[05:55 AM] rapid: hi!"
@@ -42,7 +42,7 @@ _fork = multiprocessing.get_context("fork")
 
 
 def prove(say, returns=10000, framed=500):
-    """So many in `line` at each number of workers, quiet and under load; and so many in each of the other protocols."""
+    """Return `returns` times in `line`, and `framed` times in each other protocol; all with and without load."""
     for workers, busy in itertools.product(WORKERS, (False, True)):
         for protocol in HELLOS:
             count = returns if protocol == "line" else framed
@@ -55,7 +55,7 @@ def prove(say, returns=10000, framed=500):
 
 
 def come_back(server, protocol, count):
-    """Return so many times, which must be granted each time and told once; the seconds that took."""
+    """Return `count` times; each must be granted, and each end announced once. Returns the seconds that it took."""
     address, ends = server.address(protocol), 0
     with Client(server.address(), "observer") as observer:
         if protocol in NEED_AN_ACCOUNT:
@@ -75,14 +75,14 @@ def come_back(server, protocol, count):
 
 
 def _return(address, hello, granted, refused):
-    """Connect, ask for the name, read the answer, close; was it granted?"""
+    """Connect, ask for the name, read the answer, close; returns whether the name was granted."""
     with socket.create_connection(address, SECONDS) as sock:
         sock.sendall(hello)
         return _granted(sock, granted, refused)
 
 
 def _granted(sock, granted, refused):
-    """Which of the two answers comes first?"""
+    """Whether the name is granted; False if it is refused, or the connection ends."""
     heard = b""
     while granted not in heard:
         data = sock.recv(CHUNK)
@@ -94,7 +94,7 @@ def _granted(sock, granted, refused):
 
 @contextlib.contextmanager
 def load(server):
-    """Others talk in a process of their own, as long as the block lasts."""
+    """Other clients talk during the block, in a process of their own."""
     over, ours = _fork.Pipe()
     process = _fork.Process(target=_talk, args=(server, ours))
     process.start()

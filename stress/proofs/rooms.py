@@ -1,7 +1,7 @@
-"""Clients of each protocol in rooms and the lobby hear exactly their rooms, in one order, whatever is killed.
+"""Clients of each protocol hear exactly the rooms that they are in, in one order, although workers are killed.
 
-Everybody talks in all rooms that they are in; `padded` has no commands for rooms, but a port for one. Two of the four
-workers are killed meanwhile, and their clients come again. In the end the server is restarted on the same storage:
+Each talks in all its rooms; `padded` has no commands for rooms, but a port for one. Two of the four workers are killed
+meanwhile, and their clients reconnect. In the end the server is restarted on the same storage:
 nothing was heard twice, nothing is missing in the histories, and topics and roles are as they were.
 """
 import collections
@@ -26,20 +26,20 @@ HALL = "#hall"  # has a port of its own, so nobody owns it
 TOPICS = {DEV: "what we build.", OPS: "what we run."}
 PASSWORD = "secret"
 CONFIG = {"limits": {"messages_per_second": 0}, "idle_timeout": 0}
-HERE = "here."  # what one says in `padded` to have a name
-SECONDS = 60  # for everything that is waited for
+HERE = "here."  # in `padded` a client takes its name with its first text
+SECONDS = 60  # the timeout of each wait
 LATER = 0.02  # seconds between two tries for a name that is not free yet
 UNDISTURBED = 2  # workers that nobody kills
 
-# (name, protocol, rooms, slot of the worker). Owners have passwords, so their roles last. Who has no slot comes by the
-# port of its only room, to any worker.
+# (name, protocol, rooms, slot of the worker). Owners have passwords, so their roles last. A client without a slot
+# connects to the port of its only room, and so to any worker.
 PEOPLE = [
     ("lina", "line", ROOMS, 0), ("bina", "binary", ROOMS, 2), ("pada", "padded", (), 1),
     ("deli", "delimited", ROOMS, 1), ("dora", "dollar", ROOMS, 3),
     ("devon", "line", (DEV,), 2), ("opal", "line", (OPS, HALL), 3), ("nobody", "line", (), 3),
     ("hal", "padded", (HALL,), None), ("hope", "padded", (HALL,), None),
 ]
-OBSERVER = ("olga", "line", (*ROOMS, HALL), 0)  # who says nothing, and hears the order of all
+OBSERVER = ("olga", "line", (*ROOMS, HALL), 0)  # it says nothing, and its stream is the reference for the order
 
 Heard = collections.namedtuple("Heard", "place who text")
 
@@ -72,7 +72,7 @@ def prove(say, rounds=40, workers=4, kills=2):
 
 
 def _make_accounts(server):
-    """And the rooms, each with its owner."""
+    """Make the accounts, and the rooms with their owners."""
     for name, room in (("lina", DEV), ("bina", OPS), ("deli", None), ("dora", None)):
         person = Person(server, name, "line" if room else "delimited", 0)
         if room:
@@ -86,14 +86,14 @@ def _make_accounts(server):
 
 
 class House:
-    """Everybody, in one thread."""
+    """All clients, served by one thread."""
 
     def __init__(self, server):
         self._server = server
         self._selector = selectors.DefaultSelector()
         self._said = collections.Counter()  # (name, life) -> messages in each place
         self._lives = collections.Counter()  # name -> lives that are over
-        self._over = []  # people whose worker was killed
+        self._over = []  # clients whose worker was killed
         self._people = {}
         self.lives = 0
 
@@ -124,7 +124,7 @@ class House:
         self.lives += 1
 
     def kill(self, slot):
-        """kill -9 a worker while all talk; its people come again, and are in their rooms again."""
+        """kill -9 a worker while all talk; its clients reconnect, and enter their rooms again."""
         people = [one for one in [OBSERVER] + PEOPLE if one[3] == slot]
         for number in range(5):
             self._speak(number)
@@ -183,7 +183,7 @@ class House:
             self._hear(0.1)
 
     def check(self):
-        """Compare what all have heard with what the observer has; that is the order."""
+        """Compare what each has heard with what the observer has, which is the order; returns that."""
         order = self._people[OBSERVER[0]].heard
         demand(len(set(order)) == len(order), "the observer heard something twice")
         number = {heard: place for place, heard in enumerate(order)}
@@ -201,7 +201,7 @@ class House:
         return order
 
     def _check_speakers(self, order, everybody):
-        """All that was said was heard, of a killed worker's people a beginning without a gap."""
+        """Each speaker's texts were heard: all of them, or, if its worker was killed, the first ones without a gap."""
         for person in everybody:
             for place in person.places:
                 mine = [heard.text for heard in order if heard.who == person.name and heard.place == place
@@ -212,14 +212,14 @@ class House:
 
 
 class Person:
-    """One connection. `life`: how often its worker was killed before. `heard`: what others said, as it came."""
+    """One client. life: how often its worker was killed before. heard: what others said, in the order of arrival."""
 
     def __init__(self, server, name, protocol, slot, life=0, home=LOBBY):
         self.name = name
         self.life = life
         self.protocol = protocol
         self.codec = CODECS[protocol]
-        self.places = (home,)  # the first is where one talks who names no room
+        self.places = (home,)  # the first is the place of talk that names no room
         self.heard = []
         self.said = 0
         self.is_over = False
@@ -242,7 +242,7 @@ class Person:
         self.sock.sendall(b"".join(self.codec.encode(message, self.name) for message in messages))
 
     def until(self, satisfied):
-        """Hear until a message satisfies, which is given."""
+        """The next message for which `satisfied` is true."""
         self.sock.settimeout(SECONDS)
         while True:
             while self._messages:
@@ -251,11 +251,11 @@ class Person:
                 if satisfied(message):
                     return message
             data = self.sock.recv(65536)
-            demand(data, "%s was sent away", self.name)
+            demand(data, "%s was disconnected", self.name)
             self._messages += self._decoder.feed(data)
 
     def log_in(self):
-        """Ask for the name until it is given: its former holder may not be gone yet."""
+        """Ask for the name until it is granted: the former connection may still hold it."""
         deadline = time.monotonic() + SECONDS
         word = PASSWORD if self.name in ("lina", "bina") else ""
         claim = ("%s %s" % (self.name, word)).rstrip()
@@ -278,7 +278,7 @@ class Person:
         self.places += (room,)
 
     def start(self):
-        """What was said before is of no interest."""
+        """Forget what was heard so far."""
         self.sock.setblocking(True)
         self.heard = []
 
@@ -291,11 +291,11 @@ class Person:
 
     @property
     def last(self):
-        """The last thing that it has said in each place."""
+        """The last text that it has said in each place."""
         return "%d-%d." % (self.life, self.said)
 
     def hear(self):
-        """Hear what has come; False if the connection is over."""
+        """Read what has come; returns False at the end of the connection."""
         try:
             data = self.sock.recv(1 << 18)
         except OSError:
@@ -328,7 +328,7 @@ def _address_of_port(server):
 
 
 def in_lobby(protocol, message):
-    """Heard of what was said in the lobby, or in the room that stands in its place, else None."""
+    """A Heard if this is talk in the lobby, or in the room that takes its place at a port; else None."""
     if protocol in ("line", "padded"):
         found = (_LOBBY_LINE if protocol == "line" else _SPOKEN).fullmatch(message)
         return Heard(LOBBY, *found.groups()) if found else None
@@ -344,7 +344,7 @@ def in_lobby(protocol, message):
 
 
 def granted(protocol, message):
-    """Is it the answer to a login, and which?"""
+    """Whether this message grants a login; None if it is not the answer to one."""
     if protocol == "line":
         return True if message == "OK" else False if message.startswith("ERR ") else None
     if protocol == "padded":
@@ -358,14 +358,14 @@ def granted(protocol, message):
 
 
 def entered(protocol, message):
-    """Is it the confirmation? A refusal is a violation."""
+    """Whether this message confirms that a room was entered; raises `Violation` if it refuses that."""
     if protocol == "line":
         refused, done = message.startswith("ERR "), message == "OK"
     else:
         fields = message.fields
         refused = fields.get("type") == 402 or bool(fields.get("RESPONSE")) or fields.get("result") is False
         done = fields.get("type") == 401 or fields.get("RESPONSE") == [] or fields.get("purpose") == "join_room"
-    demand(not refused, "a room was closed: %s", message)
+    demand(not refused, "a room could not be entered: %s", message)
     return done
 
 
@@ -404,7 +404,7 @@ def _answers(person, command, answer):
 
 
 def _history(person, room):
-    """(place, who, text) of all that was said."""
+    """[(place, who, text)] of the whole history of a room."""
     told, last, more = [], 0, True
     while more:
         person.send("%s HISTORY SINCE %d" % (room, last))

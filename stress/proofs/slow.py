@@ -1,4 +1,4 @@
-"""2000 connections that send a byte now and then, and five that never read: a hundred others that talk notice nothing.
+"""2000 connections that send a byte now and then and five that never read do not disturb a hundred that talk.
 
 The slow senders are in a process of their own. When the server ends one, it connects again, so their number stays.
 """
@@ -24,7 +24,7 @@ _fork = multiprocessing.get_context("fork")
 
 
 def prove(say, dribblers=2000, seconds=25.0):
-    """Measure how long words take without and with them, and how much memory they take."""
+    """Measure how long messages take without and with the slow connections, and the memory that these need."""
     config = {"limits": LIMITS, "idle_timeout": 0}
     with launch(workers=2, config=config) as server, contextlib.ExitStack() as stack:
         talkers = [stack.enter_context(Client(server.worker_address(number % 2), "talker-%d" % number))
@@ -39,12 +39,12 @@ def prove(say, dribblers=2000, seconds=25.0):
             growth = _memory(server) - before
         alive = crowd.is_alive()
         log = server.stderr_text()
-    say("a word took %s, beside the slow ones %s" % (shown(calm), shown(slow)))
+    say("a message took %s, beside the slow ones %s" % (shown(calm), shown(slow)))
     say("%d dribblers were ended %d times; all processes grew by %.1f MB" % (dribblers, report[0], growth / 1e6))
     demand(alive, "the hundred were disturbed")
     demand(report[0] >= dribblers, "only %d dribblers were ended", report[0])
     demand(log.count("reason=slow-reader") == STOPPED, "those who do not read were not ended: %s", log[-300:])
-    demand(p99(slow) <= ALLOWED * p99(calm) + SLACK, "the slow ones are felt by others")
+    demand(p99(slow) <= ALLOWED * p99(calm) + SLACK, "the slow connections delay others")
     demand(growth <= MOST_GROWTH, "the slow ones cost %.1f MB", growth / 1e6)
 
 
@@ -58,7 +58,7 @@ def _memory(server):
 
 @contextlib.contextmanager
 def _hearing(clients):
-    """The clients read all they hear, in a process of their own, as long as the block lasts."""
+    """The clients read during the block, in a process of their own."""
     process = _fork.Process(target=_hear, args=(clients,))
     process.start()
     try:
@@ -76,18 +76,18 @@ def _hear(clients):
         while True:
             for key, _ in selector.select():
                 if not key.fileobj.recv(1 << 16):
-                    return  # which shows
+                    return  # `prove` sees that the process has ended
 
 
 @contextlib.contextmanager
 def dribbling(address, connections):
-    """Gives a list that has, when it is over, how often the server has ended one of so many slow connections."""
+    """Keep so many slow connections open during the block; gives a list, which has the number of ends after it."""
     report = []
     over, here = _fork.Pipe()
     process = _fork.Process(target=_dribble, args=(address, connections, here))
     process.start()
     here.close()
-    over.recv()  # they are all there
+    over.recv()  # all are connected
     try:
         yield report
     finally:

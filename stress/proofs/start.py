@@ -36,7 +36,7 @@ def prove(say, messages=1000000, accounts=1000, starts=3):
 
 
 def fill(path, messages, accounts):
-    """Write as many messages as are wanted."""
+    """Write a database with so many accounts and messages."""
     names = [b"user%d" % number for number in range(accounts)]
     database = Database(path, "system")
     with database.transaction():

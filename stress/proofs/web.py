@@ -1,7 +1,7 @@
 """10 000 idle WebSockets answer their pings and are kept; a thousand come back within seconds of their worker's death.
 
-The members behave as the page does: they answer pings, and come back half a second after the end of a connection, give
-or take a third, with their session and with the numbers of what they have heard. Nobody needs a password for that.
+The members behave as the page does: they answer pings, and reconnect half a second after the end of a connection (plus
+or minus 30 %), with their session and the last numbers that they have seen. Nobody needs a password for that.
 """
 import collections
 import contextlib
@@ -29,12 +29,12 @@ PATIENCE = 60.0  # seconds for something that should happen at once
 PING_EVERY = 25.0  # seconds of silence
 PAUSE, SPREAD = 0.5, 0.3  # seconds until a page comes back, give or take this part of it
 SOON = 5.0  # seconds after the death of a worker in which all are back
-PASSWORDS = 5  # members who have one
-A_LITTLE = 0.1  # seconds of CPU that a process may need which does nothing
+PASSWORDS = 5  # members with a password
+A_LITTLE = 0.1  # seconds of CPU that an idle process may need
 SECRET = "not to be hashed again"
 
 _PONG = web.frame(b"", web.PONG)
-_PINGED = b"\x89\x00"  # which is in no text
+_PINGED = b"\x89\x00"  # which no text contains
 _ANSWER = re.compile(rb'\{"on":"(welcome|no|hello)"[^{}]*(\{[^{}]*\}[^{}]*)?\}')
 _SAID = re.compile(rb'\{"on":"said"[^{}]*"text":"([^"]*)"\}')
 
@@ -56,7 +56,7 @@ def _raise_limit(enough):
 
 
 def stay(server, crowd, count, rounds, say):
-    """So many members answer so many pings each, and are all there afterwards."""
+    """So many members each answer so many pings, and all are still connected then."""
     pids = family(server.pid)
     before, began = memory(pids), time.monotonic()
     members = [Member(server.address(WEB), "idle%d" % number) for number in range(count)]
@@ -81,7 +81,7 @@ def stay(server, crowd, count, rounds, say):
 
 
 def come_back(server, crowd, count, say, soon=SOON):
-    """So many members of one worker are all back that soon after it was killed, and hear what is said."""
+    """So many members of one worker are all back soon after it was killed, and receive what is said."""
     members = [Member(server.worker_address(0, WEB), "back%d" % number, SECRET if number < PASSWORDS else None)
                for number in range(count)]
     verifiers = set(children(server.pid)) - set(workers_of(server))
@@ -105,10 +105,10 @@ def come_back(server, crowd, count, say, soon=SOON):
 
 
 class Member:
-    """One page.
+    """A client that behaves as the page does.
 
-    name, password: what it logs in with; with a password it makes an account. pings: how many it has answered.
-    heard: the texts that were said. is_in, ended: has it been welcomed, or has the connection ended?
+    name, password: for the login; with a password it makes an account. pings: how many it has answered. heard: the
+    texts that it has received. is_in, ended: has it been welcomed, or has the connection ended?
     """
 
     def __init__(self, address, name, password=None):
@@ -125,13 +125,13 @@ class Member:
         self._marks = {}
 
     def connect(self):
-        """Begin; with the session that it has, if it has one."""
+        """Connect; `hear` then resumes the session, or logs in if there is none."""
         self.sock, self._held, self._is_upgraded, self.ended = connected(self._address), b"", False, False
         self.sock.sendall(web.UPGRADE)
         self.sock.setblocking(False)
 
     def hear(self):
-        """What has come; False at the end."""
+        """Read and handle what has come; returns False at the end of the connection."""
         try:
             data = self.sock.recv(CHUNK)
         except BlockingIOError:
@@ -172,7 +172,7 @@ class Member:
         self._held = self._held[end:]
 
     def _send(self, data):
-        with contextlib.suppress(OSError):  # its end is heard
+        with contextlib.suppress(OSError):  # `hear` notices the end
             self.sock.send(data)
 
     def _be_told(self, told):
@@ -186,14 +186,14 @@ class Member:
 
 
 class Crowd:
-    """The members, in one loop."""
+    """All members, served by one loop."""
 
     def __init__(self):
         self.members = []
         self._selector = selectors.DefaultSelector()
 
     def enter(self, members, at_once=AT_ONCE, pause=lambda: 0.0):
-        """They connect, at most so many at a time, each after a pause; and again after another one if that failed."""
+        """Connect members, at most `at_once` at a time, each after pause() seconds; failed ones again after another."""
         self.members += [member for member in members if member.sock is None]
         outside = collections.deque((time.monotonic() + pause(), member) for member in members)
         arriving, deadline = set(), time.monotonic() + PATIENCE + len(members) / 50
@@ -212,20 +212,20 @@ class Crowd:
             arriving = {member for member in arriving if not (member.is_in or member.ended)}
 
     def wait(self, condition):
-        """Until it is true of what they have heard."""
+        """Listen until `condition` is true."""
         deadline = time.monotonic() + PATIENCE
         while not condition():
             demand(time.monotonic() < deadline, "it has not come")
             self.listen(0.1)
 
     def settle(self):
-        """Until nobody has heard anything for a moment."""
+        """Listen until nobody has received anything for a moment."""
         deadline = time.monotonic() + PATIENCE
         while self.listen(QUIET) and time.monotonic() < deadline:
             pass
 
     def listen(self, seconds):
-        """Hear what comes within so many seconds, or has come; how many have heard something."""
+        """Read what comes within so many seconds, or has come; returns how many members received something."""
         ready = self._selector.select(seconds)
         for key, _ in ready:
             if not key.data.hear():
@@ -233,7 +233,7 @@ class Crowd:
         return len(ready)
 
     def close(self):
-        """All are gone."""
+        """Disconnect all."""
         self._selector.close()
         for member in self.members:
             if member.sock is not None:
