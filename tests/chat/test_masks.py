@@ -233,6 +233,31 @@ def test_whoever_gets_another_account_is_barred_by_masks_of_accounts_from_then_o
         assert chat.rooms.by_name[b"#dev"].barred == {chat.holder(b"cid"): reason}
 
 
+def test_whoever_gets_an_account_is_muted_by_its_mask_where_nobody_is_banned(chat):
+    assert chat.do(b"ann", "mute", b"$a:acc") == DONE
+    assert chat.say(b"cid")[0] == DONE
+    chat._ask("identified", chat.people[b"cid"], b"acc", chat.accounts.accounts[b"acc"].serial, None, False)
+    assert chat.say(b"cid")[0] == Reason.MUTED
+
+
+@pytest.mark.parametrize("act, mask, back", [("mute", b"b*!*@*", "unmute"), ("bar", b"b*!*@*", "unban")])
+def test_a_mask_that_was_taken_back_while_one_was_outside_keeps_nobody_from_speaking(chat, act, mask, back):
+    assert chat.do(b"ann", act, mask) == DONE
+    assert chat.say(b"bob")[0] != DONE
+    chat.exit(b"bob")
+    assert chat.do(b"ann", back, mask) == DONE
+    chat.enter(b"bob")
+    chat.drain()
+    assert chat.say(b"bob")[0] == DONE
+
+
+def test_an_exception_is_taken_back_as_it_was_given_whoever_is_called_so_now(chat):
+    chat.come(b"Bartholomew-the-long")
+    _, alias, _ = chat.members.introduction(b"Bartholomew-the-long")
+    for act in ("except", "invex", "unexcept", "uninvex"):
+        assert chat.do(b"ann", act, alias) == DONE
+
+
 def test_an_act_about_a_mask_looks_only_at_those_whom_that_means(chat, monkeypatch):
     looked_at, real = [], Gate.why_barred
     monkeypatch.setattr(Gate, "why_barred", lambda *others: looked_at.append(others[-1]) or real(*others))

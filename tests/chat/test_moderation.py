@@ -306,6 +306,19 @@ def test_whoever_comes_lets_the_days_begin_anew(spread):
     assert b"#dev" in spread.rooms.by_name
 
 
+def test_the_days_of_an_empty_room_begin_when_the_last_member_leaves(roomed):
+    roomed.owner(b"owner")
+    roomed.make(b"owner", room=b"#ops")
+    roomed.wait(DAY - 1)
+    roomed.exit(b"owner", b"#ops")
+    roomed.wait(30 * DAY - 1)
+    roomed.tidy()
+    assert b"#ops" in roomed.rooms.by_name
+    roomed.wait(2 * DAY)
+    roomed.tidy()
+    assert b"#ops" not in roomed.rooms.by_name
+
+
 def test_that_somebody_came_is_stored_once_a_day_for_the_days_to_begin_anew_after_a_crash_too(spread):
     stored = []
     for name in list(spread.people):
@@ -981,6 +994,13 @@ def test_who_is_outside_speaks_in_a_room_only_if_that_is_set_so_and_nothing_forb
     chat.go(b"cid")
     chat.register.say_outside(*left, b"#dev", b"hi")
     assert chat.spread() == []
+
+
+def test_where_it_is_slow_again_what_was_said_before_does_not_count(spread):
+    for value in (b"5", b"off", b"5"):
+        assert spread.do(b"owner", "set", b"slow", value) == DONE
+        assert spread.say(b"ann")[0] == DONE
+    assert spread.say(b"ann")[0] == Reason.SLOW_MODE
 
 
 def test_several_switches_are_set_at_once_or_none():

@@ -517,6 +517,16 @@ def test_who_hangs_up_while_the_holder_is_looked_after_gets_nothing(register, po
     assert post.drain() == [("everyone", "left", b"ann")]
 
 
+def test_only_the_answer_about_the_present_holder_decides(register, post, ann_and_bob):
+    late = Unanswered(post)
+    claim(register, 2, 8, b"ann")
+    (worker, number, asker), = late.questions
+    register.probed(worker, asker, number + 1)
+    assert post.drain() == []
+    register.probed(worker, asker, number)
+    assert post.drain() == [("worker", 2, "refused", 8, Reason.NAME_TAKEN)]
+
+
 def test_the_name_of_one_on_a_worker_that_dies_while_it_is_asked_is_free(register, post, ann_and_bob):
     Unanswered(post)
     claim(register, 2, 8, b"ann")

@@ -202,6 +202,46 @@ def test_the_next_who_has_the_name_of_a_deleted_account_is_not_invited(roomed):
     assert roomed.enter(b"pat") == Reason.INVITE_ONLY
 
 
+def test_the_next_who_has_the_name_of_a_deleted_account_does_not_read_what_was_said_before(roomed):
+    roomed.owner(b"pat")
+    roomed.make(b"pat")
+    roomed.do(b"owner", "set", b"private", b"on")
+    roomed.register.numbers.take(10)
+    roomed.register.delete(*roomed.people.pop(b"pat"), b"pat")
+    roomed.owner(b"pat")
+    roomed.do(b"owner", "invite", b"pat")
+    roomed.enter(b"pat")
+    roomed.drain()
+    roomed.tell(b"pat", "reread", b"#dev", None, 9)
+    assert roomed.store.read[-1].after == 10
+
+
+def test_who_leaves_an_account_behind_for_another_name_reads_no_more_of_the_past_than_before(roomed):
+    roomed.do(b"owner", "set", b"private", b"on")
+    roomed.register.numbers.take(10)
+    roomed.owner(b"pat")
+    roomed.do(b"owner", "invite", b"pat")
+    roomed.make(b"pat")
+    for name in (b"pat", b"other"):
+        if name != b"pat":
+            roomed.rename(b"pat", name)
+        roomed.drain()
+        roomed.tell(name, "reread", b"#dev", None, 9)
+        assert roomed.store.read[-1].after == 10
+
+
+def test_who_loses_the_roles_of_an_account_by_another_name_has_no_voice_left_either(roomed):
+    roomed.owner(b"pat")
+    roomed.make(b"pat")
+    for act in ("voice", "op"):
+        assert roomed.do(b"owner", act, b"pat") == DONE
+    roomed.rename(b"pat", b"other")
+    assert role(roomed, b"other") == MEMBER
+    for act in ("op", "deop"):
+        assert roomed.do(b"owner", act, b"other") == DONE
+    assert role(roomed, b"other") == MEMBER
+
+
 def test_who_may_not_come_to_the_room_of_a_port_gets_no_account_there(roomed):
     roomed.accounts.register = True
     roomed.do(b"owner", "ban", b"eve")

@@ -172,6 +172,25 @@ def test_one_comes_back_into_as_many_rooms_as_are_looked_at(register, post):
     assert len(entered) + len(refused) == MOST_ROOMS and entered[0][0] == b"#r0"
 
 
+def test_who_left_a_room_after_coming_back_needs_an_invitation_the_next_time(register, post):
+    log_in(register, b"owner", 4, key=OTHER_KEY)
+    for session, name in ((4, b"owner"), (5, b"bob")):
+        if session == 5:
+            log_in(register, name, session)
+        register.enter(1, session, b"#dev", tuple(claims(b"#dev")), None)
+    register.manage(1, 4, b"#dev", "set", b"invite", b"on")
+    register.release(1, 5)
+    entered = []
+    for session in (6, 7):
+        post.drain()
+        resume(register, session, marks=((b"#dev", 0),))
+        ((_, _, _, into, _, _),) = told(post, "begun")
+        entered.append([name for name, *_ in into])
+        register.exit(1, session, b"#dev")
+        register.release(1, session)
+    assert entered == [[b"#dev"], []]
+
+
 @pytest.mark.parametrize("name", [b"bob", b"ann"])
 def test_it_is_not_ended_for_a_connection_that_is_gone(register, post, name):
     log_in(register, name)
