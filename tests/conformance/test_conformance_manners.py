@@ -7,7 +7,7 @@ from unittest import mock
 import pytest
 from cases import for_each
 
-from parley.conformance import loader, matching, model, plugin, requirements, runner
+from parley.conformance import items, loader, matching, model, requirements, runner
 from parley.conformance.acquaintance import Refused, Visit
 from parley.conformance.barrier import SELF, STRANGERS, Barrier, BarrierFailed
 from parley.conformance.charging import charge
@@ -18,6 +18,7 @@ from parley.conformance.pool import Pool
 from parley.conformance.probes import PROBES, histories
 from parley.conformance.probes.line_experiments import guests
 from parley.conformance.profile import Finding, Profile, Reader
+from parley.conformance.suite import Suite
 from parley.conformance.targets import Foreign
 from parley.conformance.variants import variants_of
 from parley.conformance.waiting import Waiting, set_news_aside
@@ -396,7 +397,7 @@ def test_a_scenario_is_not_cut_on_a_slow_server(profile, is_slow):
     for variant in variants_of(scenario, True):
         item = types.SimpleNamespace(suite=suite, scenario=scenario, variant=variant)
         try:
-            plugin.ScenarioItem._skip_in_vain(item)
+            items.ScenarioItem._skip_in_vain(item)
         except pytest.skip.Exception:
             skipped.append(variant)
     assert skipped == variants_of(scenario, True)[1:] * is_slow
@@ -564,7 +565,7 @@ def test_cuts_that_are_met_the_next_time_are_not_what_failed(is_foreign, variant
     variants = {one.segmentation: one for one in variants_of(scenario, True)}
     item = types.SimpleNamespace(scenario=scenario, variant=variants[variant], _fails=lambda variant, fixture: fails)
     run = types.SimpleNamespace(fixture=types.SimpleNamespace(is_foreign=is_foreign), variant=variants[variant])
-    plugin.ScenarioItem._forget_a_cut_that_does_not_matter(item, run)
+    items.ScenarioItem._forget_a_cut_that_does_not_matter(item, run)
     assert run.variant == variants[judged_as]
 
 
@@ -578,8 +579,8 @@ def test_a_first_visitor_was_let_in_only_where_that_was_tried(protocol, sentence
     def acquaint(*arguments):
         raise Refused("X", "no")
 
-    monkeypatch.setattr(plugin, "acquaint", acquaint)
-    suite = plugin.Suite.__new__(plugin.Suite)
+    monkeypatch.setattr("parley.conformance.suite.acquaint", acquaint)
+    suite = Suite.__new__(Suite)
     suite.foreign = types.SimpleNamespace(addresses={protocol: ("h", 1)}, idle_limits={})
     suite.time_scale, suite.profiles = 1.0, {}
     with pytest.raises(NotUsable) as caught:
