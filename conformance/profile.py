@@ -32,56 +32,48 @@ class Finding(NamedTuple):
 
 
 class Profile(NamedTuple):
-    """The profile of one server in one protocol. Patterns are regular expressions for a whole message.
+    """How one server talks in one protocol. Patterns are regular expressions for a whole message."""
 
-    greeting: of the lines that greet a connection. mark: a byte order mark stands in front of the first line. prompt:
-    what stands in front of lines. carriage_return: lines end in CR LF. colours: they have some. names_case: in which
-    letters names are told, however they were given, as in `names.CASES`. longest_name: how many characters a name may
-    have, where the suite has to know; else 0. unended: of answers without a newline behind them. end_seconds: how long
-    an end takes to be noticed, where that is long. slowest_seconds: how long an answer took at most; 0 if that was not
-    measured. slow_share: of the answers that took longer than a busy machine explains. asides: of lines that nobody
-    asked for; to_members, to_strangers: the same, for those who are logged in or are not; unasked: the same, for those
-    who have not asked for the list of users. acknowledgements: of what speakers are told; acknowledged: after which
-    commands, where that is known. rewrites: (pattern, template) of lines in another form. lists: (pattern with a group
-    `names`, separator, template) of a list in one line. answers: (the document's answer, patterns of those that stand
-    for it). unanswered: the kinds of message that never come. repeats: (pattern, times) of lines that come more than
-    once. closing: of answers after which the server closes. manners: words for how messages differ in form, which
-    `Manner` and `alike` of `conformance.probes` understand. echoes: speakers hear themselves. replays: who logs in is
-    told what was said before behind the answer. proof: the kind of barrier that works, or empty. pause: seconds between
-    two writes, where one read is one message. shared: there is room for several runs at the same time, which can tell
-    each other's messages from their own.
-    """
+    # How lines look.
+    greeting: Tuple[str, ...] = ()  # patterns of the lines that greet a connection
+    mark: bool = False  # whether a byte order mark stands in front of the first line
+    prompt: str = ""  # what stands in front of lines
+    carriage_return: bool = False  # whether lines end in CR LF
+    colours: bool = False  # whether there are escape sequences for colours in lines
+    names_case: str = ""  # the case in which all names are shown, as in `names.CASES`; "" if they are shown as given
+    longest_name: int = 0  # characters; 0 if names may be as long as the suite needs
+    unended: Tuple[str, ...] = ()  # patterns of answers that no newline follows
 
-    greeting: Tuple[str, ...] = ()
-    mark: bool = False
-    prompt: str = ""
-    carriage_return: bool = False
-    colours: bool = False
-    names_case: str = ""
-    longest_name: int = 0
-    unended: Tuple[str, ...] = ()
-    end_seconds: float = 0.0
-    slowest_seconds: float = 0.0
-    slow_share: float = 0.0
-    asides: Tuple[str, ...] = ()
-    to_members: Tuple[str, ...] = ()
-    acknowledgements: Tuple[str, ...] = ()
-    acknowledged: Tuple[str, ...] = ()
-    to_strangers: Tuple[str, ...] = ()
-    unasked: Tuple[str, ...] = ()
-    rewrites: Tuple[Tuple[str, str], ...] = ()
-    lists: Tuple[Tuple[str, str, str], ...] = ()
-    answers: Tuple[Tuple[str, Tuple[str, ...]], ...] = ()
-    unanswered: Tuple[str, ...] = ()
-    repeats: Tuple[Tuple[str, int], ...] = ()
-    closing: Tuple[str, ...] = ()
-    manners: Tuple[str, ...] = ()
-    echoes: bool = False
-    copies: bool = False
-    replays: bool = False
-    proof: str = ""
-    pause: float = 0.0
-    shared: bool = False
+    # How long the server takes, in seconds.
+    end_seconds: float = 0.0  # until the end of a connection is announced, if that takes long; else 0
+    slowest_seconds: float = 0.0  # for the slowest answer; 0 if that was not measured
+    slow_share: float = 0.0  # the part of the answers that took longer than a busy machine explains
+
+    # Patterns of lines that answer nothing, and are ignored.
+    asides: Tuple[str, ...] = ()  # to anybody
+    to_members: Tuple[str, ...] = ()  # to clients that are logged in
+    acknowledgements: Tuple[str, ...] = ()  # to the sender of a message
+    acknowledged: Tuple[str, ...] = ()  # the commands that are acknowledged so, as far as that is known
+    to_strangers: Tuple[str, ...] = ()  # to clients that are not logged in
+    unasked: Tuple[str, ...] = ()  # to clients that have not asked for the list of users
+
+    # How messages and answers differ from those of the document.
+    rewrites: Tuple[Tuple[str, str], ...] = ()  # (pattern, template of the document's line)
+    lists: Tuple[Tuple[str, str, str], ...] = ()  # (pattern with group `names`, separator, template) of a one-line list
+    answers: Tuple[Tuple[str, Tuple[str, ...]], ...] = ()  # (the document's answer, patterns of the server's own)
+    unanswered: Tuple[str, ...] = ()  # kinds of messages that never come
+    repeats: Tuple[Tuple[str, int], ...] = ()  # (pattern, times) of lines that come several times
+    closing: Tuple[str, ...] = ()  # patterns of answers after which the server closes the connection
+    manners: Tuple[str, ...] = ()  # differences in form, in words that the `Manner` and `alike` of a protocol know
+    echoes: bool = False  # whether senders get back what they say to all
+    copies: bool = False  # whether senders get back their direct messages
+    replays: bool = False  # whether the answer to a login is followed by what was said before
+
+    # What the suite has to do.
+    proof: str = ""  # the kind of barrier that works, or ""
+    pause: float = 0.0  # seconds between two writes, if the server takes one read for one message
+    shared: bool = False  # whether several runs have room at the same time; each ignores the messages of the others
+
     findings: Tuple[Finding, ...] = ()
 
     @property

@@ -1,49 +1,62 @@
 """The experiments with which the suite gets acquainted with a foreign server, one module for each protocol.
 
-A module has
+Each module has
 
-    EXPERIMENTS             functions of an `acquaintance.Visit`, in their order. What they find out about the server's
-                            manner goes into the visit's profile; what about a requirement, into its findings
+    EXPERIMENTS             functions of an `acquaintance.Visit`, in their order. They put how the server talks into the
+                            visit's profile, and what that breaks into its findings
     CUT                     {segmentation: the requirement that is broken if a scenario fails with this one only}
-    is_reply(message)       does it answer a request of an experiment?
+    is_reply(message)       whether it answers a request of an experiment
 
-and what else the reading of messages and the charging of failures have to know; the default is nothing:
+and may have what else is needed to read messages and to charge failures. By default each of these means nothing:
 
-    Manner(state, kept)     how messages in forms of the server's own are read: has read(message, manners), which gives
-                            the messages for which one stands; `kept` is what `kept_before` gave
-    kept_before(fixture, scenario)      what the server has kept from before the scenario, which is not counted
+    Manner(state, kept)     reads messages in the server's own forms: read(message, manners) gives the document's
+                            messages for which one stands; `kept` is the result of `kept_before`
+    kept_before(fixture, scenario)      what the server keeps from before the scenario, which does not count
 
-    CUT_OFF                 the requirement that is broken by a server that ends when a connection is reset
-    SILENT_BESIDE           the requirement that is broken by a server that lets nobody in while somebody else is silent
-    ENDS                    the requirement that is broken by a server that does not notice that a client has ended
-    ENDED                   the kind of the message that tells of such an end
-    NAMES                   (the requirement that is broken by refusing a valid name, the kind of such a refusal, the
-                            pattern of a login with a name that nobody should refuse, the kind of what else
-                            may be said in the same words)
-    ONCE                    the requirements that something is told once
-    RELATIVES               {a requirement that `blame` gives: others that the same message may break}
-    SILENT_ENDS             is nobody told that a connection has ended?
-    STAYS                   the requirement that is broken by a server on which who closes the connection without the
-                            codec's `goodbyes` stays logged in; the scenarios about that are played last
-    GOES_ON                 has each command an answer of its own, so that a scenario can go on behind a wrong one?
-    GROUNDS_FIRST           of several requirements, is what `ground` says of a missing message the one that is broken?
-    CLOSED                  the requirements that are broken by closing behind an answer
-    NEWS                    the kinds of messages that may come to a member at any time, as something has changed
-    REPLAYED                the kinds of messages that a newcomer is told again, where a server does that
-    is_in(lines)            are they the reply to a login that has succeeded, in whatever words?
-    is_farewell(message)    may it come in front of a close that is expected, as no requirement minds?
-    is_last_word(message, state)    the same, to a client who has closed its side; `state` is its `ClientState`
-    is_answer(message)      does it answer a command, and is not what somebody else has done?
-    alike(wanted, message, manners)     does the message stand for the one that is wanted?
-    other_readings(message, manners)    the messages for which it may stand too, where a server tells two kinds alike
-    is_left_out(wanted, me, manners)    is it a line about the user who has asked, which the server leaves out?
+    Requirements:
+
+    CUT_OFF                 broken by a server that ends when a connection is reset
+    SILENT_BESIDE           broken by a server that lets nobody log in while another connection is silent
+    ENDS                    broken by a server that does not notice the end of a connection
+    STAYS                   broken by a server that keeps a user logged in whose connection was closed without the
+                            codec's `goodbyes`; the scenarios about that are played late
+    CLOSED                  several: broken by closing the connection after an answer
+    ONCE                    several: that something is told once
+    RELATIVES               {one that `blame` gives: others that the same message may break}
+    NAMES                   (the one that is broken by refusing a valid name, the kind of such a refusal, the pattern of
+                            a login with a name that no server should refuse, the kind of another refusal that may be
+                            in the same words)
+
+    Kinds of messages:
+
+    ENDED                   the one that announces the end of a connection
+    NEWS                    those that may come to a member at any time, as something has changed
+    REPLAYED                those of the past that a server may send to a newcomer
+
+    Properties of the protocol:
+
+    SILENT_ENDS             whether the end of a connection is not announced
+    GOES_ON                 whether each command has an answer of its own, so that a scenario can go on after a failure
+    GROUNDS_FIRST           if a message is missing and its step names several requirements: whether the one that
+                            `ground` gives is broken
+
+    Functions:
+
+    is_in(lines)            whether they are the reply to a successful login, in whatever words
+    is_farewell(message)    whether it may precede an expected close without breaking a requirement
+    is_last_word(message, state)    the same to a client that has closed its sending side; state: its `ClientState`
+    is_answer(message)      whether it answers a command, and is not about what another user does
+    alike(wanted, message, manners)     whether the message stands for the one that is wanted
+    other_readings(message, manners)    the other messages for which it may stand, if two kinds look alike
+    is_left_out(wanted, me, manners)    whether it is the line about the user who asks in a list without that user
     kind(text)              the kind of a message: its words without names and texts
     ground(text)            the requirement that says that such a message comes, or None
-    absent(message, step)   the requirement that is broken as there is not what the step asks for, as the message says
-    blame(text, actor)      the requirement that it breaks if nobody expects it, or None
-    is_untold(wanted, cut_off, unanswered)      is it a message about one of those whose connections were reset, by
-                            their names, that never comes? `unanswered` is that of the profile
-    asks(step)              the requirements of the commands that a step sends, any of which may be refused
+    absent(message, step)   the requirement that is broken as the server lacks what the step asks for, if the message
+                            says so; else None
+    blame(text, actor)      the requirement that a message breaks if no step expects it, or None
+    is_untold(wanted, cut_off, unanswered)      whether it announces the end of one of the connections that were reset
+                            (cut_off: their names), and never comes; unanswered: that of the profile
+    asks(step)              the requirements for the commands that a step sends, any of which may be refused
     relies_on(step, variant, renaming)      the requirements that a step relies on without naming them
 """
 import importlib
