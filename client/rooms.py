@@ -59,7 +59,7 @@ class RoomRequests:
         self._request("manage", room_name(room), act, about, text)
 
     def invite(self, room: str, name: str) -> None:
-        """Let `name` in: once, or for an hour."""
+        """Let `name` in once, within an hour."""
         self.manage(room, "invite", name)
 
     def kick(self, room: str, name: str, why: Optional[str] = None) -> None:
