@@ -372,6 +372,42 @@ def test_it_fits_a_phone(server, open_page):
     assert page.wrongs() == []
 
 
+def test_the_end_of_the_talk_stays_in_sight_when_a_phone_is_turned(server, open_page):
+    page = open_page()
+    page.enter(server.url, "ann")
+    with at_nc(server, "lea") as lea:
+        for number in range(12):
+            lea.send("MSG %d%s" % (number, 20 * " and more"))
+        page.until_shown("11" + 20 * " and more")
+    for width, height in ((768, 1000), (360, 740), (740, 360), (360, 740), (1280, 800)):
+        page.size(width, height)
+        page.until("innerWidth === arguments[0]", width)
+        page.run_async("requestAnimationFrame(() => requestAnimationFrame(arguments[0]))")
+        assert page.run("const {scrollHeight, scrollTop, clientHeight} = document.getElementById('scroll');"
+                        "return scrollHeight - scrollTop - clientHeight < 2"
+                        " && document.getElementById('latest').hidden")
+    assert page.wrongs() == []
+
+
+def test_what_is_found_begins_and_ends_with_whole_words(server, open_page):
+    page = open_page()
+    page.enter(server.url, "ann")
+    words = " ".join("word%d" % number for number in range(60))
+    page.say(words)
+    page.until_shown(words)
+    page.click("#search-button")
+    page.until("document.activeElement.type === 'search'")
+    result = "document.querySelector('#panel .result bdi:has(mark)')"
+    page.keys("ord30")
+    page.until("%s?.querySelector('mark').textContent === 'ord30'" % result)
+    found = page.run("return %s.textContent" % result)
+    assert found[:1] == found[-1:] == "…" and set(found[1:-1].split()) < set(words.split()) and "word30" in found
+    page.run("document.querySelector('#panel input').select()")
+    page.keys("rd0 word1")
+    page.until("%s?.textContent.startsWith('word0 word1 ')" % result)
+    assert page.wrongs() == []
+
+
 def test_what_is_unread_is_found_below_many_rooms(server, open_page):
     page = open_page()
     page.size(900, 400)

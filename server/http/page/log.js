@@ -55,12 +55,16 @@ export class Log {
     this.newLine = el("div", {className: "new", textContent: "New"});
     this.start = el("div", {className: "start"});
     this.name = null;
-    this.scroll.addEventListener("scroll", () => this.settle(), {passive: true});
+    // If a turned phone or a keyboard moves it, the end stays in sight: the observer below comes after this event.
+    const box = () => `${this.scroll.clientWidth} ${this.scroll.clientHeight}`;
+    let seen = box();
+    this.scroll.addEventListener("scroll", () => seen === box() && this.settle(), {passive: true});
     // The full date of a time, when the mouse is over it.
     this.rows.addEventListener("mouseover", ({target}) => {
       if (target.tagName === "TIME" && !target.title) target.title = full(new Date(target.dateTime));
     });
     new ResizeObserver(() => {
+      seen = box();
       if (this.sticks) this.toBottom();
     }).observe(this.scroll);
     // Scroll on when a picture is opened at the end of the conversation.

@@ -371,7 +371,9 @@ export class Panel {
   _result(one, item, words) {
     const text = oneLine(item.text, 100000);
     const at = Math.max(0, text.toLowerCase().indexOf(words.toLowerCase()));
-    const from = Math.max(0, at - 40);
+    const near = Math.max(0, at - 40);
+    const from = near && near + 1 + text.slice(near, at).search(" "); // where a word begins, if there is any
+    const isCut = text.length > from + 160;
     const marked = text.slice(at, at + words.length).toLowerCase() === words.toLowerCase() ? words.length : 0;
     return el(
       "li",
@@ -386,8 +388,8 @@ export class Panel {
           from ? "…" : "",
           text.slice(from, at),
           el("mark", {textContent: text.slice(at, at + marked)}),
-          text.slice(at + marked, from + 160),
-          text.length > from + 160 ? "…" : ""
+          text.slice(at + marked, from + 160).replace(isCut ? / \S*$/ : "", ""),
+          isCut ? "…" : ""
         )
       )
     );
