@@ -113,6 +113,29 @@ def test_on_another_device_one_reads_on_where_one_has_stopped(server, open_page)
     assert first.wrongs() == second.wrongs() == []
 
 
+def test_another_tab_goes_on_without_the_password_if_that_is_wanted(server, open_page):
+    first, second = open_page(), open_page()
+    first.enter(server.url, "root", "secret")
+    first.go("#dev")
+    second.enter(server.url, "ann")
+    second.click("#me")
+    second.run("[...document.querySelectorAll('#dialog .danger')].find((one) => one.textContent === 'Log out').click()")
+    second.until("document.getElementById('bar-text').textContent === 'You are talking as root in another tab.'")
+    assert first.run("return document.getElementById('bar').hidden")  # nothing happens to it until one says so
+    second.click("#bar-now")
+    second.until("document.getElementById('bar').hidden && document.activeElement.id === 'text'"
+                 " && document.getElementById('me').textContent.includes('root')")
+    first.until("document.getElementById('bar-text').textContent === 'You are talking in another tab or program.'")
+    with at_nc(server, "lea") as lea:
+        lea.send("JOIN #dev")
+        lea.send("#dev MSG hi")
+        second.until("document.querySelector('#rooms .count:not([hidden])')")
+    first.click("#bar-now")
+    first.until("document.getElementById('bar').hidden")
+    first.until_shown("hi")
+    assert first.wrongs() == second.wrongs() == []
+
+
 _SAY_HELLO = """
 const [session, done] = arguments;
 const socket = new WebSocket(document.baseURI.replace(/^http/, "ws").replace(/#.*/, "") + "chat", "parley.1");

@@ -118,17 +118,10 @@ const panel = new Panel(model, {
     log.jump(n);
   }
 });
-const door = new Door(net, {
-  changed: () => show(),
-  entering(name) {
-    if (model.me && model.me !== name) forgetAll();
-  },
-  entered() {
-    show();
-    composer.restoreDraft();
-    composer.focus();
-  }
-});
+const entering = (name) => {
+  if (model.me && model.me !== name) forgetAll();
+};
+const door = new Door(net, {changed: () => show(), entering});
 const menus = new Menus(model, net, head, preferences, {
   ask,
   open(name) {
@@ -190,6 +183,12 @@ async function welcomed() {
   notices.tellRead();
   const again = welcomed.before === net.name;
   welcomed.before = net.name;
+  if (door.shown) {
+    door.shown = false;
+    show();
+    composer.restoreDraft();
+    composer.focus();
+  }
   const wanted = again ? [] : [...new Set([...preferences.rooms, ...(saved.rooms || []), roomOf(location.hash)])];
   listMembers(LOBBY);
   if (again) for (const one of model.rooms) if (one.inside) listMembers(one.name);
@@ -220,6 +219,8 @@ function stranger({name, account, refusal}) {
 
 function showDoor(error = "") {
   door.show(net.name || preferences.name, error);
+  net.elsewhere = null;
+  tabs.postMessage(null);
 }
 
 const listed = new Set();
@@ -535,6 +536,25 @@ const isDark = matchMedia("(prefers-color-scheme: dark)");
 function setTheme() {
   document.documentElement.dataset.theme = preferences.theme || (isDark.matches ? "dark" : "light");
 }
+
+// A tab that has no session asks the others of this browser for theirs, to go on with it without the password.
+const tabs = new BroadcastChannel(location.pathname);
+tabs.onmessage = ({data}) => {
+  if (data) {
+    net.elsewhere = data;
+    draw();
+  } else if (net.phase === "in") {
+    const {outbox, base: _base, ...state} = net.state; // the outbox stays where it was written
+    tabs.postMessage({...state, _base});
+  }
+};
+$("bar-now").addEventListener("click", () => {
+  if (net.phase === "door") {
+    entering(net.elsewhere.name);
+    Object.assign(net, net.elsewhere);
+  }
+  net.connect();
+});
 
 window.addEventListener("online", () => net.wake());
 window.addEventListener("offline", () => net.wake());

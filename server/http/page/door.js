@@ -15,9 +15,9 @@ const FIELDS = {
 };
 
 export class Door {
-  // changed(): draw again. entering(name): a login under this name begins. entered(): it has succeeded.
-  constructor(net, {changed, entering, entered}) {
-    Object.assign(this, {net, changed, entering, entered});
+  // changed(): draw again. entering(name): a login under this name begins.
+  constructor(net, {changed, entering}) {
+    Object.assign(this, {net, changed, entering});
     this.shown = false;
     this.busy = false;
     $("enter").addEventListener("submit", (event) => {
@@ -85,10 +85,8 @@ export class Door {
       await this._ready();
       this.entering(name);
       await this.net.enter({do: this._isMaking ? "register" : "login", name, ...(password ? {password} : {})});
-      this.shown = false;
       $("password").value = "";
       $("make").checked = false;
-      this.entered();
     } catch (refusal) {
       const more = refusal.why === "wrong-password" ? FORGOTTEN : "";
       this._say(sentence(refusal) + more, refusal.why === "offline" ? null : FIELDS[refusal.why] || "name");

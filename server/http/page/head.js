@@ -13,7 +13,6 @@ export class Head {
     this._barSays = "";
     this._tick = null;
     this._iconShows = "";
-    $("bar-now").addEventListener("click", () => net.connect());
   }
 
   draw() {
@@ -109,7 +108,10 @@ export class Head {
       button = "Try now";
       this._drawSoon();
     } else if (net.phase === "connecting" && (this._barSays || model.me)) text = "Connecting …";
-    else if (net.phase === "ended" && net.code) {
+    else if (net.phase === "door" && net.elsewhere) {
+      text = `You are talking as ${net.elsewhere.name} in another tab.`;
+      button = "Talk here";
+    } else if (net.phase === "ended" && net.code) {
       text =
         net.code === CLOSED.REPLACED
           ? "You are talking in another tab or program."

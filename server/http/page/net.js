@@ -49,6 +49,7 @@ export class Net {
     this.name = saved.name || "";
     this.account = saved.account || false;
     this.seals = null; // see seals.js
+    this.elsewhere = null; // what to go on with that another tab of this browser has
     this.outbox = (saved.outbox || []).map((entry) =>
       entry.state === "sent" || entry.state === "sealing" ? {...entry, state: "waiting"} : entry
     );
