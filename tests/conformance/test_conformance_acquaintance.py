@@ -109,6 +109,24 @@ def test_what_has_come_is_not_waited_for(protocol, monkeypatch):
     assert in_vain == []
 
 
+class KnowsNoPing(WrongServer):
+    """It has no PING, and says so before the login too, where it has words of its own for what needs one."""
+
+    def _stranger(self, client, word, rest):
+        if word == "LOGIN":
+            return super()._stranger(client, word, rest)
+        client.put("ERR not-logged-in" if word in ("MSG", "DM", "WHO") else "ERR unknown-command")
+        return None
+
+    def _command(self, client, word, space, rest):
+        return super()._command(client, word.replace("PING", "PIN"), space, rest)
+
+
+def test_an_unknown_command_before_the_login_is_no_word_for_the_login_that_is_missing():
+    profile = learnt(kind=KnowsNoPing)
+    assert {"LINE-PING-1", "LINE-LOGIN-4", "LINE-LOGIN-13"} <= set(profile.failed)
+
+
 def test_a_carriage_return_is_tried_where_no_text_may_be_trimmed():
     assert "LINE-FRAME-3" in learnt("forgets-crlf", "trims-text").failed
 

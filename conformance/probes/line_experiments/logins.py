@@ -127,7 +127,7 @@ def before_login(visit):
     lines = answers_to(visit, guest, "PING")
     if not lines:
         visit.learn(unanswered=(STRANGERS,))
-    elif not set(lines) & {"PONG", "ERR must-login-first"} and lines[0] != "PONG":
+    elif not set(lines) & {"PONG", "ERR must-login-first", "ERR unknown-command"}:  # which are no words of its own
         visit.learn(answers=(("ERR must-login-first", tuple(map(pattern_of, lines))),))
     if guest.closed:
         visit.learn(unanswered=(STRANGERS,), closing=map(pattern_of, lines))
