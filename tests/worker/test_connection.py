@@ -87,6 +87,22 @@ def test_a_flood_is_delayed_and_nothing_of_it_is_dropped(open_house):
     assert at_once + bob.heard() == b"".join(b"MSG ann %d\n" % number for number in range(300))
 
 
+def test_who_comes_back_after_a_flood_has_the_rate_and_no_burst(open_house):
+    house = open_house(messages_per_second=10)
+    bob, ann = house.member(b"bob"), house.member(b"ann")
+    ann.send(b"MSG much\n" * 95)
+    house.settle()
+    ann.close()
+    house.settle()
+    assert bob.heard().count(b"much") == 95
+    again = house.connect()
+    again.send(b"LOGIN ann\n" + b"MSG more\n" * 95)
+    house.settle()
+    assert bob.heard().count(b"more") < 20
+    house.wait(11)
+    assert bob.heard().count(b"more") > 70
+
+
 def test_a_held_client_is_not_blamed_for_the_line_that_is_not_read(open_house):
     house = open_house(messages_per_second=10, frame_seconds=10)
     ann = house.member(b"ann")

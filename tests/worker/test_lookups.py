@@ -1,4 +1,7 @@
 """Requests with long answers: few at a time, equal ones asked once, in turn by address, and no reader is waited for."""
+import gc
+import weakref
+
 import pytest
 from plain import plain
 
@@ -116,6 +119,19 @@ def test_who_has_left_is_not_asked_for_and_not_waited_for(lookups, asked):
     askers[0].state = askers[MOST_OPEN].state = GONE
     lookups.go_on(1000)
     assert [numbers for _, numbers, _, _ in asked[MOST_OPEN:]] == [[MOST_OPEN + 1]]
+
+
+def test_of_who_has_left_before_it_was_answered_nothing_is_kept(lookups):
+    askers = [Asker(number, "192.0.2.%d" % number) for number in range(3)]
+    left = [weakref.ref(asker) for asker in askers]
+    ask_all(lookups, askers)
+    lookups.go_on(1000)
+    for asker in askers:
+        asker.state = GONE
+    lookups.go_on(1000)
+    del askers, asker
+    gc.collect()
+    assert [one() for one in left] == [None] * 3
 
 
 def test_an_address_with_many_questions_does_not_keep_another_waiting(lookups, asked):

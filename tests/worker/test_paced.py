@@ -120,7 +120,7 @@ def test_a_flood_is_not_held_back(house, ben, lea):
 
 def test_after_a_flood_frames_are_apart_again(house, ben):
     lea = house.member(b"lea")
-    for _ in range(2 * FLOODED):
+    for _ in range(4 * FLOODED):
         lea.send(b"MSG much\n")
         pass_on(house)
     house.clock.now += CALM

@@ -161,3 +161,11 @@ def test_only_so_many_addresses_are_remembered(throttle):
         throttle.remember(b"%d" % number, 1010.0)
     assert throttle.debt(b"0", 1000.0) == 0.0
     assert throttle.debt(b"1", 1000.0) == 1010.0
+
+
+def test_who_has_come_back_meanwhile_is_not_the_first_to_be_forgotten(throttle):
+    for number in range(MOST_DEBTORS):
+        throttle.remember(b"%d" % number, 1010.0)
+    throttle.remember(b"0", 1020.0)
+    throttle.remember(b"another", 1010.0)
+    assert (throttle.debt(b"0", 1010.0), throttle.debt(b"1", 1000.0)) == (1020.0, 0.0)

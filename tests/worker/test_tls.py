@@ -491,6 +491,8 @@ def test_there_are_no_more_handshakes_under_way_than_there_may_be_connections(op
     for peer in (*peers[1:3], *[house.connect(tls=True) for _ in range(3)]):
         peer.heard()
     assert house.worker.admission._shaking_in_all == 3 == sum(house.worker.admission._shaking.values())
+    house.wait(12)
+    assert (house.worker.admission._shaking_in_all, house.worker.admission._shaking) == (0, {})
 
 
 def test_of_a_trusted_proxy_there_may_be_more_handshakes_under_way(open_house, monkeypatch):
