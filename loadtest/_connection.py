@@ -27,7 +27,7 @@ class NoAnswer(Exception):
 
 
 class _Question:
-    """Something the server has to answer: what ends the answer, and the users listed in it."""
+    """A request that the server has to answer: the kinds that end the answer, and the users listed in it."""
 
     def __init__(self, endings, waits=True):
         self.endings = endings
@@ -64,7 +64,7 @@ class Connection:
                 raise
 
     def tell(self, data):
-        """Send something said, in the order of the calls; returns before it is on the way."""
+        """Send a message, in the order of the calls; returns before it is sent."""
         if self._codec.acknowledges:
             self._questions.append(_Question(("OK", "ERR"), waits=False))
         self._outgoing.put(data)
@@ -92,7 +92,7 @@ class Connection:
         self._socket.close()
 
     def _endings(self):
-        """Where everything said is answered, the next answer is the one; else an ERR may be about something said."""
+        """The kinds that end an answer; without acknowledgements an ERR may be about an earlier message."""
         return ("PONG", "OK", "ERR") if self._codec.acknowledges else ("PONG",)
 
     def _ask(self, data, endings):
@@ -120,7 +120,7 @@ class Connection:
         self._on_end()
 
     def _sort(self, heard, now):
-        """Part of an answer, or something said by others, or a refusal of something said."""
+        """Handle one event: a part of an answer, a message of others, or the refusal of a message."""
         question = self._questions[0] if self._questions else None
         if heard.kind == "ALIVE?":
             if self._shows_life:

@@ -29,15 +29,15 @@ BEGINNING = 5
 
 # How long the end of a run waits for what is under way. Far more than a healthy server needs.
 DRAIN_TIMEOUT = 30
-# After the last expected message something doubled may still follow; there is no event to wait for.
+# Seconds to wait for duplicates after the last expected message; no event shows that none comes.
 LATE_DOUBLE = 0.3
 # The log shows this many findings of each kind; Locust's report counts all.
 FINDINGS_SHOWN = 3
 # Unexpected lines of one kind that the report tells apart: it has a row for each.
 LINES_SHOWN = 3
-# What a first message says where that is the login.
+# The text of a first message, in protocols in which that is the login.
 GREETING = "hello"
-# What is heard, as the ledger calls it.
+# {kind of what is heard: the ledger's name for it}
 _SAID = {"MSG": "MSG", "DM": "DM", "SENT": None}
 
 
@@ -85,7 +85,7 @@ class Gathering:
         return "%s-%s" % (self._run, _spelled(self._logins))
 
     def _account(self):
-        """Each is used once in a run."""
+        """The next account that is not in use, as (name, password); None if there are no more."""
         if self._accounts is None:
             self._accounts = accounts(self._options)
         if not self._accounts:
@@ -100,7 +100,7 @@ class Gathering:
         return host, port if option == "line" else int(getattr(self._options, option + "_port"))
 
     def partners(self, guest):
-        """The names of all others who talk. Silent guests are left out: the server may send them away at any moment."""
+        """The names of all others who talk, without silent guests, which the server may disconnect at any moment."""
         return [other.name for other in self._guests if other.talks and other.here and other is not guest]
 
     def report(self, protocol, name, seconds=None, error=None):
@@ -117,7 +117,7 @@ class Gathering:
         )
 
     def timed(self, protocol, name, action, *arguments):
-        """Do it, report how long it took or how it failed, and return what it returned; failures are raised again."""
+        """Call an action, report how long it took or how it failed, and return its result; raises what it raises."""
         start = time.monotonic()
         try:
             result = action(*arguments)
@@ -128,7 +128,7 @@ class Gathering:
         return result
 
     def unexpected(self, heard):
-        """What the report says of a line that answers nothing: the first few of a kind, then only the kind."""
+        """The text for an unsolicited line: the first few of a kind get their own, all others a common one."""
         text = "%s %s" % (heard.kind, brief(heard.text))
         seen = self._unexpected.setdefault(heard.kind, set())
         if len(seen) < LINES_SHOWN:
@@ -145,19 +145,19 @@ class Gathering:
                 guest.close()
 
     def _drain(self):
-        """Until everything that was owed is heard, at most DRAIN_TIMEOUT; then once more round for what is too much."""
+        """Wait, at most DRAIN_TIMEOUT, until all guests have heard what they are owed; then a moment for duplicates."""
         start = asked = time.monotonic()
         self._ping_everybody()
         while not self.ledger.complete() and time.monotonic() < start + DRAIN_TIMEOUT:
             gevent.sleep(0.1)
-            if time.monotonic() > asked + 1:  # or a short idle timeout would strike those who wait
+            if time.monotonic() > asked + 1:  # or a short idle timeout would disconnect guests that wait
                 asked = time.monotonic()
                 self._ping_everybody()
         gevent.sleep(LATE_DOUBLE)
         self._ping_everybody()
 
     def _ping_everybody(self):
-        """After this the server has taken in all that was sent, whoever it was that sent it."""
+        """Ping from all guests: after the answers, the server has read all that was sent."""
         gevent.joinall([gevent.spawn(guest.flush) for guest in self._guests if guest.here])
 
     def _judge(self):
@@ -167,7 +167,7 @@ class Gathering:
                 logger.error("%s: %s", kind, finding.text)
             if len(found) > FINDINGS_SHOWN:
                 logger.error("%s: %d more", kind, len(found) - FINDINGS_SHOWN)
-        examples = {}  # of what Locust counts together, which is what has the same text
+        examples = {}  # {(row, kind): the first finding}: Locust counts errors with the same text together
         spoken = {guest.name: guest.protocol for guest in self._guests}
         for finding in findings:
             where = _where(finding.message, spoken)
@@ -181,7 +181,7 @@ class Gathering:
 
 def _where(message, spoken):
     """The (protocol, name) of the requests that a message belongs to; `spoken` has each one's protocol."""
-    if message is None:  # of nobody's that could be told
+    if message is None:  # it belongs to no message
         return "line", "MSG delivery"
     return spoken.get(message.sender, "line"), "MSG delivery" if message.target is LOBBY else "DM delivery"
 
@@ -205,7 +205,7 @@ class Guest:
 
     def enter(self):
         """Connect and log in; each is a request of its own, so that a refused connect shows as one."""
-        self._ledger.arriving(self.name)  # some protocols let one listen before one has a name
+        self._ledger.arriving(self.name)  # in some protocols, clients listen before they have a name
         self._connection = self._timed("CONNECT", self._connect)
         try:
             self._timed("LOGIN", self._connection.login, self._login())
@@ -235,7 +235,7 @@ class Guest:
             pass  # Reported, and the ledger finds what is missing.
 
     def leave(self):
-        """Go before the end of the run."""
+        """Leave before the end of the run."""
         self._end()
         self.close()
 
@@ -244,12 +244,12 @@ class Guest:
         self._connection.close()
 
     def on_info(self, text, now):
-        """A notice of the server; only being thrown out is a failure."""
+        """A notice of the server; only the announcement of a disconnection is a failure."""
         if text == "idle-timeout":
-            self._report("CONNECT", error=Broken("idle-timeout for somebody who was not idle"))
+            self._report("CONNECT", error=Broken("idle-timeout for a user who was not idle"))
 
     def on_close(self):
-        """The server closed the connection, which it never should while somebody talks."""
+        """The server closed the connection, which it never should while a guest talks."""
         self._report("CONNECT", error=Broken("the server closed the connection"))
 
     def _connect(self):
@@ -257,7 +257,7 @@ class Guest:
             self._gathering.address(self._codec), self._codec, self._on_heard, self._on_end, shows_life=self.talks)
 
     def _login(self):
-        """The command; in some protocols it is the first thing said, which the others hear."""
+        """The bytes of the login; in some protocols that is the first text, which the others hear."""
         return self._codec.say(self._write(LOBBY, GREETING)) if self._codec.enters_by_talking else self._codec.login()
 
     def _report(self, *arguments, **error):
@@ -272,9 +272,9 @@ class Guest:
     def _check_who(self):
         names = self._connection.who()
         if self.name not in names:
-            raise Broken("WHO does not list the one who asks")
+            raise Broken("WHO does not list the user who asks")
         if len(names) != len(set(names)):
-            raise Broken("WHO lists somebody twice")
+            raise Broken("WHO lists a user twice")
 
     def _on_heard(self, heard, now):
         if heard.kind in _SAID:
@@ -288,7 +288,7 @@ class Guest:
             self._report("unexpected line", error=Broken(self._gathering.unexpected(heard)))
 
     def _is_excusable(self, heard):
-        """Is it the refusal of a whisper to somebody who was just leaving?"""
+        """Whether this is the refusal of a direct message to a user who has just left."""
         return self._ledger.departures and (heard.kind, heard.text) == ("ERR", self._codec.nobody)
 
     def _on_end(self):
@@ -318,7 +318,7 @@ class SilentGuest(Guest):
         super().enter()
 
     def silence(self):
-        """Seconds without a word, until the server closed or until now."""
+        """Seconds since the guest connected, until the server closed or until now."""
         return (self.closed or time.monotonic()) - self.silent_since
 
     def flush(self):

@@ -1,6 +1,6 @@
-"""When, and how, a server has to send a silent client away."""
+"""When and how a server has to disconnect a silent client."""
 
-# A server looks at its idle clocks at least every 10 s, so it may be late by that much; half a second for the way.
+# Seconds: a server checks for idle clients every 10 s at least, so it may be late by that much; and the transmission.
 LATENESS = 10
 ON_THE_WAY = 0.5
 

@@ -1,4 +1,4 @@
-"""Who said what, who had to hear it, and what went wrong on the way. No sockets, no clock, no Locust.
+"""Records who said what and who had to hear it, and finds what went wrong. No sockets, no clock, no Locust.
 
 The ledger is told of every message before it is sent and of every message when it is heard, and finds:
 
@@ -7,10 +7,10 @@ The ledger is told of every message before it is sent and of every message when 
     reordered     a receiver heard two messages of one sender in another order than they were sent
     contradicted  no single order of the lobby explains what all receivers heard
     altered       the text, the sender or the kind (MSG or DM) changed on the way
-    misdelivered  somebody heard what was not for them: another's direct message, or an echo of their own
+    misdelivered  a receiver heard what was not for it: another's direct message, or its own message
 
-A message that was sent while its receiver was still arriving may be heard or not. A receiver who left may miss the tail
-of what each sender said, because nobody can know what was under way; a hole before something later was heard is a loss.
+A message that was sent while its receiver was still logging in may be heard or not. A receiver that left may miss the
+last messages of each sender, as nobody can know what was under way; but a message before one that it heard is a loss.
 """
 import itertools
 import re
@@ -43,7 +43,7 @@ class Member:
 
 
 class Ledger:
-    """The book of one test run. `run` is a word that marks this run's messages, so that strangers' are left alone."""
+    """The record of one test run. run: a word that marks the messages of this run, so that others are ignored."""
 
     def __init__(self, run):
         self._run = run
@@ -54,7 +54,7 @@ class Ledger:
         self.departures = 0
 
     def arriving(self, name):
-        """Somebody is about to log in: may hear messages from now on, but is owed none yet. No name comes twice."""
+        """A guest is about to log in: it may hear messages from now on, but is owed none yet. No name comes twice."""
         self._members[name] = Member(name)
 
     def arrived(self, name):
@@ -62,12 +62,12 @@ class Ledger:
         self._members[name].present = True
 
     def left(self, name):
-        """Somebody is gone, or was told to go: owed nothing that is sent from now on."""
+        """A guest has left or is leaving: it is owed nothing that is sent from now on."""
         self._members[name].present = False
         self.departures += 1
 
     def write(self, sender, target, words, now):
-        """Enter a message that is about to be sent, and return it."""
+        """Record a message that is about to be sent, and return it."""
         number = len(self._messages)
         body = "%s:%d:%d %s" % (self._run, number, now * 1e6, words)
         message = Message(number, sender, target, body, now)
@@ -78,12 +78,12 @@ class Ledger:
         return message
 
     def knows(self, body):
-        """Is this all of a message of ours?"""
+        """Whether this is the whole text of a message of this run."""
         message = self._recall(body)
         return message is not None and message.body == body
 
     def hear(self, name, kind, sender, body):
-        """Enter what `name` received; returns the message, or None where it is a stranger's or not what was sent.
+        """Record what `name` received; returns the message, or None if it is not of this run or not what was sent.
 
         The kind is MSG or DM, or None where the receiver cannot tell.
         """
@@ -103,11 +103,11 @@ class Ledger:
         return message
 
     def complete(self):
-        """Has everybody who is present heard everything they are owed?"""
+        """Whether all who are present have heard everything that they are owed."""
         return not any(member.owed for member in self._members.values() if member.present)
 
     def verdict(self):
-        """Every finding of the run. To be asked when nothing is under way any more."""
+        """All findings of the run; call it when nothing is under way any more."""
         return self._findings + list(self._losses()) + list(self._contradictions())
 
     def _recall(self, body):
@@ -118,7 +118,7 @@ class Ledger:
         return self._messages[int(match.group(2))]
 
     def _not_ours(self, name, sender, body):
-        """Strangers may talk as they like, but a text of ours cannot lose its mark."""
+        """A text without the mark of this run: a finding if it comes from one of its guests."""
         if sender in self._members:
             text = "%s heard %s from %s, who never said it" % (name, quoted(body), sender)
             self._findings.append(Finding("altered", None, text))
@@ -189,7 +189,7 @@ def find_contradiction(heard):
 
 
 def _unorderable(chains):
-    """The numbers that cannot be put in line: those in a circle of "before", and those behind one."""
+    """The numbers that cannot be put in order: those in a cycle of "before", and those after one."""
     followers = defaultdict(set)
     for chain in chains:
         for earlier, later in zip(chain, chain[1:]):
@@ -205,7 +205,7 @@ def _unorderable(chains):
 
 
 def _contradicting_pair(chains):
-    """Two receivers who heard the same two messages in opposite orders, if the circle is that small."""
+    """(number, text) of two receivers that heard the same two messages in opposite orders; None if there are none."""
     places = {name: {number: place for place, number in enumerate(chain)} for name, chain in chains.items()}
     for name, chain in chains.items():
         for other, place in places.items():
@@ -222,7 +222,7 @@ def _is_for(message, name):
 
 
 def _same_characters(one, other):
-    """With how many characters both texts begin."""
+    """The length of the common beginning of both texts, in characters."""
     return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other)))
 
 

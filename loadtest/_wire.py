@@ -1,18 +1,18 @@
-"""What the codecs of the load test have in common: what is heard, and what a codec is.
+"""What the codecs of the load test have in common: the events that they give, and their base class.
 
-Bytes are written and read by the codecs of the conformance suite, which share nothing with the server: a mistake made
-on both sides would go unseen.
+They are built on the codecs of the conformance suite, which share no code with the server: a mistake made on both sides
+would go unseen.
 """
 from collections import namedtuple
 
-# kind: MSG, DM   somebody said it, to all or to one
-#       SENT      somebody said it, and the protocol does not tell to whom
-#       OK, ERR   what was asked was done, or why it was not
-#       USER      one line of a list, which ends with PONG
+# kind: MSG, DM   a message to all, a direct message
+#       SENT      a message, in a protocol that does not say to whom it was
+#       OK, ERR   the request was granted, or why it was not
+#       USER      one line of a list of users, which ends with PONG
 #       PONG      the answer to a ping
-#       INFO      the server's own words
-#       OPEN      the connection is one to talk over
-#       ALIVE?    it wants to know whether one is there; the text goes into the answer
+#       INFO      a notice of the server
+#       OPEN      the opening was accepted; the login may follow
+#       ALIVE?    a ping of the server; the text goes into the answer
 #       broken    what no server may send
 # The sender is empty for all but the first three.
 Heard = namedtuple("Heard", "kind sender text")
@@ -21,10 +21,10 @@ Heard = namedtuple("Heard", "kind sender text")
 class Codec:
     """One client's side of a protocol: commands to bytes, and bytes to what is heard. No socket.
 
-    wire: the suite's codec. port: of the protocol. port_option: what the option for another one is called, if it is not
-    like the protocol. acknowledges: is everything that is said answered with OK or ERR, so
-    that all answers come in the order of the commands? enters_by_talking: is there no login but the first thing said?
-    needs_account: does only an account with a password get in? nobody: the ERR for a receiver who is not here.
+    wire: the codec of the suite. port: the protocol's default port. port_option: the name of the option for another
+    port, if it is not that of the protocol. acknowledges: is every message answered with OK or ERR, so that all answers
+    come in the order of the commands? enters_by_talking: is the first message the login? needs_account: does a login
+    need an account with a password? nobody: the text of the ERR for a receiver who is not online.
     """
 
     wire = port = port_option = None
@@ -34,14 +34,14 @@ class Codec:
     nobody = None
 
     def __init__(self, me, password="", is_whole=None):
-        """`is_whole(text)` tells whether this is all of a text, for a protocol that does not say where texts end."""
+        """is_whole(text): whether this is a complete text, for a protocol that does not mark the ends of texts."""
         self.me = me
         self.password = password
         self.is_whole = is_whole
         self._decoder = self.wire.Decoder()
 
     def opening(self, address):
-        """What has to be asked and answered with OPEN before all else, at (host, port); b"" for nothing."""
+        """The bytes to send before all others, to (host, port), which are answered with OPEN; b"" if there are none."""
         return b""
 
     def alive(self, text):
@@ -49,11 +49,11 @@ class Codec:
         raise NotImplementedError
 
     def feed(self, data):
-        """What these bytes complete, in order. Keeps at most one unfinished message."""
+        """The `Heard`s that these bytes complete, in order. Keeps at most one unfinished message."""
         return [heard for message in self._decoder.feed(data) for heard in self._parse(message)]
 
     def _parse(self, message):
-        """What one message says, as a list; what this test has no use for is left out."""
+        """[Heard] of one message; empty if this test has no use for it."""
         raise NotImplementedError
 
     def _written(self, message):
@@ -76,7 +76,7 @@ class Codec:
         return self._written(self.wire.list_users())
 
     def leave(self):
-        """What to send before the connection is closed, so that the server need not remember this client."""
+        """The bytes to send before closing, so that the server does not keep this client's session."""
         return b""
 
 

@@ -44,7 +44,7 @@ def add_arguments(parser):
         type=float,
         default=75,
         env_var="LOCUST_WEB_IDLE_LIMIT",
-        help="Seconds after which who answers no pings in web is sent away (default 75)",
+        help="Seconds after which a client of web that answers no pings is disconnected (default 75)",
     )
     parser.add_argument(
         "--protocols",
@@ -93,7 +93,7 @@ def choose_users(environment, **kwargs):
 
 @events.init.add_listener
 def wind_the_clock(environment, **kwargs):
-    """gevent counts timers from when its loop last ran, so a slow start would come off the run's time."""
+    """Update gevent's clock: it counts timers from when its loop last ran, so a slow start would shorten the run."""
     get_hub().loop.update_now()
 
 
@@ -175,7 +175,7 @@ class Asker(Talker):
 
 
 class Whisperer(Asker):
-    """Also says things to one alone."""
+    """Also sends direct messages."""
 
     abstract = True
 
@@ -203,7 +203,7 @@ class DelimitedUser(Whisperer):
 
 
 class DollarUser(Whisperer):
-    """As many as there are accounts."""
+    """As many users as there are accounts."""
 
     codec = CODECS["dollar"]
 
@@ -217,7 +217,7 @@ class IrcUser(Whisperer):
 
 
 class Silent(User):
-    """One of all users: logs in, says nothing, and has to be sent away when the idle limit is over. Then once more."""
+    """Logs in and says nothing, and must be disconnected after the idle limit; again and again. One of all users."""
 
     abstract = True
     host = DEFAULT_HOST
@@ -257,7 +257,7 @@ class SilentUser(Silent):
 
 
 class SilentWebUser(Silent):
-    """It answers no pings either."""
+    """It does not answer pings either."""
 
     codec = CODECS["web"]
 

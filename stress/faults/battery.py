@@ -1,4 +1,4 @@
-"""Runs all that the rows name, once, and says row by row what was expected and what was seen."""
+"""Runs the tests and scenarios of all rows, each once, and reports row by row what was expected and seen."""
 import collections
 import os
 import platform
@@ -11,7 +11,7 @@ from stress.faults.rows import ALL, covers, load
 
 PASS, IN_PART, FAIL, SKIPPED, NOT_APPLICABLE = "pass", "pass in part", "fail", "skipped", "not applicable"
 VERDICTS = (PASS, IN_PART, FAIL, SKIPPED, NOT_APPLICABLE)
-# These measure how long something takes: other tests would be felt too.
+# These measure how long something takes, and other tests would disturb them.
 ALONE = "stress/faults/neighbours.py", "stress/faults/proofs.py::test_workers_killed_under_load"
 TABLE = "<!-- what follows is written by python -m stress.faults -->\n"
 
@@ -36,7 +36,7 @@ class Outcomes:
 
 
 def main(wanted, processes, path):
-    """Run the rows that are wanted, or all, in so many processes; the exit code. The table goes to `path` as well."""
+    """Run these rows, or all, in so many processes; returns the exit code. The table is also written to `path`."""
     rows = load()
     unknown = sorted(set(wanted) - {row.ident for row in rows})
     if unknown:
@@ -50,7 +50,7 @@ def main(wanted, processes, path):
         together = [ref for ref in references if not any(covers(alone, ref) for alone in ALONE)]
         for some, count in ((together, processes), ([ref for ref in references if ref not in together], "0")):
             if some:
-                # All that is named, what is long too.
+                # All tests that are named, those marked `long` too.
                 pytest.main(["-q", "--no-summary", "-p", "no:cacheprovider", "-m", "", "-n", count, *some],
                             plugins=[outcomes])
     all_seen = [judged(row, outcomes.by_node) for row in rows]
@@ -65,13 +65,13 @@ def main(wanted, processes, path):
 
 
 def sole(references):
-    """Each that is not part of another one, once."""
+    """The references without duplicates and without those that another one covers."""
     references = sorted(set(references))
     return [ref for ref in references if not any(other != ref and covers(other, ref) for other in references)]
 
 
 def judged(row, by_node):
-    """What was seen of one row."""
+    """The `Seen` of one row."""
     if row.not_applicable:
         return Seen(row, NOT_APPLICABLE, row.not_applicable)
     parts, verdicts, reasons = [], set(), []
@@ -118,7 +118,7 @@ def told(all_seen, by_node, seconds):
 
 
 def write(path, text):
-    """In the place of the table that the page had before."""
+    """Replace the table in the page."""
     with open(path, encoding="utf-8") as file:
         before = file.read().partition(TABLE)[0]
     with open(path, "w", encoding="utf-8") as file:

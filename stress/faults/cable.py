@@ -1,4 +1,4 @@
-"""Pulls a client's cable: from one moment to the next nothing goes out to it or comes in, and no end is told.
+"""Pulls a client's cable: suddenly nothing goes in or out any more, and no packet says that the connection has ended.
 
 Run in a network namespace of its own. The client's address is taken away there, so that the kernel has no way to it.
 """
@@ -11,7 +11,7 @@ from stress.proofs import voices
 from stress.proofs.clients import Client
 
 ADDRESS = "10.9.8.7"
-# How somebody called carl, who has an account without a password, comes in.
+# The login of carl, who has an account without a password.
 HELLOS = {
     "line": b"LOGIN carl\n",
     "binary": b"\1\0\0\0\xc8\0\0\0\0\0\0\0\4" + bytes(14) + b"carl",
@@ -36,7 +36,7 @@ def main():
 
 
 def _pull(server, protocol, lina):
-    """The others hear that it has left; its name is free, and what is said to it then is kept."""
+    """The others are told that carl has left; the name is free, and direct messages to it are kept."""
     _ip("addr", "add", ADDRESS + "/32", "dev", "lo")
     sock = socket.create_connection(server.address(protocol), 10, (ADDRESS, 0))
     sock.sendall(HELLOS[protocol])

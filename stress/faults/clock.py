@@ -1,4 +1,4 @@
-"""The wall clock is set while people talk: nobody is ended for it, and nothing is in another order."""
+"""The wall clock is set while people talk: nobody is disconnected, and the order stays."""
 import time
 
 import pytest
@@ -38,7 +38,7 @@ def test_a_clock_that_jumps_ends_nobody_and_changes_no_order(start, orders, byst
 
 
 def test_the_clock_that_a_server_sees_can_be_set(start, orders, join):
-    """Or what else is shown here would show nothing."""
+    """Otherwise the other tests here would prove nothing."""
     ann = join(start(workers=1, environment=orders.variables).address(), "ann")
     ann.say("MSG now", "HISTORY")
     before = int(ann.line().split()[2])

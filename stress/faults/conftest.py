@@ -1,4 +1,4 @@
-"""The servers of the tests for faults, and what the longer ones need besides."""
+"""Fixtures of the longer tests of faults: servers, and a clock and a disk that can be made to fail."""
 import mmap
 import os
 import shutil
@@ -27,7 +27,7 @@ def library(tmp_path_factory):
 
 
 class Orders:
-    """What a server whose environment has `variables` sees of the clock and the disk, from now on."""
+    """Controls the clock and the disk as a server sees them that runs with `variables` in its environment."""
 
     def __init__(self, library, path):
         self.variables = {"LD_PRELOAD": library, "FAULTS": path}
@@ -38,12 +38,12 @@ class Orders:
         self._shift = 0
 
     def shift(self, seconds):
-        """The wall clock is so far ahead of ours."""
+        """Set the wall clock so many seconds ahead of ours."""
         self._shift = int(seconds)
         self._give(0, 0)
 
     def fail(self, write=0, sync=0):
-        """Writing and syncing of files end with these errno; 0 is well."""
+        """Let writing and syncing of files fail with these errno; 0: let it succeed."""
         self._give(write, sync)
 
     def _give(self, write, sync):

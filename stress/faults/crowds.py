@@ -1,4 +1,4 @@
-"""Crowds of clients: that come and go, never finish, never end, or are more than there is room for."""
+"""Crowds of clients that come and go, never finish a command, send without end, or exceed the limits."""
 import contextlib
 import os
 import selectors
@@ -14,9 +14,9 @@ from stress.proofs.clients import Client
 from stress.proofs.processes import cpu_seconds, descriptors, resident, wait_until, worker_of, workers_of
 
 PATIENT = {"first_command_seconds": 0}
-LATE = 2.5  # seconds after a deadline at which a client is surely gone: they are looked at once a second
+LATE = 2.5  # seconds after a deadline by which the server has ended a client: it checks once a second
 
-# What has begun and never ends, as far as the server lets it.
+# Beginnings of commands without an end.
 ENDLESS = {
     "line": b"MSG ",
     "binary": struct.pack(">BIII10sI", 1, 100, 3, 0xFFFFFFFF, b"ann", 0),
@@ -24,7 +24,7 @@ ENDLESS = {
     "delimited": b"\0\2" + b"\0" * 32 + b"\x7f" + b"\xff" * 7,
     "dollar": b"$9999999999",
 }
-# The beginning of a command that would be fit for use.
+# Beginnings of valid commands.
 BEGUN = {
     "line": b"MSG ",
     "binary": struct.pack(">BIII10sI", 1, 100, 3, 5000, b"ann", 0),
@@ -37,7 +37,7 @@ KEPT = 1 << 20  # bytes that a worker may grow by; what it reads at once is 64 K
 
 
 def alive(client, seconds=1.0):
-    """Is it answered at once?"""
+    """The client must be answered at once."""
     began = time.monotonic()
     client.expect("PONG", after="PING")
     assert time.monotonic() - began < seconds
@@ -86,7 +86,7 @@ def test_2000_that_never_finish_a_command_are_ended_and_nobody_else_notices(star
 
 
 def _drips(sock, unsent):
-    """Send one byte more; false if the server has ended it."""
+    """Send one more byte; returns False if the server has ended the connection."""
     try:
         sock.send(bytes([next(unsent)]))
         while sock.recv(4096):

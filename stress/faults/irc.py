@@ -1,4 +1,4 @@
-"""What clients of `irc` can do, while one of `line` and one of `web` go on talking."""
+"""Faults by clients of `irc`, while a client of `line` and one of `web` talk."""
 import contextlib
 import time
 
@@ -18,7 +18,7 @@ REGISTRATION = b"NICK short\r\nUSER x 0 * :x\r\n"
 
 
 def listening(client, wanted, found):
-    """A condition for `Neighbours.talk_until`: has the client been told so many lines? They are put into `found`."""
+    """A condition for `Neighbours.talk_until`: has the client received so many lines? They are added to `found`."""
     def condition():
         with contextlib.suppress(Silence):
             while len(found) < wanted:

@@ -9,7 +9,7 @@ from parley.conformance.yamlnodes import LOADER
 
 PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "rows.yaml")
 KEYS = {"row", "fault", "expected", "shown_by", "not_applicable", "note"}
-ALL = ""  # in the place of a protocol, where a check is not about one of them
+ALL = ""  # the key in `shown_by` of checks that are not about one protocol
 
 _SCENARIO = re.compile(r"(\w+)/([\w-]+)(\[[\w-]+\])?")
 
@@ -72,5 +72,5 @@ def _node_id(reference):
 
 
 def covers(reference, node_id):
-    """Whether a node is the one that is named, or one of its kind."""
+    """Whether a reference names this node, or a file or function that it belongs to."""
     return node_id == reference or node_id.startswith((reference + "::", reference + "["))

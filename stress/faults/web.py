@@ -1,4 +1,4 @@
-"""What clients of `web` and visitors of its port can do, while one of `line` and one of `web` go on talking."""
+"""Faults by clients of `web` and visitors of its port, while a client of `line` and one of `web` talk."""
 import contextlib
 import os
 import socket
@@ -15,7 +15,7 @@ from stress.web import BINARY, CLOSE, MORE, PING, PONG, TEXT, UPGRADE, WebClient
 
 UNLIMITED = {"messages_per_second": 0}
 LONG = 1000 * "x"
-LATE = 20  # seconds after a deadline at which everybody is surely gone, on a busy machine
+LATE = 20  # seconds after a deadline by which the server has ended everybody, even on a busy machine
 STREAM = 100 << 20  # bytes
 KEPT = 1 << 20  # bytes that a worker may grow by; what it reads at once is 4 KiB, and memory comes in larger pieces
 HEAD_SECONDS = 10
@@ -23,7 +23,7 @@ TOO_LONG, SLOW_READER, TOO_SLOW = 1009, 4000, 4002
 
 
 class Neighbours:
-    """One of `line` on the first worker and one of `web` on the last, who hear each other."""
+    """A client of `line` on the first worker and one of `web` on the last, which talk to each other."""
 
     def __init__(self, line, web):
         self._line = line
@@ -32,7 +32,7 @@ class Neighbours:
         self._took = []
 
     def talk(self):
-        """A word of each, which the other hears."""
+        """Each says a text, which the other receives."""
         self._said += 1
         began, word = time.monotonic(), "word %d." % self._said
         self._line.say("MSG " + word)
@@ -42,16 +42,16 @@ class Neighbours:
         self._took.append(time.monotonic() - began)
 
     def talk_until(self, condition, seconds):
-        """Go on until it is true, which it must be within so many seconds."""
+        """Talk until condition() is true, which it must be within so many seconds."""
         deadline = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < deadline
             self.talk()
             with contextlib.suppress(Silence):
-                self._line.line(0.02)  # whatever is told; who talks without a pause floods the room himself
+                self._line.line(0.02)  # whatever comes; talk without a pause would be a flood, too
 
     def assert_undisturbed(self):
-        """Generous, as the machine may be busy with other tests, or stand still for seconds."""
+        """The limits are generous, as the machine may be busy with other tests, or stand still for seconds."""
         assert len(self._took) > 2
         assert max(self._took) < 20, "they had to wait for %.1f s" % max(self._took)
         assert statistics.median(self._took) < 2, "each time they had to wait"
@@ -59,7 +59,7 @@ class Neighbours:
 
 @pytest.fixture
 def settle(start, join):
-    """settle(limits, ...): (server, its Neighbours), who must be undisturbed at the end; and it loses no descriptor."""
+    """settle(limits, ...): (server, Neighbours). At the end these must be undisturbed, and no descriptor lost."""
     with contextlib.ExitStack() as stack:
 
         def one(limits=UNLIMITED, workers=2, accounts=None):
@@ -82,7 +82,7 @@ def settle(start, join):
 
 
 def open_all(server, count, first, protocol=WEB):
-    """So many connections that have sent this; they never block from then on."""
+    """The non-blocking sockets of so many connections that have sent `first`."""
     socks = []
     for _ in range(count):
         socks.append(socket.create_connection(server.address(protocol), 30))
@@ -92,7 +92,7 @@ def open_all(server, count, first, protocol=WEB):
 
 
 def heard_to_the_end(socks, heard, drip=b""):
-    """Note what each has heard; are all ended? Those that are not send a little more."""
+    """Read from all into `heard`, {socket: bytes}; open ones send `drip`. Returns whether the server has ended all."""
     for sock in list(socks):
         try:
             data = sock.recv(65536)
@@ -111,7 +111,7 @@ def heard_to_the_end(socks, heard, drip=b""):
 
 
 def closing_code(heard):
-    """Of the close frame at the end of what was heard behind the handshake."""
+    """The code of the close frame, which must be the last frame after the handshake."""
     frames, unfinished = parted(heard.partition(b"\r\n\r\n")[2])
     assert not unfinished
     opcode, content = frames[-1]

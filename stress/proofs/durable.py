@@ -27,7 +27,7 @@ PROTOCOLS = ("line", "padded", "delimited", "dollar")
 CONFIG = {"limits": {"messages_per_second": 0, "outbox_bytes": 1 << 26, "stall_seconds": 60}, "idle_timeout": 0}
 VICTIMS = ("worker", "journal", "hub")
 PAUSE = 0.02  # seconds between two texts of one speaker
-DEPTH = 6  # calls of which it is told where somebody waits
+DEPTH = 6  # calls in the report of where a silent client waits
 BETWEEN_KILLS = (0.3, 0.9)  # seconds
 COMES_BACK = 60.0  # seconds for a new server after the hub was killed
 BOX = 150  # messages kept for one account; the server takes about 250 of this length from one address
@@ -55,7 +55,7 @@ def prove(say, kills=200, workers=4, seed=None, victims=VICTIMS, pauses=BETWEEN_
 
 
 def report(say, ledger, stored, violated):
-    """Figures; Violation if anything is wrong."""
+    """Report the figures; raises `Violation` if anything is wrong."""
     took = ledger.now()
     say("%d processes killed in %.0f s: %s" % (len(ledger.deaths), took, _counted(what for _, what in ledger.deaths)))
     say("%d messages said, %d acknowledged, %d refused, %d stored; %d accounts acknowledged" % (
@@ -115,14 +115,14 @@ class House:
             demand("Traceback" not in server.stderr_text(), "%s", server.stderr_text())
 
     def address(self, protocol):
-        """(host, port); Closed if there is no server at the moment."""
+        """(host, port) of a protocol; Closed if there is no server at the moment."""
         server = self._server
         if server is None:
             raise Closed("the server is being started again")
         return server.address(protocol)
 
     def kill(self, what, chance):
-        """kill -9 one of a kind."""
+        """kill -9 a process of this kind."""
         pid = self._pid(what, chance)
         os.kill(pid, signal.SIGKILL)
         self._ledger.died(what)
@@ -138,7 +138,7 @@ class House:
         return journal_of(self._server, 40)  # its successor may have to wait
 
 
-# ---- those who speak and those who listen
+# ---- speakers and listeners
 
 
 class Speakers:
@@ -166,7 +166,7 @@ class Speakers:
             demand(not self._failures, "%s", self._failures)
 
     def flow(self, seconds=60.0):
-        """Return when everybody has done something since now."""
+        """Wait until every speaker and listener has done something."""
         waiting = {one: one.done for one in self._all}
         deadline = time.monotonic() + seconds
         while waiting:
@@ -177,14 +177,14 @@ class Speakers:
             waiting = {one: so_far for one, so_far in waiting.items() if one.done <= so_far}
 
     def _how_is(self, one):
-        """What somebody does, and why its last connection ended."""
+        """What a client does, and why its last connection ended."""
         frame = sys._current_frames().get(self._threads[self._all.index(one)].ident)
         stack = traceback.extract_stack(frame)[-DEPTH:] if frame else ()
         return "%s %r in %s, last ended by %s" % (
             type(one).__name__, one.name, " > ".join(entry[2] for entry in stack), one.ended)
 
     def _live(self, one):
-        """It lives again after each end of its connections."""
+        """Act with a role; reconnect after each end of its connections."""
         try:
             while not self._over.is_set():
                 try:
@@ -200,12 +200,12 @@ class Speakers:
                 except Silence as silence:
                     one.ended = repr(silence)
                     self._ledger.note("silent", "%s" % silence)
-        except Exception as error:  # ours; without it the thread would end without a word
+        except Exception as error:  # a bug of ours, which would end the thread silently
             self._failures.append(repr(error))
 
 
 def everybody():
-    """Those whom this proof needs."""
+    """The roles of this proof."""
     addressees = [b"delimited0", b"delimited1", b"dollar0", b"dollar1"]
     return [
         *[Speaker(Padded, b"padded%d" % n, [None]) for n in range(3)],
@@ -219,12 +219,12 @@ def everybody():
 
 
 class Role:
-    """A kind of client. `come(enter)` connects, entering what is to be closed; `act()` does one thing."""
+    """A kind of client. come(enter) connects, and enters the contexts that are to be closed; act() does one thing."""
 
     house = ledger = name = None
     pause = PAUSE
     done = 0
-    ended = None  # why its latest connection has
+    ended = None  # why the latest connection has ended
     _count = 0
 
     def stays(self):
@@ -232,7 +232,7 @@ class Role:
         return True
 
     def meet(self, enter, kind, name, account=False):
-        """A connection of a protocol, with its name, and its account if it needs one."""
+        """A connection that is logged in under this name; account: make an account of that name first."""
         if account and name not in self.ledger.accounts:
             self.found(name)
         voice = enter(kind(self.house.address(kind.__name__.lower()), name))
@@ -240,7 +240,7 @@ class Role:
         return voice
 
     def found(self, name):
-        """An account; there may be one already, if its acknowledgement was lost."""
+        """Make an account; it may exist already, if its acknowledgement was lost."""
         with Delimited(self.house.address("delimited"), name) as voice:
             if voice.create():
                 self.ledger.accounts[name] = self.ledger.now()
@@ -250,7 +250,7 @@ class Role:
                 raise Closed("no account for %r: %r" % (name, voice.refusal))
 
     def utter(self, voice, to):
-        """Say something new, and write down what comes of it; the mark if it was acknowledged."""
+        """Say a new text, and record the outcome; returns its mark if it was acknowledged, else None."""
         self._count += 1
         mark = b"%b-%d" % (voice.name, self._count)
         text = b"%b %b" % (mark, PADDING.encode() * (self._count % 4))
@@ -265,7 +265,7 @@ class Role:
 
 
 class Speaker(Role):
-    """Says something to each of those in turn; None is the lobby."""
+    """Says something to each of the receivers `to` in turn; None is the lobby."""
 
     def __init__(self, kind, name, to):
         self._kind = kind
@@ -282,7 +282,7 @@ class Speaker(Role):
 
 
 class Hoarder(Role):
-    """Says something to accounts whose owners never come."""
+    """Says something to accounts whose owners never log in."""
 
     _box = None
 
@@ -296,7 +296,7 @@ class Hoarder(Role):
             if box not in self.ledger.accounts:
                 self.found(box)
             if self._lookout.is_online(box):
-                return  # its maker has only just left
+                return  # the connection that made it has only just ended
             self._box = box
         mark = self.utter(self._voice, box)
         if mark:
@@ -309,7 +309,7 @@ class Founder(Role):
     pause = 0.1
 
     def come(self, enter):
-        """It has a connection for each."""
+        """Do nothing: each account is made on a connection of its own."""
 
     def act(self):
         self._count += 1
@@ -317,7 +317,7 @@ class Founder(Role):
 
 
 class Postman(Role):
-    """Says something to an account whose owner is away, and then comes as the owner to fetch it."""
+    """Says something to an account whose owner is away, and then fetches it as the owner."""
 
     pause = 0.1
     _box = b"postbox"
@@ -337,14 +337,14 @@ class Postman(Role):
 
 
 def fetch(house, ledger, box):
-    """Come as the owner of an account for what was kept."""
+    """Log in as the owner of an account, and record which kept messages are delivered."""
     with Delimited(house.address("delimited"), box) as owner:
         owner.enter()
         ledger.delivered.update(map(mark_of, owner.deliver()))
 
 
 class Reader(Role):
-    """Reads the past of the lobby, on and on."""
+    """Reads the history of the lobby again and again."""
 
     pause = 0.1
     _last = 0
@@ -381,7 +381,7 @@ class Observer(Role):
         self.ledger.heard.append(self._life)
 
     def act(self):
-        with contextlib.suppress(Silence):  # nobody says anything at the moment
+        with contextlib.suppress(Silence):  # nobody talks at the moment
             self._life.append(self._voice.hear())
 
 
@@ -389,7 +389,7 @@ class Observer(Role):
 
 
 def read(storage):
-    """(Stored of every message, names of the accounts), from the database alone."""
+    """([Stored] of all messages, {names of accounts}), read from the database itself."""
     path = os.path.join(storage, "parley.db")
     with contextlib.closing(sqlite3.connect("file:%s?mode=ro" % path, uri=True)) as database:
         sound = database.execute("PRAGMA integrity_check").fetchone()[0]
@@ -402,7 +402,7 @@ def read(storage):
 
 
 def ask(house, ledger, stored, accounts):
-    """Ask a server for the same, and fetch all that is still kept."""
+    """Compare what a server tells with the database, and fetch all messages that are still kept."""
     for box in sorted({*ledger.kept.values()}):
         fetch(house, ledger, box)
     with contextlib.ExitStack() as stack:

@@ -1,7 +1,7 @@
-"""Files come at 100 MB/s or as fast as the disk, in bounded memory of a worker, and others talk on as if nothing came.
+"""Uploads reach 100 MB/s or the speed of the disk, in bounded memory of a worker, and hardly delay messages.
 
-The clients that send them are on the same machine, and take as much of it as the server does. So talk is also timed
-while they send the same to a program that throws it away.
+The clients that send them are on the same machine, and need as much CPU time as the server does. So talk is also timed
+while they send the same to a program that discards it.
 """
 import contextlib
 import functools
@@ -23,9 +23,9 @@ from stress.proofs.processes import cpu_seconds, keeper_of, resident, worker_of,
 from stress.web import WebClient
 
 SIZE = 25 << 20  # bytes of each of many files
-WORDS = 400  # of the talk that is timed, each way of looking at it
-PAUSE = 0.01  # seconds between two
-MOST_TIMES, MOST_MORE = 2.0, 0.020  # that the 99th percentile may grow by: so many times, and so many seconds
+WORDS = 400  # messages that are timed in each measurement
+PAUSE = 0.01  # seconds between two messages
+MOST_TIMES, MOST_MORE = 2.0, 0.020  # the 99th percentile may be so many times as high, and so many seconds higher
 LEAST_SPEED = 100.0  # MB/s of all uploads together, where the disk takes as much
 MOST_MEMORY = 64 << 20  # bytes that a worker may grow by
 CONFIG = {"limits": {"messages_per_second": 0}, "idle_timeout": 0,
@@ -34,7 +34,7 @@ CONFIG = {"limits": {"messages_per_second": 0}, "idle_timeout": 0,
 
 
 def prove(say, megabytes=200, uploads=20):
-    """One large file is timed, then talk: by itself, while so many others come at once, and while they go elsewhere."""
+    """Time one large upload; then talk by itself, beside many uploads, and while these go to another program."""
     with tempfile.TemporaryDirectory(prefix="files-") as folder:
         disk, hashing = speeds(folder, megabytes)
         say("the disk takes %.0f MB/s and keeps them; a SHA-256 of as much takes %.0f MB/s" % (disk, hashing))
@@ -51,7 +51,7 @@ def prove(say, megabytes=200, uploads=20):
 
 
 def speeds(folder, megabytes):
-    """(bytes to the disk and flushed, bytes hashed) in MB/s."""
+    """(speed of the disk with a flush, speed of SHA-256) in MB/s."""
     block, path = os.urandom(1 << 20), os.path.join(folder, "speed")
     began = time.monotonic()
     with open(path, "wb", 0) as file:
@@ -67,7 +67,7 @@ def speeds(folder, megabytes):
 
 
 def alone(address, client, size):
-    """Seconds from the first byte until it is whole."""
+    """Seconds from the first byte of an upload until the server has stored all of it."""
     block = os.urandom(1 << 20)
     sent = Sent(client, b"", size=size, sha256="")
     began = time.monotonic()
@@ -79,7 +79,7 @@ def alone(address, client, size):
 
 
 def put(address, file, token, block, size):
-    """Send so many bytes; the status."""
+    """Upload `size` bytes; returns the status of the answer."""
     with socket.create_connection(address, SECONDS) as sock:
         sock.sendall(b"PUT /files/%b HTTP/1.1\r\nHost: test\r\nAuthorization: Bearer %b\r\n"
                      b"Content-Length: %d\r\n\r\n" % (file.encode(), token.encode(), size))
@@ -92,16 +92,16 @@ def put(address, file, token, block, size):
 
 
 def together(server, client, uploads, say, path, disk):
-    """Talk is timed while nothing else happens, and while so many upload; four at once for each address and account.
+    """Time talk alone, beside `uploads` uploads at once (four from each address), and beside as many downloads.
 
-    path: of the socket at which the server tells how it is. disk: its speed in MB/s.
+    path: of the control socket. disk: its speed in MB/s.
     """
     address, worker = server.address(WEB), worker_of(server, 0)
     with Client(server.address(), "lina") as lina:
         quiet = talk(client, lina, WORDS)
         with sink() as elsewhere:
             aside, came, seconds = beside(client, lina, elsewhere, [("", "")] * (uploads * 200), uploads)
-        say("talk alone: p50 %.1f ms, p99 %.1f ms; while %d send %.0f MB/s to a program that throws it away: p50 %.1f"
+        say("talk alone: p50 %.1f ms, p99 %.1f ms; while %d send %.0f MB/s to a program that discards it: p50 %.1f"
             " ms, p99 %.1f ms" % (*quiet, uploads, came * SIZE / seconds / 1e6, *aside))
         before = resident(worker), resident(keeper_of(server))
         senders = [WebClient(address, "sender%d" % number, source="127.0.0.%d" % (2 + number // 4))
@@ -136,7 +136,7 @@ def together(server, client, uploads, say, path, disk):
 
 
 def beside(speaker, hearer, address, keys, at_once, count=None, work=None):
-    """(figures of `talk`, count() at its end, or of whole files; seconds) while so many upload there, or do `work`."""
+    """(result of `talk`, count() at its end or the number of files, seconds) beside `at_once` uploads, or `work`."""
     over, done = multiprocessing.Event(), multiprocessing.Value("i", 0)
     crowd = multiprocessing.get_context("fork").Process(
         target=work or send_all, args=(address, keys, at_once, over, done))
@@ -151,11 +151,11 @@ def beside(speaker, hearer, address, keys, at_once, count=None, work=None):
 
 @contextlib.contextmanager
 def sink():
-    """The address of a process that takes what is sent as a file, and keeps nothing of it."""
+    """The address of a process that receives uploads and discards them."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen(100)
-    process = multiprocessing.get_context("fork").Process(target=throw_away, args=(listener,), daemon=True)
+    process = multiprocessing.get_context("fork").Process(target=discard, args=(listener,), daemon=True)
     process.start()
     try:
         yield listener.getsockname()
@@ -165,8 +165,8 @@ def sink():
         listener.close()
 
 
-def throw_away(listener):
-    """In a process of its own, which is as polite as the one that keeps files."""
+def discard(listener):
+    """Receive uploads and discard them; runs in a process of its own, with the priority of the keeper."""
     os.setsid()  # as servers are started: it is what Linux shares its processors out to
     os.nice(POLITENESS)
 
@@ -188,19 +188,19 @@ def throw_away(listener):
 
 
 def taken(path):
-    """How long storing took the journal, and turns the worker: the counts of `counts.Durations`."""
+    """How long commits of the journal and ticks of the workers took: counts as of `counts.Durations`."""
     status = control.ask(path, "status")
     return status["journal"]["commits"]["counts"], status["totals"]["turns"]["counts"]
 
 
 def slower(earlier, later):
-    """The percentage of what is new in the counts that took more than 5 ms."""
+    """The percentage of new entries in these counts that took more than 5 ms."""
     new = {bound: later[bound] - earlier[bound] for bound in later}
     return 100 * sum(count for bound, count in new.items() if float(bound) > 0.005) / max(1, sum(new.values()))
 
 
 def talk(speaker, hearer, words):
-    """(median, 99th percentile) of the milliseconds from a word to who hears it on the same worker."""
+    """(median, 99th percentile) of the milliseconds from a message to a receiver on the same worker."""
     took = []
     for number in range(words):
         began = time.monotonic()
@@ -213,9 +213,9 @@ def talk(speaker, hearer, words):
 
 
 def send_all(address, keys, at_once, over, done):
-    """In a process of its own: that many threads send one file after the other, until it is over.
+    """Upload one file after the other in `at_once` threads, until `over` is set; runs in a process of its own.
 
-    They would be on other machines, so here they come behind the server and those who talk.
+    It gives way to the server and to talk, as such clients would be on other machines.
     """
     os.nice(10)
     block = os.urandom(1 << 20)
@@ -227,7 +227,7 @@ def send_all(address, keys, at_once, over, done):
             if put(address, file, token, block, SIZE) == b"201":
                 with done.get_lock():
                     done.value += 1
-                if file:  # somebody keeps it
+                if file:  # it went to the server, not to `sink`
                     ask(address, "DELETE", "/files/" + file, headers={"Authorization": "Bearer " + token})
 
     per = len(keys) // at_once
@@ -235,7 +235,7 @@ def send_all(address, keys, at_once, over, done):
 
 
 def fetch_all(address, file, at_once, over, done):
-    """Likewise: that many threads get a file again and again."""
+    """Likewise: download a file again and again in `at_once` threads."""
     os.nice(10)
 
     def work():
@@ -249,7 +249,7 @@ def fetch_all(address, file, at_once, over, done):
 
 
 def together_in_threads(functions):
-    """Call each in a thread of its own, until all are done."""
+    """Call each function in a thread of its own, and wait for all."""
     threads = [threading.Thread(target=function) for function in functions]
     for thread in threads:
         thread.start()
@@ -258,7 +258,7 @@ def together_in_threads(functions):
 
 
 def watch(pids, most, over):
-    """Note how much memory these have at the most."""
+    """Note the most memory that each process has, until `over` is set."""
     while not over.wait(0.05):
         for number, pid in enumerate(pids):
             most[number] = max(most[number], resident(pid))

@@ -1,4 +1,4 @@
-"""An hour of ever new long names in all protocols, with storage and without: no process keeps growing."""
+"""For an hour, clients of all protocols come and go under new long names: no process keeps growing."""
 import contextlib
 import os
 import struct
@@ -13,19 +13,19 @@ from stress.proofs.soak import slope
 from stress.proofs.voices import Delimited, Line, Padded
 
 ALLOWED = 1024  # bytes in 1000 operations
-# Visits of the same kind that fill what is bounded, before the time: the room's talk and conversations, of 6 MiB each.
+# Visits before the measurement, which fill what is bounded: the talk of the lobby and conversations, 6 MiB each.
 THAT_FILL = 30000
-SETTLING = 1 / 6  # of the time, which is not judged either: the database's cache fills, and freed memory is used again
+SETTLING = 1 / 6  # of the time, which does not count either: the database's cache fills, and freed memory is reused
 PAUSE = 0.005  # seconds between two visits, so that the machine can do something else as well
 SAMPLES = 120
-EVERY = 1.0  # seconds between two looks at who hears, who would be ended as slow otherwise
+EVERY = 1.0  # seconds between two reads by the listeners, which would be ended as slow readers otherwise
 
-# Without the limits that one address would meet which does all of this.
+# All visitors have one address, which would meet these limits.
 LIMITS = {"messages_per_second": 0}
 
 
 def prove(say, minutes=60):
-    """Log in, talk, ask and leave, again and again, under names of more than ten bytes that nobody had before."""
+    """Log in, talk, ask and leave, again and again, each time under a new name of more than ten bytes."""
     with contextlib.ExitStack() as stack:
         directory = os.path.join(stack.enter_context(tempfile.TemporaryDirectory(prefix="hour-")), "storage")
         storage = {"directory": directory, "sync": "system", "keep_messages": 10000}
@@ -61,11 +61,11 @@ def prove(say, minutes=60):
 
 
 class _House:
-    """A server, who hears everything in it, and what its processes have come to."""
+    """A server with two listeners, and the sizes of its processes."""
 
     def __init__(self, what, stack, config):
         self._what = what
-        self._operations = [0]  # so many, at each sample
+        self._operations = [0]  # the number of operations at each sample
         self._server = stack.enter_context(launch(2, dict(config, idle_timeout=0), protocols=PROTOCOLS))
         # This client is shown long names by aliases; the others get them as they are.
         self._listeners = [stack.enter_context(Client(self._server.address("binary")))]
@@ -76,11 +76,11 @@ class _House:
         self._sizes = {pid: [] for pid in self._pids}
 
     def begin(self):
-        """What has been done until now does not count."""
+        """Begin to count."""
         self._operations = [0]
 
     def visit(self, number):
-        """Somebody new comes, in one protocol after the other, and does what one does there."""
+        """A new client logs in, in one protocol after the other, and does what clients of that protocol do."""
         name = b"somebody-else-%d" % number
         operations = (self._by_line, self._by_binary, self._by_padded, self._by_delimited)[number % 4](name, number)
         self._operations[-1] += operations
@@ -110,7 +110,7 @@ class _House:
         return 4
 
     def _by_delimited(self, name, number):
-        """An account that is made, written to while it is away, and deleted."""
+        """An account is made, gets a message while its owner is away, and is deleted."""
         with Delimited(self._server.address("delimited"), name) as delimited:
             delimited.create()
         with Line(self._server.address(), b"writes-to-" + name) as line:
@@ -123,7 +123,7 @@ class _House:
         return 9
 
     def listen(self):
-        """What has come is read, and forgotten."""
+        """Read and drop what the listeners have received."""
         for listener in self._listeners:
             listener.sock.setblocking(False)
             with contextlib.suppress(BlockingIOError):
@@ -131,13 +131,13 @@ class _House:
                     pass
 
     def sample(self):
-        """How large are they now?"""
+        """Note the sizes of all processes."""
         for pid in self._pids:
             self._sizes[pid].append(resident(pid))
         self._operations.append(self._operations[-1])
 
     def grown(self, say):
-        """How much each process has grown in 1000 operations, after what had to fill; what was opened is closed."""
+        """Bytes that each process grows in 1000 operations. Also waits until all descriptors are closed."""
         first = int(SAMPLES * SETTLING)
         thousands = (self._operations[-1] - self._operations[first]) / (SAMPLES - first) / 1000
         say("%s: %d operations" % (self._what, self._operations[-1]))

@@ -1,7 +1,7 @@
-"""Clients that wait for the answer to each request, one class a protocol; whatever else they hear is dropped.
+"""Clients that wait for the answer to each request, one class for each protocol; they drop everything else.
 
-`say(to, text)` tells whether it was acknowledged; `to` is None for the lobby. Names and texts are bytes. Closed or
-another OSError if the connection ends, Silence if an answer does not come.
+`say(to, text)` returns whether the message was acknowledged; `to` is None for the lobby. Names and texts are bytes.
+Closed or another OSError if the connection ends, Silence if an answer does not come.
 """
 import collections
 import socket
@@ -16,16 +16,16 @@ LATER = 0.02  # seconds between two tries for a name that is not free yet
 
 
 class Voice:
-    """One connection, with its name. `wire` is the suite's codec for it."""
+    """One connection, with its name. wire: the codec of the suite for its protocol."""
 
     wire = None
 
     def __init__(self, address, name=None, seconds=SECONDS):
         self.name = name
-        self.refusal = None  # the latest one
+        self.refusal = None  # the latest refusal, in the server's words
         self.seconds = seconds
         self._decoder = self._make_decoder()
-        self._come = collections.deque()  # messages that nobody has looked at
+        self._come = collections.deque()  # messages that were not handled yet
         self._sock = socket.create_connection(address, seconds)
         self._sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
@@ -40,7 +40,7 @@ class Voice:
         self.close()
 
     def _until(self, answered):
-        """Hear until `answered(message)` is not None; gives that."""
+        """Read until `answered(message)` is not None; returns that."""
         deadline = time.monotonic() + self.seconds
         while True:
             while self._come:
@@ -70,7 +70,7 @@ class Voice:
         return False
 
     def _insist(self, attempt):
-        """Attempt it until it is granted: the name may still be held by a connection that has just ended."""
+        """Call attempt() until it succeeds: the former connection may still hold the name."""
         deadline = time.monotonic() + self.seconds
         while not attempt():
             if time.monotonic() > deadline:
@@ -79,7 +79,7 @@ class Voice:
 
 
 class Padded(Voice):
-    """Its name comes with each text, and nobody else can be called "Msg received" or "[ERROR] "."""
+    """A client of `padded`, whose name comes with each text."""
 
     wire = padded
 
@@ -87,18 +87,18 @@ class Padded(Voice):
         return PaddedDecoder()
 
     def say(self, to, text):
-        """Into the lobby."""
+        """Say a text in the lobby."""
         self._send(padded.say(self.name.decode(), text.decode()))
         answer = self._until(
             lambda text: text if text.startswith((padded.RECEIVED, "[ERROR] ", "[SERVER] ")) else None)
         return answer == padded.RECEIVED or self._refused(answer.encode())
 
     def enter(self):
-        """The name is asked for with the first text."""
+        """Do nothing: the first text asks for the name."""
 
 
 class Delimited(Voice):
-    """Frames of items."""
+    """A client of `delimited`."""
 
     wire = delimited
 
@@ -109,12 +109,12 @@ class Delimited(Voice):
         return self._refused(response[0].encode()) if response else True
 
     def create(self):
-        """A new account, and come in as it."""
+        """Make an account and log in to it; returns whether that was granted."""
         self._send({"CREATE": [self.name.decode()]})
         return self._until(self._responded)
 
     def enter(self):
-        """Come in under an account that there is."""
+        """Log in to the account."""
 
         def attempt():
             self._send({"LOGIN": [self.name.decode()]})
@@ -123,13 +123,13 @@ class Delimited(Voice):
         self._insist(attempt)
 
     def say(self, to, text):
-        """Acknowledged by its echo."""
+        """Say a text; the server acknowledges it by sending it back."""
         said = {"SEND": [self.name.decode(), to.decode() if to else delimited.LOBBY, delimited.escaped(text.decode())]}
         self._send(said)
         return self._until(lambda message: True if message.fields == said else self._responded(message))
 
     def deliver(self):
-        """The texts that were kept, and those that are said to it meanwhile."""
+        """Request the kept messages; returns their texts, with those of direct messages that come meanwhile."""
         texts = []
 
         def take(message):
@@ -144,7 +144,7 @@ class Delimited(Voice):
         return texts
 
     def delete(self):
-        """Delete the account, which is answered only if it cannot be done; then this is nobody any more."""
+        """Delete the account; returns whether that was granted. The server answers only if it was not."""
         refused = []
 
         def take(message):
@@ -156,14 +156,14 @@ class Delimited(Voice):
         return self._refused(refused[0].encode()) if refused else True
 
     def accounts(self):
-        """The names of all."""
+        """The names of all accounts."""
         self._send({"LIST": []})
         names = self._until(lambda message: message.fields.get("LISTRESPONSE"))
         return [name.encode() for name in names]
 
 
 class Dollar(Voice):
-    """Dictionaries, as JSON. Its account has no password."""
+    """A client of `dollar` in its JSON form. Its account has no password."""
 
     wire = dollar
 
@@ -175,7 +175,7 @@ class Dollar(Voice):
             lambda message: message.fields[key] if message.fields.get("purpose") == purpose else None)
 
     def enter(self):
-        """Come in under an account that there is."""
+        """Log in to the account."""
 
         def attempt():
             self._ask(purpose="login", username=self.name.decode(), password="")
@@ -184,19 +184,19 @@ class Dollar(Voice):
         self._insist(attempt)
 
     def say(self, to, text):
-        """Acknowledged by a result."""
+        """Say a text; the server acknowledges it by a result."""
         self._ask(purpose="send_message", from_user=self.name.decode(), to_user=to.decode() if to else dollar.LOBBY,
                   message=text.decode())
         return self._answered("send_message") or self._refused(b"result: False")
 
     def is_online(self, name):
-        """Is somebody here?"""
+        """Whether a user is online."""
         self._ask(purpose="poll")
         return any(user["username"] == name.decode() and user["status"] == "online"
                    for user in self._answered("poll", "users"))
 
     def history(self, partner):
-        """(sender, text) of what was said with `partner`, lately."""
+        """[(sender, text)] of the latest messages with `partner`."""
         found = []
 
         def take(message):
@@ -211,7 +211,7 @@ class Dollar(Voice):
 
 
 class Line(Voice):
-    """Lines; what is said is acknowledged by nothing."""
+    """A client of `line`, which has no acknowledgements."""
 
     wire = line
 
@@ -222,11 +222,11 @@ class Line(Voice):
         return super()._until(lambda text: answered(text.encode()))
 
     def enter(self):
-        """Come in."""
+        """Log in."""
         self._insist(self.attempt)
 
     def attempt(self):
-        """Ask for the name once: was it given?"""
+        """Ask for the name once; returns whether it was granted."""
         self._send(b"LOGIN " + self.name)
         return self._until(self._accepted)
 
@@ -234,18 +234,18 @@ class Line(Voice):
         return True if line == b"OK" else self._refused(line) if line.startswith(b"ERR") else None
 
     def say(self, to, text):
-        """Never acknowledged."""
+        """Say a text, and wait until the server has read it; returns False, as nothing acknowledges it."""
         self._send(b"DM %b %b" % (to, text) if to else b"MSG " + text)
         self.is_there()
         return False
 
     def is_there(self):
-        """Wait until all that was asked is answered; what comes meanwhile is dropped."""
+        """Wait until all requests are answered; what comes meanwhile is dropped."""
         self._send(b"PING")
         return self._until(lambda line: True if line == b"PONG" else None)
 
     def ask(self, *commands):
-        """Wait for the answers to commands, which are dropped."""
+        """Send commands, and wait for their answers, which are dropped."""
         self._send(*commands)
         self.is_there()
 
@@ -254,7 +254,7 @@ class Line(Voice):
         return self._until(lambda line: line.split(b" ", 2)[2] if line.startswith(b"MSG ") else None)
 
     def present(self):
-        """The names of those who are here."""
+        """The names of the users who are online."""
         names = set()
 
         def take(line):
@@ -267,9 +267,9 @@ class Line(Voice):
         return names
 
     def recall(self, since, room=b""):
-        """What was said in the lobby, or in a room, after a number: ([(number, sender, text)], last number, more?).
+        """What the history has after a number, of the lobby or a room: ([(number, sender, text)], last number, more?).
 
-        The numbers of a room are its own. None if it is not told, and `refusal` says why.
+        In a room a number is a message's place there. None if it is refused; `refusal` then says why.
         """
         found, before = [], room + b" " if room else b""
 
