@@ -327,7 +327,7 @@ class ClusterHub(Hub):
 
     def entries(self, entries):
         """Apply the next entries of the log."""
-        for id_, fields in entries:
+        for place, (id_, fields) in enumerate(entries, 1):
             number, who = map(int, id_.split("-"))
             if number != self._at + 1:
                 raise Rejoin(FOREIGN, "the log goes on with entry %d behind entry %d" % (number, self._at))
@@ -346,6 +346,8 @@ class ClusterHub(Hub):
                 self._up(int(fields[b"m"]), fields[b"u"].decode())
             elif b"d" in fields:
                 self._order.now = when
+                if int(fields[b"d"]) == self.number:  # if another one has the name now, it came in the same script
+                    self.fenced(any(later.get(b"u") == self._place.node.encode() for _, later in entries[place:]))
                 self._dead(int(fields[b"d"]))
             if b"v" in fields:
                 self._heed_version(int(fields[b"v"]))
@@ -380,8 +382,6 @@ class ClusterHub(Hub):
         for worker in [*self.workers.get(number, ())]:
             self._order.apply_one(worker, entry(Noticed.Lost()))
         self.workers.pop(number, None)
-        if number == self.number:
-            raise Rejoin(FENCED, "the others have taken this node for dead")
         if self.number:
             log.warning("node %(node)s is gone", {"node": name})
 

@@ -227,6 +227,17 @@ def test_redis_that_has_lost_all_goes_on_with_what_a_node_knows(launch, come, en
         assert b.stop() == a.stop() == 0
 
 
+def test_of_two_processes_with_one_name_the_later_one_stays(launch, come):
+    with launch("a") as one:
+        ann = come(one, b"ann")
+        with launch("another", node="a") as two:
+            ann.hear_until(b"INFO server-shutdown")
+            assert wait_until(lambda: one.exit_code, SECONDS) == 69
+            assert "another process has joined parley as node a" in one.stderr_text()
+            come(two, b"ann")
+            assert two.stop() == 0
+
+
 def test_what_cannot_work_is_told_before_clients_come(launch, engine):
     redis = pytest.importorskip("redis")
     engine.kill()

@@ -594,6 +594,14 @@ def test_who_is_replaced_under_its_name_does_not_come_back(both):
         both[0].hub.fenced(False)
 
 
+@pytest.mark.parametrize("name, ends", [(b"a", Unusable), (b"c", Rejoin), (None, Rejoin)])
+def test_who_reads_that_it_is_dead_reads_whether_another_one_has_its_name(both, name, ends):
+    hub = both[0].hub
+    entries = [{b"d": b"%d" % hub.number}, {b"v": b"%d" % hub.version}, *([{b"u": name, b"m": b"9"}] if name else [])]
+    with pytest.raises(ends, match="name of its own" if ends is Unusable else "taken this node for dead"):
+        hub.entries([("%d-0" % (hub._at + place), {b"t": b"1", **fields}) for place, fields in enumerate(entries, 1)])
+
+
 def test_a_gap_in_the_log_is_noticed(both):
     a, _ = both
     with pytest.raises(Rejoin):
