@@ -5,10 +5,12 @@ from collections import Counter
 class Patience:
     """Remembers what was waited for in vain. All fixtures of one server share it, as each failure discards a fixture.
 
-    in_full: how often each thing was waited for in vain when it had come before, or was not known yet.
+    in_full: how often each thing was waited for in vain when it had come before, or was not known yet. slowest: seconds
+    that an answer has taken at most.
     """
 
     def __init__(self):
+        self.slowest = 0.0
         self._in_vain = set()
         self.in_full = Counter()
 

@@ -20,8 +20,7 @@ _NEWS_SECONDS = 2.0  # for news, of which there is no such proof either
 _PROOF_SECONDS = (1.5, 3.0)  # for a proof of a foreign server, as it is quick, and at most
 _BARRIER_SECONDS = (2.0, 5.0)  # for a barrier of a foreign server, likewise
 _BARRIER_AGAIN_SECONDS = (1.0, 2.0)  # and where the last one was in vain
-_SLOWEST_TIMES = 10  # as long as its slowest answer in the acquaintance something is waited for
-_STRANGERS_TIMES = 3  # as long as an answer to somebody else takes
+_SLOWEST_TIMES = 10  # as long as its slowest answer something is waited for
 _MOST_NEWS = 50  # that come in front of what is waited for
 
 
@@ -86,6 +85,7 @@ class Waiting:
         did not come then. What has to come in time is waited for that long once for the same requirements.
         """
         within = getattr(step, "within", None)
+        start = time.monotonic()
         if within:
             what = (kind, step.req)
             self._read_for(actor, self.fixture.patience.seconds(what, within * self._stretch, _PATIENCE_SECONDS))
@@ -98,6 +98,8 @@ class Waiting:
                 self._read_unless_deaf(actor, seconds)
         if actor.inbox and PROBES[actor.codec.NAME].kind(str(actor.inbox[0])) == kind:
             self.fixture.patience.note(what, True)
+            if not within and kind not in (PROBES[actor.codec.NAME].ENDED, *PROBES[actor.codec.NAME].NEWS):
+                self.fixture.patience.slowest = max(self.fixture.patience.slowest, time.monotonic() - start)
         elif not actor.inbox and not actor.closed_by_peer:
             self.fixture.patience.note(what, False)
             if not within:
@@ -112,7 +114,15 @@ class Waiting:
         if actor.name is not None and actor.profile.proof:
             return _PATIENCE_SECONDS, _DISAPPOINTED_SECONDS
         unlikely = actor.profile.proof and not PROBES[actor.codec.NAME].ground(kind)
-        return _STRANGERS_SECONDS if unlikely else _as_quick(actor, _SLOW_SECONDS), _PATIENCE_SECONDS
+        return _STRANGERS_SECONDS if unlikely else self._as_quick(actor, _SLOW_SECONDS), _PATIENCE_SECONDS
+
+    def _as_quick(self, actor, seconds):
+        """How long to wait for the actor's server: `seconds` are (at least, at most)."""
+        least, most = seconds
+        slowest = actor.profile.slowest_seconds
+        if not slowest:
+            return most  # that was not measured
+        return min(most, max(least, _SLOWEST_TIMES * max(slowest, self.fixture.patience.slowest)))
 
     def _read_for(self, actor, seconds):
         self._read(actor, min(self._deadline, time.monotonic() + seconds * self.fixture.time_scale))
@@ -141,10 +151,10 @@ class Waiting:
         """
         with contextlib.suppress(BarrierFailed, OSError):  # the server answers nothing at all
             if actor.name is not None and actor.profile.proof:
-                self._patiently([actor], "a proof of silence", _as_quick(actor, _PROOF_SECONDS), _PATIENCE_SECONDS)
+                self._patiently([actor], "a proof of silence", self._as_quick(actor, _PROOF_SECONDS), _PATIENCE_SECONDS)
             else:
                 took = self.fixture.barrier.pause(self._worker_of(actor), self._proof_deadline())
-                self._read_for(actor, max(_DISAPPOINTED_SECONDS, _STRANGERS_TIMES * took))
+                self._read_for(actor, min(max(_DISAPPOINTED_SECONDS, _SLOWEST_TIMES * took), max(_SLOW_SECONDS)))
 
     def prove(self, actors):
         """Make a barrier for these actors of a foreign server; raises BarrierFailed, or OSError, if that fails."""
@@ -154,8 +164,8 @@ class Waiting:
         """Wait until all that was said has reached these actors; raises BarrierFailed, or OSError."""
         if any(actor.profile for actor in actors):
             foreign = next(actor for actor in actors if actor.profile)
-            self._patiently(actors, "a barrier", _as_quick(foreign, _BARRIER_SECONDS),
-                            _as_quick(foreign, _BARRIER_AGAIN_SECONDS))
+            self._patiently(actors, "a barrier", self._as_quick(foreign, _BARRIER_SECONDS),
+                            self._as_quick(foreign, _BARRIER_AGAIN_SECONDS))
         else:
             self._barrier(actors, self.reply_deadline())
 
@@ -186,7 +196,7 @@ class Waiting:
         if actor.profile:
             full, short = _PATIENCE_SECONDS, _DISAPPOINTED_SECONDS
             if slow:
-                full, short = _as_quick(actor, _SLOW_SECONDS), _PATIENCE_SECONDS
+                full, short = self._as_quick(actor, _SLOW_SECONDS), _PATIENCE_SECONDS
             full = within * self._stretch if within else max(full, actor.profile.end_seconds)
             seconds = self.fixture.patience.seconds(what, full, min(full, short)) * self.fixture.time_scale
             deadline = min(self._deadline, time.monotonic() + seconds)
@@ -195,13 +205,6 @@ class Waiting:
         self.fixture.selector.read_until(lambda: actor.closed_by_peer, deadline)
         if actor.profile:
             self.fixture.patience.note(what, bool(actor.closed_by_peer))
-
-
-def _as_quick(actor, seconds):
-    """How long to wait for the actor's server: `seconds` are (at least, at most)."""
-    least, most = seconds
-    slowest = actor.profile.slowest_seconds
-    return min(most, max(least, _SLOWEST_TIMES * slowest)) if slowest else most
 
 
 def is_news(actor, message):

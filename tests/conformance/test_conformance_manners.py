@@ -388,6 +388,16 @@ def test_a_quick_server_is_not_waited_for_long_where_nothing_is_proved(slowest, 
     assert run._full_and_short(run.actor, "OK") == (seconds, 0.3)
 
 
+def test_a_server_that_becomes_slower_is_waited_for_longer():
+    run = Patient(Patience())
+    run.actor.profile = Profile(proof="relay", slowest_seconds=0.001)
+    times = iter([100.0, 100.0, 100.3])
+    with mock.patch("parley.conformance.waiting.time.monotonic", lambda: next(times)):
+        run.waits("MSG", came=["MSG ann hi"])
+    run.actor.name = None
+    assert run._full_and_short(run.actor, "OK")[0] == pytest.approx(3.0)
+
+
 @for_each("profile, is_slow", [(Profile(slowest_seconds=3.0), False), (Profile(slow_share=0.3), True),
                                (Profile(end_seconds=2.0), True)])
 def test_a_scenario_is_not_cut_on_a_slow_server(profile, is_slow):
