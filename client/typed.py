@@ -13,9 +13,9 @@ ACTS = (
     ("mute", "NAME [WHY]", 1, 2, "do not let NAME speak"),
     ("unmute", "NAME", 1, 1, "let NAME speak again"),
     ("voice", "NAME", 1, 1, "let NAME speak where not everybody may"),
-    ("devoice", "NAME", 1, 1, "take that back"),
+    ("devoice", "NAME", 1, 1, "take the voice of NAME back"),
     ("op", "NAME", 1, 1, "let NAME keep order, too"),
-    ("deop", "NAME", 1, 1, "take that back"),
+    ("deop", "NAME", 1, 1, "let NAME keep order no more"),
     ("set", "SETTING VALUE", 2, 2, "private, invite, moderated, sealed: on, off; key, limit, slow: a value, off"),
     ("drop", "", 0, 0, "close the room for good"),
 )

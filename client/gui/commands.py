@@ -2,6 +2,7 @@
 from collections import namedtuple
 
 from parley.client import sealing, typed
+from parley.client.commands import BY_NAME as IN_A_TERMINAL
 from parley.client.protocol import LOBBY_ROOM, Impossible
 
 
@@ -64,10 +65,15 @@ def _rooms(model, chat, pattern="#*"):
     chat.rooms(pattern if pattern.startswith("#") else "#" + pattern)
 
 
-def _help(model, chat):
-    usages = " \u00b7 ".join(_whole(word, command.usage) for word, command in COMMANDS.items()
-                            if model.has_files or word not in ONLY_IN_WEB)
-    model.tell(usages + "\n[#ROOM] is the open one, if it is left out. // is a slash.")
+def _help(model, chat, about=None):
+    words = [word for word in COMMANDS if model.has_files or word not in ONLY_IN_WEB]
+    if about:
+        word = "/" + about.lower().lstrip("/")
+        if word not in words:
+            raise Impossible(typed.unknown(about, words) + ".")
+        words = [word]
+    lines = ["%s \u2013 %s" % (_whole(word, COMMANDS[word].usage), IN_A_TERMINAL[word].says) for word in words]
+    model.tell("\n".join(lines if about else [*lines, "[#ROOM] is the open one, if it is left out. // is a slash."]))
 
 
 def _managing(act, usage, least, most, says):
@@ -90,9 +96,9 @@ COMMANDS = {
     **{"/" + act[0]: _managing(*act) for act in typed.ACTS},
     "/send": Command("FILE [TO]", 1, 1, lambda model, chat, what: model.send_typed(what)),
     "/save": Command("[NUMBER or NAME]", 0, 1, lambda model, chat, which="1": model.save_chosen(which)),
-    "/seal": Command("[off, devices, accept ID or remove ID]", 0, 2, _seal),
+    "/seal": Command("[WHAT]", 0, 2, _seal),
     "/verify": Command("NAME [yes]", 1, 2, lambda model, chat, *words: model.tell(sealing.verify(chat, *words))),
     "/ignore": Command("[NAME]", 0, 1, _ignore),
-    "/help": Command("", 0, 0, _help),
+    "/help": Command("[COMMAND]", 0, 1, _help),
 }
 ONLY_IN_WEB = ("/send", "/save", "/seal", "/verify")

@@ -54,9 +54,11 @@ class Login(ttk.Frame):
             self.fill("server", server)
 
     def focus_empty(self):
-        """Focus the first empty field, or the password if there is none."""
+        """Focus the first empty field, or the password if there is none, which is replaced by what is typed then."""
         empty = [entry for entry in self.entries.values() if not entry.get()]
-        (empty or [self.entries["password"]])[0].focus_set()
+        entry = (empty or [self.entries["password"]])[0]
+        entry.focus_set()
+        entry.selection_range(0, "end")
 
     def show(self, sentence, is_error=True):
         self.sentence.configure(text=sentence, style="Trouble.TLabel" if is_error else "TLabel")

@@ -191,6 +191,10 @@ def test_files_are_sent_and_saved_and_who_cannot_is_told_why(keeping, tmp_path, 
             assert not dora.say(typed) and "`dollar` carries no files" in dora.trouble
         for one, is_there in ((ann, True), (dora, False)):
             assert one.say("/help") and ("/send" in one.open.messages[-1].text) == is_there
+            assert "\n/kick [#ROOM] NAME [WHY] \u2013 put NAME out\n" in one.open.messages[-1].text
+            assert one.say("/help Kick")
+            assert one.open.messages[-1].text == "/kick [#ROOM] NAME [WHY] \u2013 put NAME out"
+            assert one.say("/help send") == is_there
     finally:
         for one in (ann, bea, dora):
             one.close(0)

@@ -466,6 +466,7 @@ def test_what_is_wrong_with_a_login_stands_in_the_window(server, see, bob):
     alice.log_in("no")
     alice.until(lambda: "wrong" in alice.sentence)
     assert [alice.window.login.entries[field].get() for field in ("name", "password")] == ["Alice", "no"]
+    assert alice.window.login.entries["password"].selection_present()
     alice.window.login.fill("name", "Bob")
     alice.log_in(USERS["Bob"])
     alice.until(lambda: "in use" in alice.sentence and alice.window.model is None)
