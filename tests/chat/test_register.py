@@ -517,6 +517,16 @@ def test_who_hangs_up_while_the_holder_is_looked_after_gets_nothing(register, po
     assert post.drain() == [("everyone", "left", b"ann")]
 
 
+def test_an_account_is_in_use_when_its_name_is_by_a_login_or_by_another_name(register, memory, store):
+    for name in (b"cid", b"dan"):
+        open_account(memory, name)
+    store.late = True
+    claim(register, 1, 5, b"cid")
+    assert store.asked() == ["use"]
+    register.rename(1, 5, b"dan", tuple(claims(b"dan")))
+    assert store.asked() == ["use", "use"]
+
+
 def test_only_the_answer_about_the_present_holder_decides(register, post, ann_and_bob):
     late = Unanswered(post)
     claim(register, 2, 8, b"ann")
@@ -1282,6 +1292,19 @@ def test_what_is_kept_meanwhile_is_handed_over_the_next_time(register, post, mem
     register.taken(1, 6, b"cid", 2)
     store.answer()
     assert post.drain()[-1] == ("worker", 1, "kept", [6], b"cid", [(3, b"bob", b"three", SECOND)], False)
+
+
+def test_what_was_handed_over_last_is_not_handed_over_again_once_what_came_before_is_taken(register, post, store, box):
+    register.deliver(1, [6], b"cid", False)
+    store.answer()
+    store.store.whisper(b"bob", b"cid", b"three", True)
+    register.deliver(1, [6], b"cid", False)
+    store.answer()
+    register.taken(1, 6, b"cid", 2)
+    register.deliver(1, [6], b"cid", False)
+    store.answer()
+    assert [call[5] for call in post.drain() if call[2] == "kept"] == [
+        BOX, [(3, b"bob", b"three", SECOND)], []]
 
 
 def test_what_cannot_be_read_is_not_handed_over_and_kept_on(register, post, store, box):

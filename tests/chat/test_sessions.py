@@ -223,6 +223,17 @@ def test_a_session_is_over_some_time_after_its_connection_and_only_then(register
     assert refusals(post) == [Reason.NO_SESSION]
 
 
+def test_a_session_that_goes_on_is_not_over_however_long_ago_its_connection_was_lost(register, post, clock):
+    log_in(register, b"bob")
+    register.release(1, 5)
+    resume(register)
+    clock.now += RESUMED_FOR + 1
+    register.tidied(0)
+    register.release(1, 6)
+    resume(register, 7)
+    assert refusals(post) == []
+
+
 def test_a_session_does_not_last_longer_if_the_clock_was_ahead(register, post, clock):
     log_in(register, b"bob")
     register.release(1, 5)
