@@ -88,13 +88,14 @@ class Index:
         """Every file."""
         return self._files("1")
 
-    def in_state(self, state, before):
-        """The files that have been in a state since before this time, seconds since the epoch."""
-        return self._files("state = ? AND since < ?", state, before)
+    def in_state(self, state, before, most=-1):
+        """The files that have been in a state since before this time, seconds since the epoch; at most `most`, or all.
+        """
+        return self._files("state = ? AND since < ? LIMIT ?", state, before, most)
 
-    def said(self, behind, most):
-        """At most `most` SAID files with ids greater than `behind`, in the order of their ids."""
-        return self._files("state = 'said' AND file > ? ORDER BY file LIMIT ?", behind, most)
+    def in_turn(self, state, behind, most):
+        """At most `most` files in a state, with ids greater than `behind`, in the order of their ids."""
+        return self._files("state = ? AND file > ? ORDER BY file LIMIT ?", state, behind, most)
 
     def bytes_of(self, owner):
         """Bytes of all files of an owner; those that are OFFERED count completely."""

@@ -33,7 +33,7 @@ MOST_AT_ONCE = 4  # uploads of one owner
 STALLED = 10  # seconds without a byte: then another upload of the same owner may take its place until it is continued
 MINUTE = 60.0
 SCAN_SECONDS = 120
-MOST_LOOKED_FOR = 500  # SAID files whose messages are looked for in one sweep
+MOST_SWEPT = 500  # files of each kind that are looked at, or deleted, in one sweep: nobody shall wait long for it
 _KNOWN_PARTS = 64  # paused uploads whose hashes so far are remembered
 _HASH = re.compile("[0-9a-f]{64}")
 _ID = re.compile("[0-9a-f]{32}")
@@ -144,6 +144,7 @@ class Shelf:
         self._parts = {}  # file -> the Part that is being written
         self._known = collections.OrderedDict()  # file -> a closed Part, for its hash
         self._seen = ""  # the last SAID file whose message was looked for
+        self._looked_at = ""  # the last OFFERED file that a sweep has looked at
         self.removed = collections.Counter()
         self._sweep_orphans()
 
@@ -371,24 +372,34 @@ class Shelf:
     # ---- in the course of time
 
     def sweep(self):
-        """Find out which messages have been stored or deleted, and delete files that are not wanted any more."""
+        """Find out which messages have been stored or deleted, and delete files that are not wanted any more.
+
+        Of many files the next sweeps look at the rest.
+        """
         now = self._now()
         self.index.begin_again(int(now))
-        for found in self.index.in_state(OFFERED, now - UNBEGUN):
-            seconds = ABANDONED if self._at(found) else UNBEGUN
-            if found.file not in self._parts and self._last_came(found) < now - seconds:
-                self._remove(found.file, LEFT)
-        for found in self.index.in_state(WHOLE, now - ABANDONED):
-            self._remove(found.file, LEFT)
+        self._remove_all(self._given_up(now), LEFT)
+        self._remove_all(self._old(WHOLE, now - ABANDONED), LEFT)
         keep_days = self._limits["keep_days"]
-        for found in self.index.in_state(SAID, now - keep_days * 86400) if keep_days else ():
-            self._remove(found.file, EXPIRED)
+        if keep_days:
+            self._remove_all(self._old(SAID, now - keep_days * 86400), EXPIRED)
         try:
             self._look_for_shared(now)
             self._look_for_gone()
         except sqlite3.Error as error:
             log.warning("messages that announce files cannot be searched for: %(why)s", {"why": str(error)})
         self._offers = {owner: times for owner, times in self._offers.items() if times[-1] > now - MINUTE}
+
+    def _old(self, state, before):
+        """The files that have been in a state since before this time."""
+        return [found.file for found in self.index.in_state(state, before, MOST_SWEPT)]
+
+    def _given_up(self, now):
+        """The OFFERED files of which nothing has come for too long."""
+        offered = self.index.in_turn(OFFERED, self._looked_at, MOST_SWEPT)
+        self._looked_at = offered[-1].file if len(offered) == MOST_SWEPT else ""
+        return [found.file for found in offered if found.file not in self._parts and self._last_came(found) < now - (
+            ABANDONED if self._at(found) else UNBEGUN)]
 
     def _last_came(self, found):
         """The time of the last byte. It is not in the index, which cannot be written while the disk is full."""
@@ -404,17 +415,19 @@ class Shelf:
             return
         latest = self._messages.latest()
         numbers = self._told(min(found.floor for found in shared), any(found.sealed for found in shared))
+        lost = []
         for found in shared:
             number = numbers.get((found.sealed or found.file, found.teller))
             if number is not None and number > found.floor:
                 self.index.update(found.file, state=SAID, since=int(now), number=number, sealed="")
             elif found.since < now - UNCLEAR:
                 if found.number is None:
-                    self._remove(found.file, LEFT)
+                    lost.append(found.file)
                 else:
                     self.index.update(found.file, state=SAID, sealed="")
             elif found.floor < latest:  # messages are stored in order, so those up to there need not be searched again
                 self.index.update(found.file, floor=latest)
+        self._remove_all(lost, LEFT)
 
     def _told(self, floor, also_sealed):
         """{(file or digest of a sealed message, sender): number} of stored messages above `floor` that may share files.
@@ -429,23 +442,29 @@ class Shelf:
         return found
 
     def _look_for_gone(self):
-        """Delete files whose messages have been deleted; looks at MOST_LOOKED_FOR of them at a time."""
-        said = self.index.said(self._seen, MOST_LOOKED_FOR)
+        """Delete files whose messages have been deleted."""
+        said = self.index.in_turn(SAID, self._seen, MOST_SWEPT)
         self._seen = said[-1].file if said else ""
         gone = self._messages.gone([found.number for found in said]) if said else ()
-        for found in said:
-            if found.number in gone:
-                self._remove(found.file, GONE)
+        self._remove_all([found.file for found in said if found.number in gone], GONE)
 
     def _remove(self, file, why):
-        """Delete a file. The index first: what is only in the folder is deleted at the next start."""
-        self.removed[why] += 1
-        if self.pause(file) is not None or file in self._known:
-            self._known.pop(file, None)
-        self.index.remove(file)
-        self.index.commit()
-        _unlink(self._path(file, ".part"))
-        _unlink(self._path(file))
+        """Delete a file."""
+        self._remove_all([file], why)
+
+    def _remove_all(self, files, why):
+        """Delete these files. The index first: what is only in the folder is deleted at the next start."""
+        if not files:
+            return
+        self.removed[why] += len(files)
+        for file in files:
+            if self.pause(file) is not None or file in self._known:
+                self._known.pop(file, None)
+            self.index.remove(file)
+        self.index.commit()  # once, as it takes a flush of the disk
+        for file in files:
+            _unlink(self._path(file, ".part"))
+            _unlink(self._path(file))
 
 
 def _random():

@@ -8,8 +8,8 @@ import types
 
 import pytest
 
-from parley.server.files import shown
-from parley.server.files.index import Index, Messages
+from parley.server.files import shelf, shown
+from parley.server.files.index import OFFERED, SAID, WHOLE, Index, Messages
 from parley.server.files.kinds import kind_of
 from parley.server.files.shelf import (
     ABANDONED,
@@ -174,6 +174,33 @@ def test_an_offer_is_refused_for_its_size_the_space_of_its_owner_and_of_all_and_
     assert refused(kept.offer, owner="account cy", size=1)[0] == "try-again-later"
     kept.now += 60
     kept.offer(owner="account cy", size=1)
+
+
+def test_many_files_are_deleted_in_steps_of_one_flush_each(kept, monkeypatch):
+    monkeypatch.setattr(shelf, "MOST_SWEPT", 10)
+    kept.limits.update(all_bytes=1 << 20, account_bytes=1 << 20)
+    kept.messages.say("hi")
+    for state, seconds in ((OFFERED, UNBEGUN), (WHOLE, ABANDONED), (SAID, kept.limits["keep_days"] * 86400)):
+        begun = [kept.offer(owner="account ann", size=40) for _ in range(15)]
+        for file, token in begun:
+            kept.shelf.begin(file, token, 0, 1, 40).append(b"x")  # something has come of these, lately
+            kept.shelf.pause(file)
+        for file, _ in [kept.offer(owner="account ann", size=1) for _ in range(25)]:
+            kept.index.update(file, state=state, number=1)
+        kept.index.commit()
+        commits, left, commit = [], [], kept.index.commit
+        kept.now += seconds + 1
+        for file, _ in begun:
+            os.utime(os.path.join(str(kept.folder), file + ".part"), (kept.now, kept.now))
+        with monkeypatch.context() as patch:
+            patch.setattr(kept.index, "commit", lambda: commits.append(commit()))
+            for _ in range(5):
+                kept.shelf.sweep()
+                left.append(len(kept.index.all()) - len(begun))
+        assert left[-1] == 0 and all(before - after <= 10 for before, after in zip([25, *left], left)), left
+        assert len(commits) <= 5
+        for key in begun:
+            kept.shelf.drop(*key)
 
 
 def test_small_files_leave_inodes_to_others(kept, monkeypatch):
