@@ -40,8 +40,7 @@ class Database(Pruning, Boxes, Accounts, Sessions, Past):
 
     def whisper(self, number: int, time: int, sender: bytes, to: bytes, text: bytes, keep: bool, source: str = "",
                 key: bytes = b"", tag: bytes = b"", extra: bytes = b"") -> bool:
-        conversation = self._conversation(sender, to)
-        self._insert(conversation, number, [(sender, text, time)] if text else [])
+        conversation = self._insert_alone(sender, to, number, [(sender, text, time)] if text else [])
         if extra:
             self._note_extra(number, conversation, time, sender, extra)
         if key:

@@ -46,9 +46,17 @@ class Messages(Conversations):
 
     def add_conversation(self, one: bytes, other: bytes, messages: Iterable[Told]) -> None:
         """Import a conversation: (sender, text, seconds since the epoch) of each message, in order."""
-        self._insert(self._conversation(one, other), self.last_given() + 1,
-                     [(sender, text, when * 1000) for sender, text, when in messages])
+        self._insert_alone(one, other, self.last_given() + 1,
+                           [(sender, text, when * 1000) for sender, text, when in messages])
         self.reserve(self._number)
+
+    def _insert_alone(self, one: bytes, other: bytes, first: int, messages: List[Told]) -> int:
+        """Insert what two users have said to each other: see `_insert`. Returns the id of their conversation."""
+        conversation = self._conversation(one, other)
+        if messages:
+            self._insert(conversation, first, messages)
+            self._connection.execute("UPDATE conversations SET latest = ? WHERE id = ?", (self._number, conversation))
+        return conversation
 
     def _insert(self, conversation: int, first: int, messages: Iterable[Told]) -> None:
         """Insert messages: (sender, text, milliseconds) of each, in order. first: the number of the first one."""

@@ -10,6 +10,12 @@ from parley.server.storage.tables.checksums import sound, sound_exactly
 from parley.server.storage.tables.conversations import Conversations, pair_of, room_pair
 
 _LAST_NUMBER = (1 << 63) - 1  # the greatest integer of SQLite, for numbers and places
+# The id, pair and latest message of conversations of a user (?1), by the number of that message, between ?2 and ?3, in
+# an order; at most ?4. However many there are, only those are looked at that are found.
+_TALKS = " UNION ALL ".join(
+    "SELECT * FROM (SELECT id, one, other, latest FROM conversations WHERE %s AND latest > ?2 AND latest < ?3"
+    " ORDER BY latest {0} LIMIT ?4)" % whose for whose in ("one = ?1", "other = ?1 AND one > '' AND one <> ?1")
+) + " ORDER BY latest {0} LIMIT ?4"
 
 
 class Past(Conversations, Pages):
@@ -62,13 +68,13 @@ class Past(Conversations, Pages):
                 "SELECT time FROM messages WHERE conversation = ? ORDER BY place DESC LIMIT 1", talk)
             if latest:
                 found.append((room, b"", latest[0]))
-        for one, other, number, when in self._rows(
-                "SELECT one, other, number, time FROM (SELECT one, other, (SELECT number FROM messages WHERE"
-                " conversation = id ORDER BY place DESC LIMIT 1) AS latest FROM conversations"
-                " WHERE one = ?1 OR other = ?1 AND one > '') JOIN messages ON number = latest",
-                name.decode()) if name else ():
-            if number > self._since(name):
-                found.append((0, other if name == one else one, when))
+        after = max(self._since(name), self._number_at(LOBBY, b"", after_time + 1) - 1)
+        for _, one, other, latest in self._rows(
+                _TALKS.format("ASC"), name.decode(), after, self._number_at(LOBBY, b"", before_time),
+                max(0, min(most, MOST_MESSAGES))) if name else ():
+            when = self._row("SELECT time FROM messages WHERE number = ?", latest)
+            if when:
+                found.append((0, other if name == one else one, when[0]))
         return latest_between(found, after_time, before_time, most)
 
     # ---- pages, see `Pages`
@@ -99,13 +105,10 @@ class Past(Conversations, Pages):
 
     def _latest_alone(self, name: bytes, after: int, before: int) -> Generator[Missed, None, None]:
         after = max(after, self._since(name))
-        conversations = self._rows(
-            "SELECT id, one, other FROM (SELECT *, (SELECT number FROM messages WHERE conversation = id"
-            " ORDER BY place DESC LIMIT 1) AS latest FROM conversations WHERE one = ?1 OR other = ?1 AND one > '')"
-            " WHERE latest > ?2 ORDER BY latest DESC LIMIT ?3", name.decode(), after, MOST_MESSAGES + 1)
+        conversations = self._rows(_TALKS.format("DESC"), name.decode(), after, _LAST_NUMBER, MOST_MESSAGES + 1)
         with contextlib.ExitStack() as stack:
             found = []
-            for conversation, one, other in conversations:
+            for conversation, one, other, _ in conversations:
                 messages = stack.enter_context(contextlib.closing(
                     self._look_in(conversation, 0, after, before, True)))
                 found.append(_with_receiver(messages, one, other))

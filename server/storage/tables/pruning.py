@@ -123,6 +123,8 @@ class Pruning(Messages):
         self._connection.executemany(
             "UPDATE conversations SET last_place = ? WHERE id = ? AND one = ''",
             [(place, conversation) for conversation, place in last.items()])
+        self._connection.executemany(
+            "UPDATE conversations SET latest = 0 WHERE id = ? AND latest <= ? AND latest > 0", list(latest.items()))
         self._drop_empty(last)
         return len(rows)
 

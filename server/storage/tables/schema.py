@@ -81,6 +81,15 @@ MIGRATIONS = (
     """
     ALTER TABLE sessions ADD COLUMN source TEXT NOT NULL DEFAULT '';
     """,
+    # The number of the latest message of a conversation of two, by which a user's latest conversations are found.
+    """
+    ALTER TABLE conversations ADD COLUMN latest INTEGER NOT NULL DEFAULT 0;
+    UPDATE conversations SET latest = coalesce(
+        (SELECT number FROM messages WHERE conversation = id ORDER BY place DESC LIMIT 1), 0) WHERE one > '';
+    DROP INDEX with_other;
+    CREATE INDEX latest_of_one ON conversations (one, latest);
+    CREATE INDEX latest_of_other ON conversations (other, latest);
+    """,
 )
 
 
