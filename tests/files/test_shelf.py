@@ -371,7 +371,7 @@ def test_a_file_goes_with_its_message_or_when_its_days_are_over_and_is_kept_whil
 
 
 def test_of_many_files_those_whose_messages_are_gone_go_wherever_they_are_among_them(kept, monkeypatch):
-    monkeypatch.setattr("parley.server.files.shelf.MOST_LOOKED_FOR", 2)
+    monkeypatch.setattr("parley.server.files.shelf.MOST_SWEPT", 2)
     keys = sorted(kept.offer(DATA[:10], "guest %d" % number) for number in range(5))
     for number, key in enumerate(keys):
         kept.put(key, DATA[:10])

@@ -925,6 +925,44 @@ def test_a_database_of_version_8_is_brought_up_to_date(database):
     assert version_of(database.path + ".schema-8") == 8
 
 
+def test_a_database_of_version_9_is_brought_up_to_date(database):
+    left_by(9, database.path).close()
+    store, began = database(), 1795980000000
+    assert store.partners(b"ann", [], 0, began + 9000, 9) == [(0, b"cid", began + 3000), (0, b"bob", began + 4000)]
+    assert [row[3] for row in store.catch_up([], b"ann", 2, 0, 9)[0][0][0]] == [b"two", b"three"]
+    with store.transaction():
+        store._store.whisper(5, began + 5000, b"ann", b"cid", b"four", False)
+    assert store.partners(b"ann", [], began, began + 9000, 9) == [(0, b"bob", began + 4000), (0, b"cid", began + 5000)]
+    assert version_of(database.path + ".schema-9") == 9
+
+
+def steps_of(store, action):
+    """How many hundreds of instructions of SQLite's virtual machine this takes."""
+    steps = []
+    store._connection.set_progress_handler(lambda: steps.append(1) and None, 100)
+    try:
+        action()
+    finally:
+        store._connection.set_progress_handler(None, 0)
+    return len(steps)
+
+
+def test_what_is_asked_of_the_latest_conversations_takes_as_long_however_many_there_are(database):
+    store, last, taken = database(), 0, []
+    for count_of_all in (300, 3000):
+        with store.transaction():
+            for number in range(last + 1, count_of_all + 1):
+                pair = [b"ann", b"g%d" % number][::1 if number % 2 else -1]
+                store._store.whisper(number, number * 1000, *pair, b"hi", False)
+        last = count_of_all
+        taken.append([steps_of(store, question) for question in (
+            lambda: store.partners(b"ann", [], (last - 9) * 1000, last * 1000 + 1, 5),
+            lambda: store.partners(b"ann", [], 0, 1 << 60, 5),
+            lambda: store.catch_up([], b"ann", last - 5, 0, last))])
+    assert all(after <= 2 * before + 5 for before, after in zip(*taken)), taken
+    assert max(taken[1]) < 60, taken
+
+
 def test_a_conversation_of_extras_alone_is_forgotten_with_them(database, spoken):
     store = database(keep_messages=1)
     for partner, text, extra in ((b"bob", b"", b"alone"), (b"cid", b"hi", b"more"), (b"cid", b"", b"alone")):
