@@ -645,8 +645,20 @@ def test_a_process_that_is_asked_and_does_not_answer_is_stuck(clock, path, make_
     assert looks(journal)[-1]
     process.work()
     assert not journal.is_stuck()
+    found = []
+    for number in range(MOST_UNANSWERED + 2):
+        journal.talk(spoken(b"%d" % number), lambda result: None)
+        found.append(journal.is_stuck())
+    assert found == stuck, "however much is said meanwhile"
     process.die()
     process.store.close()
+
+
+def test_requests_that_were_answered_are_not_done_again_though_the_database_has_no_count_of_them(path):
+    """They only read."""
+    store = CountingDatabase(path, "system")
+    assert Scribe(store, "run", 5).through == 5
+    store.close()
 
 
 # ---- real processes

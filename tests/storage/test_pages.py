@@ -127,6 +127,18 @@ def test_what_the_client_has_and_is_kept_nevertheless_is_not_told_again(store):
     store.whisper(b"bob", b"ann", b"known", True)
     parts, last = store.catch_up([], b"ann", 1, 0, 99)
     assert (parts, last) == ([([], False)], store.kept(b"ann")[-1][0])
+    for number, name in enumerate([b"bob", b"cid", b"dan"]):
+        store.whisper(name, b"ann", b"as well", True)
+        parts, last = store.catch_up([], b"ann", 2 + number, 0, 99)
+        assert (parts, last) == ([([], False)], store.kept(b"ann")[-1][0])
+
+
+def test_what_is_kept_is_told_though_the_other_one_has_answered_with_the_same_words(store):
+    store.open_account(b"ann", None)
+    store.keep(b"bob", b"ann", b"hi")
+    store.whisper(b"ann", b"bob", b"hi", False)
+    told, _ = store.past(b"ann", b"bob")
+    assert sorted(sender for sender, _, _ in told) == [b"ann", b"bob"]
 
 
 def test_the_latest_page_of_a_conversation_has_what_is_kept_of_it(store):
