@@ -22,10 +22,10 @@ STYLE = Style.from_dict({
     "note": "italic",
     "bold": "bold",
     "italic": "italic",
-    "code": "fg:ansicyan",
+    "code": "fg:#138d90",  # on white as readable as on black, unlike what terminals call cyan and green
     "aside": "fg:ansibrightblack",
     "error": "fg:ansired bold",
-    "good": "fg:ansigreen bold",
+    "good": "fg:#27865c bold",
     "prompt": "bold",
     "place": "bold",
     "mention": "bold reverse",

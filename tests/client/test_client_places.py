@@ -392,3 +392,17 @@ def test_where_all_is_shown_at_once_nobody_asks_for_what_was_said_before():
     screen.has_places = False
     screen.told(events.Welcomed("ann"))
     assert screen.session.chat.asked == []
+
+
+def luminance(colour):
+    """As WCAG 2 defines it, of rrggbb."""
+    parts = (int(colour[at:at + 2], 16) / 255 for at in (0, 2, 4))
+    red, green, blue = (part / 12.92 if part <= 0.03928 else ((part + 0.055) / 1.055) ** 2.4 for part in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+@pytest.mark.parametrize("style", ["code", "good"])
+def test_what_is_coloured_can_be_read_on_white_and_on_black(style):
+    terminal = pytest.importorskip("parley.client.terminal")
+    light = luminance(terminal.STYLE.get_attrs_for_style_str("class:" + style).color)
+    assert 1.05 / (light + 0.05) > 3.9 and (light + 0.05) / 0.05 > 3.9
