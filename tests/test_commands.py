@@ -17,6 +17,7 @@ from numbered import Numbered
 
 from parley.conformance.targets import launch
 from parley.server.commands.status import status_lines
+from parley.server.protocols import PROTOCOLS
 from parley.server.storage import directory
 from parley.server.storage.database import Database
 from parley.server.storage.directory import Directory
@@ -668,3 +669,11 @@ def test_the_systemd_unit_starts_what_there_is():
     options = lines["ExecStart"].split()[1:]
     known = subprocess.run([sys.executable, "-m", "server", "--help"], cwd=ROOT, stdout=subprocess.PIPE).stdout.decode()
     assert all(option in known for option in options if option.startswith("--"))
+
+
+def test_the_image_has_the_ports_of_all_protocols():
+    with open(os.path.join(ROOT, "examples", "Dockerfile"), encoding="utf-8") as file:
+        text = file.read()
+    ports = {str(protocol.PORT) for protocol in PROTOCOLS.values()}
+    assert set(re.search(r"(?m)^EXPOSE (.*)$", text).group(1).split()) == ports
+    assert set(re.findall(r"-p (\d+):\1", text)) == ports

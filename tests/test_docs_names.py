@@ -84,6 +84,12 @@ def test_the_links_of_a_document_lead_somewhere(document):
     assert [link for link in links if not is_there(os.path.join(os.path.dirname(document), link))] == []
 
 
+def test_the_index_names_every_document():
+    named = _LINK.findall(DOCUMENTS["docs/README.md"])
+    there = {os.path.basename(path) for path in DOCUMENTS if os.path.dirname(path) == "docs"}
+    assert there - {"README.md", *named} == set()
+
+
 def test_the_modules_that_are_named_without_a_folder_exist():
     known = {os.path.basename(path) for path in modules()}
     for document in ("CONTRIBUTING.md", "docs/architecture.md", "docs/glossary.md"):
