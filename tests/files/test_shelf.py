@@ -280,6 +280,18 @@ def test_an_upload_that_is_made_whole_takes_the_place_of_no_other(kept):
     assert kept.shelf.drop(*keys[0]) == {"dropped": True}
 
 
+def test_of_offers_and_of_uploads_that_were_paused_only_some_are_remembered(kept):
+    for number in range(200):
+        key = kept.offer(DATA[:1] * 2, "guest %d" % number)
+        kept.send(key, DATA[:1], 0, 2)
+        kept.shelf.pause(key[0])
+    assert len(kept.shelf._known) <= 64
+    assert kept.shelf.begin(*key, 1, 1, 2).at == 1
+    kept.now += 61
+    kept.shelf.sweep()
+    assert kept.shelf._offers == {}
+
+
 def test_an_offer_of_which_no_byte_comes_gives_back_its_space_soon(kept):
     untouched, opened, begun = (kept.offer(size=100) for _ in range(3))
     kept.shelf.pause(kept.shelf.begin(*opened, 0, 100, 100).file)
