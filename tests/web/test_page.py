@@ -136,6 +136,21 @@ def test_another_tab_goes_on_without_the_password_if_that_is_wanted(server, open
     assert first.wrongs() == second.wrongs() == []
 
 
+_KEEP_NOTHING = """
+const deny = () => { throw new DOMException("denied", "SecurityError"); };
+for (const name of ["localStorage", "sessionStorage"]) Object.defineProperty(window, name, {get: deny});
+window.BroadcastChannel = class { constructor() { deny(); } };
+"""
+
+
+def test_one_talks_in_a_browser_that_keeps_nothing_for_the_page(server, open_page):
+    page = open_page(scripts=[_KEEP_NOTHING])
+    page.enter(server.url, "ann")
+    page.say("hello")
+    page.until_shown("hello")
+    assert page.wrongs() == []
+
+
 _SAY_HELLO = """
 const [session, done] = arguments;
 const socket = new WebSocket(document.baseURI.replace(/^http/, "ws").replace(/#.*/, "") + "chat", "parley.1");

@@ -220,7 +220,7 @@ function stranger({name, account, refusal}) {
 function showDoor(error = "") {
   door.show(net.name || preferences.name, error);
   net.elsewhere = null;
-  tabs.postMessage(null);
+  tabs?.postMessage(null);
 }
 
 const listed = new Set();
@@ -538,16 +538,21 @@ function setTheme() {
 }
 
 // A tab that has no session asks the others of this browser for theirs, to go on with it without the password.
-const tabs = new BroadcastChannel(location.pathname);
-tabs.onmessage = ({data}) => {
-  if (data) {
-    net.elsewhere = data;
-    draw();
-  } else if (net.phase === "in") {
-    const {outbox, base: _base, ...state} = net.state; // the outbox stays where it was written
-    tabs.postMessage({...state, _base});
-  }
-};
+let tabs;
+try {
+  tabs = new BroadcastChannel(location.pathname);
+  tabs.onmessage = ({data}) => {
+    if (data) {
+      net.elsewhere = data;
+      draw();
+    } else if (net.phase === "in") {
+      const {outbox, base: _base, ...state} = net.state; // the outbox stays where it was written
+      tabs.postMessage({...state, _base});
+    }
+  };
+} catch {
+  // Firefox, if it may keep nothing for this page
+}
 $("bar-now").addEventListener("click", () => {
   if (net.phase === "door") {
     entering(net.elsewhere.name);
