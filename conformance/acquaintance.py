@@ -15,14 +15,14 @@ from parley.conformance.names import in_case, random_name
 from parley.conformance.transcript import NOTE, OWN_RECEIVED, OWN_SENT, RECEIVED, SENT, Transcript, visible
 from parley.conformance.unread import acknowledge_at_once, forget_what_came, wait_until_read
 
-ANSWER_SECONDS = 1.0  # how long an answer is waited for that nothing proves to be missing
+ANSWER_SECONDS = 1.0  # the timeout of an answer, if nothing can prove that none comes
 _SLOW_SECONDS = 0.03
 _MOST_ANSWER_SECONDS = 2 * ANSWER_SECONDS  # what is waited for longer is no answer, but news
-QUIET_SECONDS = 0.15  # after which, where nothing better is known, no more is taken to come
-PAUSE_SECONDS = 0.05  # in which a server that is not on this machine has most likely read what was written
+QUIET_SECONDS = 0.15  # of silence after which nothing more is expected, if nothing better is known
+PAUSE_SECONDS = 0.05  # in which a server on another machine has most likely read what was sent
 _CONNECT_SECONDS = 3.0
 _OWN_NAME = re.compile("wtn[a-z]{6}", re.IGNORECASE)  # as `random_name` makes them
-_FIRST = 3  # so many experiments show that one can log in at all
+_FIRST = 3  # the first experiments, which show whether a client can log in at all
 
 
 class Refused(Exception):
@@ -34,7 +34,7 @@ class Refused(Exception):
 
 
 class Guest:
-    """A client of an experiment. `lines` are the messages that have come and were not taken, read by the profile."""
+    """A client of an experiment. lines: the messages that have come and were not handled, translated by the profile."""
 
     def __init__(self, visit, ident, name):
         self.visit = visit
@@ -44,7 +44,7 @@ class Guest:
         self.raw = []  # all that has come, as it came
         self.replies = 0  # to the suite's own requests
         self.closed = False
-        self.is_flooded = False  # the server talks without end, so that it is not read any more
+        self.is_flooded = False  # has the server sent so much that the guest no longer reads?
         self.socket = None
 
     def connect(self):
@@ -115,7 +115,7 @@ class Guest:
             self.socket.sendall(data)
 
     def let_read(self):
-        """Let the server read what was written to it, by itself."""
+        """Wait until the server has read what was written, so that it gets it in a read of its own."""
         if self.socket and not self.closed:
             wait_until_read(self.socket, ANSWER_SECONDS, PAUSE_SECONDS)
 
@@ -125,7 +125,7 @@ class Guest:
         return self.lines.pop(0) if self.lines else None
 
     def hear_all(self, seconds=QUIET_SECONDS):
-        """All lines, when none has come for so long; those of a second or two where they come without end."""
+        """All lines until none has come for `seconds`; if they never end, those of one or two seconds."""
         count, end = -1, time.monotonic() + (seconds + ANSWER_SECONDS) * self.visit.time_scale
         while count != len(self.raw) and not self.closed and time.monotonic() < end:
             count = len(self.raw)
@@ -140,7 +140,7 @@ class Guest:
             self.socket.shutdown(socket.SHUT_WR)
 
     def leave(self, how="fin"):
-        """Close the connection, after a good-bye where the protocol has one, or by a reset (rst)."""
+        """Close the connection: after a good-bye, if the protocol has one, or with a reset (rst)."""
         if self.socket is None:
             return
         if how == "fin" and self.state.name and hasattr(self.visit.codec, "goodbyes"):
@@ -176,7 +176,7 @@ class Visit:
         self._names = set()  # in small letters
         self._waits = []  # seconds for each answer that has come
         self.gone = set()  # the names of guests of earlier experiments
-        self.one_at_a_time = False  # does the server listen to nobody else until somebody has said who he is?
+        self.one_at_a_time = False  # does the server serve nobody else while a client has not logged in?
         self.transcript = Transcript(time.monotonic)
 
     def note(self, guest, direction, text):
@@ -185,11 +185,11 @@ class Visit:
             self.transcript.add(guest.ident, direction, text)
 
     def newcomer(self, ident):
-        """A guest who is connected, but not logged in."""
+        """A guest that is connected, but not logged in."""
         return Guest(self, ident, self.free_name()).connect()
 
     def free_name(self):
-        """A name that nobody has, for a guest or to be spoken of."""
+        """A name that nobody has."""
         name = in_case(random_name(), self.profile.names_case)
         self._names.add(name.lower())
         return name
@@ -205,7 +205,7 @@ class Visit:
         return came
 
     def listen(self, seconds):
-        """Read whatever comes meanwhile."""
+        """Read for so many seconds."""
         self.selector.read_until(lambda: False, time.monotonic() + seconds)
 
     def learn(self, **known):
@@ -241,12 +241,12 @@ class Visit:
         return self.transcript.render(actors)
 
     def start_transcript(self):
-        """Begin a new transcript for what follows, without messages about guests who have left."""
+        """Begin a new transcript; from now on messages about guests that have left are ignored."""
         self.transcript = Transcript(time.monotonic)
         self.gone.update(self._names - {guest.name.lower() for guest in self.guests})
 
     def is_about_the_gone(self, message):
-        """Whether a message is about clients of the suite that were here before, and about nobody else."""
+        """Whether a message is only about guests that have left."""
         if not all(map(_OWN_NAME.fullmatch, self.codec.names_in(message))):
             return False
         named = _OWN_NAME.findall(str(message))
@@ -254,7 +254,7 @@ class Visit:
 
     @contextlib.contextmanager
     def experiment(self):
-        """A transcript of its own; at the end all guests leave."""
+        """Begin a new transcript; at the end of the block all guests leave."""
         self.start_transcript()
         try:
             yield
@@ -283,8 +283,8 @@ def _in_words(got):
 def acquaint(codec, address, probes, time_scale=1.0, show=lambda text: None):
     """The `Profile` of the server at (host, port), by the experiments of a module of `conformance.probes`.
 
-    time_scale: the factor by which answers are waited for longer. show(text) is told of the progress. Raises Refused
-    where nobody can log in, and OSError where nobody is.
+    time_scale: a factor for the timeouts of answers. show(text) is called with the progress. Raises Refused if no
+    client can log in, and OSError if there is no connection.
     """
     visit = Visit(codec, address, probes.is_reply, probes.Manner, time_scale)
     try:

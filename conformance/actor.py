@@ -13,10 +13,10 @@ from parley.conformance.unread import acknowledge_at_once, forget_what_came, is_
 _READ_SIZE = 65536
 _SEND_SECONDS = 30.0
 _READ_SECONDS = 1.5  # in which a server reads what was written to it, if it reads that connection at all
-# What a foreign server may say to a client that says nothing: messages, and bytes of one. More it says without end.
+# The most messages, and bytes of one, that a foreign server may send to a client that is silent; more is a flood.
 MOST_MESSAGES = 20000
 _MOST_BYTES = 1 << 24
-FLOODED = "is not read any more, as the server talks without end"
+FLOODED = "stops reading, as the server sends without end"
 
 
 class Selector:
@@ -68,15 +68,15 @@ class Actor:
         self.socket = None
         self.closed_by_peer = None  # "fin" or "rst"
         self.half_closed = False
-        self.is_flooded = False  # the server talks without end, so that it is not read any more
-        self.is_bare = False  # without what the protocol opens a connection with
-        self.is_read = True  # by the server, as far as that was waited for
+        self.is_flooded = False  # has the server sent so much that the actor no longer reads?
+        self.is_bare = False  # was the connection opened without the protocol's opening?
+        self.is_read = True  # does the server read the connection, as far as is known?
         self.markers = []  # (sender, nonce) of each marker that has arrived
         self.replies = 0  # to the suite's own requests
         self.echoed = False
-        self.heard = 0  # messages, whatever became of them
-        self._unasked = 0  # of them, since the actor said something
-        self.has_caught_up = False  # with what was said before the login, where a foreign server tells that
+        self.heard = 0  # messages received, in whatever way they were handled
+        self._unasked = 0  # those since the actor has sent something
+        self.has_caught_up = False  # has it read what a foreign server sends behind a login?
         self.inbox = deque()
         self.latest = None  # the message that came into the inbox last
         self.delivered = Counter()  # how often each message has come into the inbox, as text
@@ -99,7 +99,7 @@ class Actor:
     def connect(self, address, seconds, bare=False):
         """Open a new connection, after closing the current one; OSError if there is none within `seconds`.
 
-        bare: without what the protocol opens it with.
+        bare: without the protocol's opening.
         """
         self.disconnect()
         self.socket = socket.create_connection(address, timeout=seconds)
@@ -121,7 +121,7 @@ class Actor:
             self._open(self.decoder.opening(address), seconds)
 
     def _open(self, opening, seconds):
-        """Begin as clients of the protocol do, and read the answer; one that is not the usual comes into the inbox."""
+        """Send the protocol's opening, and read the answer; an unusual one goes to the inbox."""
         opened = self.replies + 1
         self.send_bytes([opening], opening.split(b"\r\n")[0].decode("ascii"), own=True)
         self.selector.read_until(lambda: self.replies >= opened or self.inbox or self.closed_by_peer,
@@ -180,7 +180,7 @@ class Actor:
         self._read_no_flood()
 
     def _read_no_flood(self):
-        """Read no more of a foreign server that talks without end."""
+        """Stop reading from a foreign server that sends without end."""
         is_flooded = self._unasked > MOST_MESSAGES or len(self.decoder.unfinished) > _MOST_BYTES
         if self.profile and is_flooded and self.connected and self.closed_by_peer is None:
             self.is_flooded = True

@@ -5,7 +5,7 @@ is a round trip that starts at the watched actor, goes to a witness on every wor
 way to the actor when the witness replied has then arrived. Before that, everyone who has spoken sends a marker, which
 shows that the server has read what was said.
 
-Where there are neither direct messages nor PING, the markers are said to everybody, and there is a second witness.
+If the server has neither direct messages nor PING, the markers are said to everybody, and there is a second witness.
 
 There are two weaker kinds, for servers where the round trip does not work: `self`, a PING by the actor itself, which
 says nothing about other workers, and `quiet`, no bytes for a while. The report names the kind.
@@ -17,9 +17,9 @@ RELAY, ROOM, SELF, QUIET = "relay", "room", "self", "quiet"
 ROUND_TRIPS = (RELAY, ROOM)
 STRANGERS, PROBES = "a probe before the login", "a probe"  # in `Profile.unanswered`
 QUIET_SECONDS = 0.2
-_FOREIGN_SECONDS = 3.0  # for the answer to a probe, of somebody else's server
-_DISAPPOINTED_SECONDS = 0.3  # where the last one was in vain
-DEAF_SECONDS = 1.5  # in which a server reads what was written, if it reads that connection at all
+_FOREIGN_SECONDS = 3.0  # for a foreign server's answer to a probe
+_DISAPPOINTED_SECONDS = 0.3  # the same after one that was not answered
+DEAF_SECONDS = 1.5  # in which a server reads what was sent, if it reads that connection at all
 _ATTEMPTS = 3
 
 
@@ -76,12 +76,12 @@ class Barrier:
         if self.kind == RELAY:
             self._broadcast_to([actor for actor in strangers if actor.codec.HEARS_BEFORE_LOGIN], deadline)
         if any(actor.connected and actor.closed_by_peer is None and _has_begun(actor) for actor in watched):
-            self.wait_quietly()  # a marker would be the end of what was begun
+            self.wait_quietly()  # a marker would complete the unfinished line
         for actor in speakers:
             actor.spoke = False
 
     def _relay_by_one(self, members, speakers, deadline):
-        """Where there is one witness, the marker of a member who has spoken is the first half of the round trip."""
+        """The barrier with one witness: the marker of a member that has spoken is the first half of its round trip."""
         speakers = [actor for actor in speakers if _can_send(actor) and (_is_member(actor) or self._probes_only(actor))]
         everybody = list(dict.fromkeys(speakers + members))
         self._probe([actor for actor in everybody if self._probes_only(actor)], deadline)
@@ -129,7 +129,7 @@ class Barrier:
         self._send_markers(back, deadline)
 
     def _witnesses_for(self, member):
-        """All witnesses, except the member itself where it is one that cannot whisper to itself."""
+        """All witnesses, except the member itself if it is a witness that cannot send itself direct messages."""
         return [one for one in self.fixture.witnesses if one is not member or self._can_whisper(one)]
 
     def _broadcast_to(self, listeners, deadline):
@@ -195,14 +195,14 @@ class Barrier:
             self._await_probe(actor, PROBES, lambda: actor.replies >= expected or actor.closed_by_peer, deadline)
 
     def _answering(self, actors, what):
-        """Those whose server answers such a probe; for the others together there is a moment of silence."""
+        """The actors whose server answers such a probe; for the others, wait for a moment of silence."""
         silent = [one for one in actors if not _is_answered(one, what)]
         if silent:
             self.wait_quietly()
         return [one for one in actors if one not in silent]
 
     def _await_probe(self, actor, what, satisfied, deadline):
-        """Send a probe, and read until `satisfied()`. A foreign server is not waited for long after one in vain."""
+        """Send a probe, and read until `satisfied()`; not for long if a foreign server did not answer the last one."""
         patience = self.fixture.patience
         actor.send_own(actor.codec.probe())
         if actor.profile:
@@ -257,7 +257,7 @@ def _can_send(actor):
 
 
 def _has_begun(actor):
-    """Whether half a line was sent to a foreign server, even of bytes that the suite takes for nothing."""
+    """Whether part of a line was sent to a foreign server, even if the suite's codec ignores these bytes."""
     return bool(actor.profile and getattr(actor.state, "half_sent", b""))
 
 

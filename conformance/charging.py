@@ -13,7 +13,7 @@ _NOTHING = "(nothing)"
 def charge(failed, run, known, serves=True, earlier=None):
     """{requirement: verdict, or the id of the broken requirement that prevents one}, for a failed run.
 
-    earlier: the requirement that has failed before in this run, which went on; None if there is none.
+    earlier: the requirement that has failed before in this run, if it went on; else None.
 
     known: {id: Requirement} of those that the scenario may name. All requirements of the failed step are in it, and
     others where what came breaks another one. serves: the server lets somebody in after that.
@@ -89,9 +89,9 @@ class _Case:
         grounds = set(map(self.probes.ground, self.failed.wanted))
         used = self._used() - grounds if self._was_answered_otherwise() else self._used() | grounds
         if self.passed.issuperset(self.failed.step.req):
-            used.update(model.requirement_ids(self.run.scenario))  # what it is about is likelier to be the cause
+            used.update(model.requirement_ids(self.run.scenario))  # its subject is a likelier cause
         if any(not got.startswith("(") for got in self.failed.got[:1]):
-            used.discard(self.probes.ENDS)  # which explains what does not come
+            used.discard(self.probes.ENDS)  # it can only explain that a message is missing
         return next((ident for ident, one in self.broken.items() if one.hinders and ident in used), None)
 
     def _refuses_a_name(self):
@@ -105,16 +105,16 @@ class _Case:
             for got in self.failed.got[:1])
 
     def _waits_for_an_end_in_vain(self):
-        """Whether a server that notices no ends should have closed the connection of who sends no more."""
+        """Whether the close is missing because the server does not notice that a client sends no more."""
         ends = self.broken.get(self.probes.ENDS)
         return bool(ends and ends.hinders and self.failed.wanted == ["(close)"] and self.actor.half_closed)
 
     def _was_closed_to_a_stranger(self):
-        """Whether the server has closed the connection of somebody who was not logged in."""
+        """Whether the server has closed the connection of a client that was not logged in."""
         return self.failed.got[:1] == ["(closed by the server)"] and self.actor and self.actor.state.name is None
 
     def _has_acted(self):
-        """Whether the server has reacted to the step in another way than wanted, instead of being silent."""
+        """Whether the server has answered the step, though not as wanted."""
         if self.actor is None or self.actor.codec.STRUCTURED:
             return False
         return any(not got.startswith("(") and self.probes.is_answer(got) for got in self.failed.got[:1])
@@ -125,20 +125,20 @@ class _Case:
                    for got in self.failed.got[:1])
 
     def _was_answered_otherwise(self):
-        """Whether another of the document's answers came: that the wanted one is told wrongly explains nothing then."""
+        """Whether another of the document's answers came, which a deviation in the wanted one does not explain."""
         got = str(self.failed.came)
         return bool(self.probes.ground(got) and self.probes.is_answer(self.failed.came)
                     and self.probes.kind(got) not in map(self.probes.kind, self.failed.wanted))
 
     def _was_closed_as_profiled(self):
-        """Whether nothing came because the server has closed a connection where its profile says that it does."""
+        """Whether nothing came because the server has closed a connection, as its profile says."""
         if any(not got.startswith("(") for got in self.failed.got[:1]):
             return False
         return bool(self.profile) and any(
             actor.closed_by_peer and self.profile.closes_after(actor.latest) for actor in self.run.actors.values())
 
     def _suspects(self):
-        """The requirements that may be behind it, the likeliest first."""
+        """The requirements that may be the cause, the likeliest first."""
         yield from filter(None, [self._unexpected()])
         yield from self.failed.step.req
 
@@ -160,7 +160,7 @@ class _Case:
         """The requirements that the scenario has relied on up to the failed step."""
         found = set(self.failed.step.req)
         if self.failed.lacks_proof:
-            found.update(self.probes.CUT.values())  # markers follow closely on what was said
+            found.update(self.probes.CUT.values())  # a marker may be in one segment with the message before it
         if self._is_silent_beside():
             found.add(self.probes.SILENT_BESIDE)
         for step in self._steps():
@@ -171,7 +171,7 @@ class _Case:
         return found
 
     def _is_silent_beside(self):
-        """Whether nothing came while somebody else was connected who is not logged in."""
+        """Whether nothing came while another client was connected and not logged in."""
         return self.failed.is_beside_stranger and self.failed.got[:1] == ["(nothing came in time)"]
 
     def _blamed(self):
@@ -185,9 +185,9 @@ class _Case:
             return [cut]
         grounds = [self.probes.ground(wanted) for wanted in self.failed.wanted]
         if asked:
-            # What was seen to be kept elsewhere is not the likeliest to be broken here.
+            # A requirement that was met elsewhere is less likely to be broken here.
             likely = [ident for ident in asked if ident not in self.passed] or asked[:1]
-            if self.probes.GROUNDS_FIRST and not self.failed.messages:  # what has come before came for the others
+            if self.probes.GROUNDS_FIRST and not self.failed.messages:  # earlier messages have met the others
                 met = {ident for ident, _ in self.run.passed}
                 likely = [ident for ident in likely if ident not in met] or likely
             return [ident for ident in likely if self.probes.GROUNDS_FIRST and ident in grounds] or likely
@@ -198,7 +198,7 @@ class _Case:
         return any(self.actor.delivered[got] > 1 for got in self.failed.got[:1])
 
     def _asks_more_than(self, cut):
-        """Whether the step also asks for what has not been seen kept, in a scenario that is never played whole."""
+        """Whether the step names requirements that were not met elsewhere, in a scenario that is never played whole."""
         others = set(self.failed.step.req) - self.passed - {cut}
         return bool(cut in self.passed and others and "whole" not in self.run.scenario.segmentations)
 

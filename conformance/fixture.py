@@ -11,7 +11,7 @@ from parley.conformance.targets import Foreign
 
 REPLY_SECONDS = 10.0  # the default timeout for a reply; a busy machine may stall for some seconds
 _EMPTY_SECONDS = 20.0
-_REST_SECONDS = 0.05  # in which the rest of a list comes
+_REST_SECONDS = 0.05  # of silence, after which a list is complete
 _LISTED_SECONDS = 3.0  # for which a list is good
 _SERVES_SECONDS = 5.0  # in which a newcomer gets a message
 
@@ -199,7 +199,7 @@ class ServerFixture:
             return set()
         witness = self.witnesses[0]
         if witness.profile and "USER" in witness.profile.unanswered:
-            return set()  # nobody is ever listed
+            return set()  # the server lists nobody
         self.refresh_witnesses()
         witness.inbox.clear()
         expected = witness.replies + 1
@@ -217,7 +217,7 @@ class ServerFixture:
         return names - self.ignored_names
 
     def _await_list(self, witness):
-        """Read the list where no answer comes behind it: the witness is on it, and soon all others."""
+        """Read a list that no answer follows: until it begins, which shows the witness, and then until it stops."""
         came = witness.heard
         found = self.selector.read_until(lambda: witness.heard > came, time.monotonic() + QUIET_SECONDS)
         self.barrier.wait_quietly(_REST_SECONDS if found else 0)

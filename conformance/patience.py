@@ -1,12 +1,11 @@
-"""Timeouts for a foreign server: long at first, and short for what did not come the last time."""
+"""Timeouts for a foreign server: long at first, and short for a message that did not come the last time."""
 from collections import Counter
 
 
 class Patience:
-    """Remembers what was waited for in vain. All fixtures of one server share it, as each failure discards a fixture.
+    """Remembers which messages did not come. All fixtures of one server share it, as a failure discards its fixture.
 
-    in_full: how often each thing was waited for in vain when it had come before, or was not known yet. slowest: seconds
-    that an answer has taken at most.
+    in_full: {what: how often a whole timeout has passed without it}. slowest: the seconds of the slowest answer.
     """
 
     def __init__(self):
@@ -15,11 +14,11 @@ class Patience:
         self.in_full = Counter()
 
     def seconds(self, what, full, short):
-        """`short` if `what` did not come when it was waited for last; else `full`, halved for each time before."""
+        """The timeout for `what`: `short` if it did not come last time; else `full`, halved for each time before."""
         return short if what in self._in_vain else max(short, full / 2 ** self.in_full[what])
 
     def note(self, what, came):
-        """Note whether it has come now."""
+        """Note whether `what` has come this time."""
         if came:
             self._in_vain.discard(what)
         elif what not in self._in_vain:

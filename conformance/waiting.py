@@ -1,7 +1,7 @@
 """Waiting: for a message, for the proof that none comes, and for the end of a connection.
 
-Our own server has the reply timeout for each. For a foreign server the suite waits only as long as an answer may still
-come; see `conformance.patience` for what has not come before.
+For our own server each has the reply timeout. For a foreign server the suite waits only as long as an answer may still
+come, and less for what did not come before (`conformance.patience`).
 """
 import collections
 import contextlib
@@ -11,17 +11,18 @@ from parley.conformance.barrier import DEAF_SECONDS, ROUND_TRIPS, SELF, BarrierF
 from parley.conformance.probes import PROBES
 from parley.conformance.profile import told
 
-_PATIENCE_SECONDS = 0.3  # with a foreign server, before it is asked for a proof that it has nothing to say
-_STRANGERS_SECONDS = 0.3  # before the login, where there is no such proof, for what only some servers say
-_SLOW_SECONDS = (1.0, 5.0)  # and for what all should say: as the server is quick, and at most
-_DISAPPOINTED_SECONDS = 0.05  # and where the same did not come before
-_NOTICE_SECONDS = 0.02
-_NEWS_SECONDS = 2.0  # for news, of which there is no such proof either
-_PROOF_SECONDS = (1.5, 3.0)  # for a proof of a foreign server, as it is quick, and at most
-_BARRIER_SECONDS = (2.0, 5.0)  # for a barrier of a foreign server, likewise
-_BARRIER_AGAIN_SECONDS = (1.0, 2.0)  # and where the last one was in vain
-_SLOWEST_TIMES = 10  # as long as its slowest answer something is waited for
-_MOST_NEWS = 50  # that come in front of what is waited for
+# Timeouts for messages of a foreign server. Of a pair, the first is for a quick server, the second the maximum.
+_PATIENCE_SECONDS = 0.3  # for a member, before the suite makes the round trip that proves that nothing comes
+_STRANGERS_SECONDS = 0.3  # before the login, where nothing can prove that, for messages that only some servers send
+_SLOW_SECONDS = (1.0, 5.0)  # likewise for messages that all servers should send
+_DISAPPOINTED_SECONDS = 0.05  # for a message that did not come the last time
+_NOTICE_SECONDS = 0.02  # for the server to notice the end of a connection, where nothing announces it
+_NEWS_SECONDS = 2.0  # for news, where nothing can prove that none comes
+_PROOF_SECONDS = (1.5, 3.0)  # for a proof that nothing comes
+_BARRIER_SECONDS = (2.0, 5.0)  # for a barrier
+_BARRIER_AGAIN_SECONDS = (1.0, 2.0)  # for a barrier after one that failed
+_SLOWEST_TIMES = 10  # times the slowest answer so far: the timeout, between the two of a pair
+_MOST_NEWS = 50  # messages of news that are read before the expected one
 
 
 class Waiting:
@@ -50,11 +51,11 @@ class Waiting:
         self.fixture.selector.read_until(lambda: False, min(until, self._deadline))
 
     def briefly(self, actor):
-        """Read what comes to the actor in the time in which what is not expected may come."""
+        """Read for a moment, in which unexpected messages may come."""
         self._read_for(actor, _DISAPPOINTED_SECONDS)
 
     def notice(self):
-        """Give a foreign server the time to notice an end, of which nobody is told."""
+        """Give a foreign server time to notice the end of a connection, where nothing announces it."""
         self.fixture.selector.read_until(lambda: False, time.monotonic() + _NOTICE_SECONDS * self.fixture.time_scale)
 
     # ---- a message
