@@ -16,16 +16,16 @@ LEAD = 0.05  # seconds from the command to the moment at which all processes beg
 _fork = multiprocessing.get_context("fork")
 
 Outcome = collections.namedtuple("Outcome", "texts deliveries cpu wall p50 p99 missing disordered differing")
-Outcome.__doc__ = """What became of what was said.
+Outcome.__doc__ = """The figures of one talk.
 
 cpu: seconds of the server's processes. wall: seconds from the first text to the last delivery.
-p50, p99: seconds from when a text was due to when it was heard.
-missing, disordered: see `bench.generator.Heard`. differing: how many have heard other bytes than the others.
+p50, p99: seconds from when a text was due until it was heard.
+missing, disordered: see `bench.generator.Heard`. differing: how many members have heard other bytes than the rest.
 """
 
 
 class Broken(Exception):
-    """It cannot be measured: a member could not log in, was disconnected, or waits in vain."""
+    """It cannot be measured: a member could not log in, was disconnected, or had no answer."""
 
 
 class Crowd:
@@ -70,7 +70,7 @@ class Crowd:
         self._ask("clear", [()] * len(self._controls))
 
     def settle(self, seconds=60):
-        """Wait until no member receives anything any more."""
+        """Wait until no member has received anything for a while."""
         self._ask("settle", [(seconds,)] * len(self._controls))
 
     def saturate(self, pids, speakers, seconds, window):

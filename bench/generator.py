@@ -3,7 +3,8 @@
 What has to be fast is receiving. So most members only count the texts, and keep a checksum of the bytes, which is
 compared with that of the few members who read every text.
 
-A text is done when all members of all processes have it. So the processes tell each other how much theirs have heard.
+A text is complete when all members of all processes have heard it. So the processes tell each other how many texts
+their members have heard.
 """
 import array
 import collections
@@ -18,7 +19,7 @@ import zlib
 from bench.wires import COUNTED, MARK, MARK_SIZE, SCANNED, SUMMED, WIRES, text
 
 MOST_SCANNED = 6  # listeners, and as many speakers, who read every text, in each process and protocol
-SILENCE = 5.0  # seconds after which what has not come is lost
+SILENCE = 5.0  # seconds without a text after which the missing ones count as lost
 QUIET = 0.2  # seconds without a byte after which nothing more is expected
 TICK = 0.02  # seconds, the longest that the loop waits
 
@@ -29,12 +30,12 @@ _BUFFER = bytearray(1 << 18)
 _VIEW = memoryview(_BUFFER)
 
 Newcomer = collections.namedtuple("Newcomer", "name address wire listens speaker")
-Newcomer.__doc__ = """Somebody to be. `speaker` is the number in its texts, or None if it does not talk."""
+Newcomer.__doc__ = """A member to log in. speaker: the number in its texts, or None if it does not talk."""
 
 Heard = collections.namedtuple("Heard", "texts missing disordered sums latencies last")
 Heard.__doc__ = """What the members of one process have heard.
 
-texts: how many. missing: how many too few, or too many. disordered: those that were not the next of their speaker.
+texts: their number. missing: how many too few, or too many. disordered: those that were not the next of their speaker.
 sums: (protocol, checksum) of those who should have heard the same bytes.
 latencies: microseconds since a text was due, of those who read them. last: when the last one came, monotonic seconds.
 """
@@ -90,16 +91,16 @@ class Member:
 
     @property
     def hears_all(self):
-        """Does it hear the same as all others?"""
+        """Whether it hears the same as all others."""
         return self.wire.echoes or self.newcomer.speaker is None
 
     @property
     def is_summed(self):
-        """Must its checksum be the same as that of all others with its protocol?"""
+        """Whether its checksum must be the same as that of all others with its protocol."""
         return self.hears_all and self.wire.checked == SUMMED
 
     def expect(self, way, speakers):
-        """From here on texts are counted, those of `speakers` many."""
+        """Begin to count texts; there are so many speakers."""
         self.count = self.sum = self.disordered = 0
         self._held = b""
         self._next = [0] * speakers if way == SCANNED else ()
@@ -182,7 +183,7 @@ class Process:
         self._sources = {self._inbox: self}
 
     def run(self):
-        """Until the other end of `control` is closed."""
+        """Serve `control` until its other end is closed."""
         while True:
             try:
                 asked, method, arguments = self._control.recv()
@@ -228,13 +229,13 @@ class Process:
         self.arriving = 0
 
     def settle(self, seconds):
-        """Wait until nothing comes any more, at most `seconds`."""
+        """Wait until nothing has come for a while, at most `seconds`."""
         deadline = time.monotonic() + seconds
         while self._hear(QUIET) and time.monotonic() < deadline:
             pass
 
     def begin(self, speakers):
-        """From here on texts are counted, those of `speakers` many."""
+        """Begin to count texts; there are so many speakers."""
         self._listeners = [member for member in self._members if member.newcomer.listens]
         self._speakers = {member.newcomer.speaker: member
                           for member in self._members if member.newcomer.speaker is not None}

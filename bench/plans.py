@@ -6,7 +6,7 @@ import collections
 import itertools
 import random
 
-SEED = 7  # a message of load w reaches about as many as with most others
+SEED = 7  # a message of load w reaches about as many members as with most seeds
 PACED, SATURATED = "pace", "saturate"
 
 Load = collections.namedtuple("Load", "name users rooms each skew speakers phases")
@@ -48,12 +48,12 @@ def plan(load, seconds, seed=SEED):
 
 
 def _weights(count, skew):
-    """How likely each of so many is, cumulated."""
+    """The cumulated weights of so many rooms or users."""
     return list(itertools.accumulate(1 / (rank + skew) if skew else 1 for rank in range(count)))
 
 
 def _rooms_of(user, load, weights, chance):
-    """Half as many as usual, up to half as many again; without a skew exactly as many."""
+    """The rooms of a user: their number is load.each plus or minus half of it; without a skew exactly load.each."""
     if not load.skew:
         return [(user * load.each + number) % load.rooms for number in range(load.each)]
     count = load.each + chance.randint(-(load.each // 2), load.each // 2)
@@ -73,8 +73,10 @@ def _members(rooms, count):
 
 
 class _Talk:
-    """Who says something where. How lively a room is goes by the law of the sizes, but not by the size; in a room one
-    says most, the next half as much, the next a third.
+    """Chooses who says something where.
+
+    How much is said in a room follows the same law as the sizes of rooms, but does not depend on its size. In a room
+    one user says most, the next one half as much, the next a third.
     """
 
     def __init__(self, load, members, chance):

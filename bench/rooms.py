@@ -17,27 +17,29 @@ from bench.wires import WIRES
 from parley.conformance.targets import IRC, WEB, DidNotStart
 from stress.usage import busy_seconds, cpu_seconds, memory, spent
 
-SILENCE = 3.0  # seconds after which what has not come is lost
+SILENCE = 3.0  # seconds without a message after which the missing ones count as lost
 JOINING = 32  # users who join at the same time
 PEERS = ("parley-web", "parley-irc", "limit", "prototype", "inspircd", "redis", "ngircd")
 FAULTS = ("lost", "doubled", "stray", "own", "odd")
 
 Entry = collections.namedtuple("Entry", "joins settled connection membership")
-Entry.__doc__ = """Joins a second until they are confirmed, and until all is quiet. Bytes for each of the others."""
+Entry.__doc__ = """joins, settled: joins a second, until all are confirmed, and until nothing more comes.
+
+connection, membership: bytes of memory for each."""
 Outcome = collections.namedtuple("Outcome", "deliveries cpu wall p50 p99 p999 behind others faults")
-Outcome.__doc__ = """What became of what was said.
+Outcome.__doc__ = """The figures of one phase.
 
 cpu: seconds of the server's processes. wall: seconds from the first message to the last delivery.
-p50, p99, p999: seconds from when a message was due to when it was heard.
+p50, p99, p999: seconds from when a message was due until it was heard.
 behind: seconds by which the generator itself was late, the 99th percentile.
 others: how many cores everything else on this machine used meanwhile.
-faults: how many deliveries were `lost`; were `doubled` or came too late; went `stray`, to somebody who is not in the
-room or under the name of another one; reached their `own` author; or were `odd`, which is anything else.
+faults: how many deliveries were `lost`; were `doubled` or came too late; were `stray`, to a user who is not in the room
+or under the name of another room; reached their `own` author; or were `odd`, which is anything else.
 """
 
 
 def servers(workers, target, peers):
-    """(ours, that of the checkout `target`, and the peers that can be started; the names of those that cannot)."""
+    """(servers, names of the peers that cannot be started): ours, that of the checkout `target`, and the peers."""
     known = {server.name: server for server in [
         Ours(WEB_MEMBERS.name, workers=workers, wire="web", protocols=(WEB,)),
         Ours(IRC_MEMBERS.name, workers=workers, wire="irc", protocols=(IRC,)),

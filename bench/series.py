@@ -17,8 +17,8 @@ STORING = ("b", "c")  # loads with which what a journal costs is measured
 Extent = collections.namedtuple("Extent", "limit rounds seconds loads idle present five")
 Extent.__doc__ = """How much is measured.
 
-limit: seconds in which no more is begun. rounds: at most. seconds: of each talk. loads: their names. idle: members of
-the lobby in which nobody talks. present: how many members are compared. five: are protocols compared?
+limit: seconds after which no measurement begins. rounds: at most. seconds: of each talk. loads: their names. idle:
+members of the lobby in which nobody talks. present: the numbers of members to compare. five: compare protocols?
 """
 FULL = Extent(13 * 60, MOST_ROUNDS, 1.5, ("a", "b", "c", "d", "e"), lobby.IDLE_MEMBERS, (10, 10000), True)
 QUICK = Extent(45, 1, 0.4, ("b",), 500, (10, 1000), True)
@@ -44,7 +44,7 @@ class Series:
         self._say = say
 
     def run(self):
-        """Rounds, as long as there is time. What takes long is measured once."""
+        """Measure in rounds, as long as there is time. What takes longer than SLOW is measured once."""
         deadline, slow = time.monotonic() + self._extent.limit, set()
         for number in range(1, self._extent.rounds + 1):
             for what, step in self._steps():
@@ -58,7 +58,7 @@ class Series:
                         slow.add(what)
 
     def _steps(self):
-        """(what, how to measure it) of one round."""
+        """(description, function that measures) for each step of a round."""
         ours = PARLEY in self.servers
         for load in self.loads:
             for server in self.servers:
@@ -98,7 +98,7 @@ class Series:
 
     @property
     def all_heard_all(self):
-        """Has our server lost, doubled or reordered nothing?"""
+        """Whether our server has lost, doubled and reordered nothing."""
         names = [server.name for server in OURS]
         ours = [outcomes for (_, server), outcomes in self.outcomes.items() if server in names]
         return not any(map(_wrong, sum([*ours, *self.mixed.values()], [])))

@@ -81,7 +81,7 @@ tcp-backlog 4096
 
 
 class Running:
-    """A server that serves. pids: of all its processes. address: gives (host, port) for a protocol."""
+    """A server that has started. pids: of all its processes. address(protocol): (host, port)."""
 
     def __init__(self, pid, address):
         self.pids = family(pid)
@@ -91,8 +91,8 @@ class Running:
 class Ours:
     """This project's server. stores: with a storage directory? checkout: where the server is, if not here.
 
-    wire: what members speak. heard_in: likewise, for those who only listen, if that is another protocol.
-    protocols: that are served.
+    wire: the protocol of the members. heard_in: that of the members that only listen, if it is another one. protocols:
+    those that the server serves.
     """
 
     is_installed = True
@@ -111,7 +111,7 @@ class Ours:
 
     @contextlib.contextmanager
     def running(self):
-        """Started, and stopped at the end of the block."""
+        """Start it; it is stopped at the end of the block."""
         with tempfile.TemporaryDirectory(prefix="bench-") as directory:
             options = ("--storage", os.path.join(directory, "storage")) if self._stores else ()
             with launch(self._workers, config=_OURS, args=options, command=self._command,
@@ -120,7 +120,7 @@ class Ours:
 
 
 class Other:
-    """A server of others.
+    """A server that is not ours.
 
     command: with %(port)d, %(directory)s and %(config)s, which is a file with the text `config`.
     at_once: how many clients should log in at the same time. library: the module that it is made with.
@@ -134,18 +134,18 @@ class Other:
         self.at_once = at_once
         self._library = library
         self._config = config
-        # The servers of a Debian are where only root looks.
+        # Debian installs servers in directories that only root has in PATH.
         self._program = shutil.which(command[0], path=os.environ.get("PATH", os.defpath) + ":/usr/sbin:/usr/local/sbin")
         self._command = command
 
     @property
     def is_installed(self):
-        """Can it be started here?"""
+        """Whether it can be started here."""
         return self._program is not None and (not self._library or importlib.util.find_spec(self._library) is not None)
 
     @contextlib.contextmanager
     def running(self):
-        """Started, and stopped at the end of the block."""
+        """Start it; it is stopped at the end of the block."""
         with tempfile.TemporaryDirectory(prefix="bench-") as directory:
             words = {"port": _free_port(), "directory": directory, "config": os.path.join(directory, "config")}
             with open(words["config"], "w") as file:

@@ -1,4 +1,4 @@
-"""What can go wrong with several nodes and their engine: each failure is made, lasts for a while, and is mended."""
+"""Failures of nodes and of their engine: each is caused, lasts for a while, and is repaired."""
 import contextlib
 import time
 
@@ -7,7 +7,7 @@ from stress.cluster.nodes import SILENCE
 from stress.cluster.relay import CUT, HANG
 
 WHILE_CUT = (0.2, 1.0)  # seconds in which the master takes writes that do not reach the replica
-SHORT = (0.2, 3.0)  # seconds, too few for any process to be taken for dead
+SHORT = (0.2, 3.0)  # seconds, too short for any process to be taken for dead
 LONG = (SILENCE + 1.0, SILENCE + 3.0)
 
 # Behind a cut link a promoted replica has less than its master acknowledged: only these show what a log loses.
@@ -33,13 +33,13 @@ class Failures:
 
     @property
     def kinds(self):
-        """Of all that there are; those of processes have their names."""
+        """The names of all failures that can be caused; those of single processes end with the process."""
         of_the_engine = OF_THE_ENGINE if self._engine.sentinels else OF_ONE_SERVER
         return (*of_the_engine, *OF_A_NODE, *FOR_LONG, *["%s %s" % (verb, kind) for kind in self._nodes.kinds
                                               for verb in ("kill", "freeze")])
 
     def make(self, kind):
-        """Cause a failure, wait for what the engine does about it, and mend everything."""
+        """Cause a failure, wait until the engine has reacted, and repair everything."""
         self._record.fail(kind)
         if kind in OF_THE_ENGINE + OF_ONE_SERVER:
             self._harm_engine(kind)

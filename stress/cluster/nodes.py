@@ -9,11 +9,11 @@ SILENCE = 6  # seconds, after which a node is taken for dead
 
 
 class Nodes:
-    """`count` nodes that serve one room, each with a relay to the engine; ended when the block ends.
+    """`count` nodes of one chat, each with a relay to the engine; they end with the block.
 
-    A subclass has `start(node)`, `end(node)`, which is for one that has ended too, `runs(node)`, `pids(node)` and
-    `address(node, protocol)`, which raises Closed if it is being started again. It may have `kinds` of processes that
-    can be harmed alone: then `pid_of(node, kind, chance)` chooses one.
+    A subclass has `start(node)`, `end(node)`, which may be called for a node that has ended, `runs(node)`, `pids(node)`
+    and `address(node, protocol)`, which raises Closed while the node is being restarted. It may have `kinds` of
+    processes that can be killed or stopped alone: then `pid_of(node, kind, chance)` chooses one.
     """
 
     kinds = ()
@@ -72,7 +72,7 @@ class Nodes:
                 os.kill(self._frozen.pop(), signal.SIGCONT)
 
     def mend(self):
-        """Everything runs and is connected again."""
+        """Resume, reconnect and restart all nodes."""
         self.thaw()
         for node, relay in enumerate(self.relays):
             relay.do(OPEN)

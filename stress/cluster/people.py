@@ -1,7 +1,7 @@
 """Clients of several nodes, which record what they said, heard and were promised.
 
-A client that loses the connection to one node goes to the next one. After a while it goes back to its own, or all would
-gather at one node.
+A client that loses the connection to one node connects to the next one. After a while it returns to its own, as
+otherwise all would gather at one node.
 """
 import collections
 import contextlib
@@ -32,7 +32,7 @@ A_MOMENT = 0.05  # seconds that a listener waits for something to hear
 class Person(Role):
     """A client at one node, and at the next one when its connection ends. `house` are the nodes, `ledger` the record.
 
-    `arrive(enter, node)` connects and logs in, entering what is to be closed; `act()` does one thing.
+    arrive(enter, node) connects and logs in, and enters the contexts that are to be closed; act() does one thing.
 
     seconds: for an answer. pause: seconds between two actions. every: seconds between two texts of a client that
     listens as well.
@@ -65,13 +65,13 @@ class Person(Role):
         return False
 
     def next_text(self):
-        """Something new to say."""
+        """A text that was not said before."""
         self._said += 1
         return b"%b-%d and more." % (self.name, self._said)
 
 
 class Speaker(Person):
-    """Says something in the lobby, time and again, in a protocol that acknowledges it. kind: its `Voice`."""
+    """Talks in the lobby, in a protocol that acknowledges messages. kind: a subclass of `Voice`."""
 
     def __init__(self, kind, name, node):
         super().__init__(name, node)
@@ -86,7 +86,7 @@ class Speaker(Person):
         self.utter()
 
     def utter(self):
-        """Was it acknowledged?"""
+        """Say a text; returns whether it was acknowledged."""
         text, since = self.next_text(), self.ledger.now()
         mark = self.ledger.say(self.tenure, b"", text)
         acknowledged = self.voice.say(None, text)
@@ -111,7 +111,7 @@ class Stranger(Speaker):
 
 
 class Contender(Person):
-    """Wants a name that others want too; speaks by it a few times, and lets it go."""
+    """Takes a name that others want too, says three texts under it, and releases it."""
 
     def __init__(self, kind, name, node):
         super().__init__(name, node)
@@ -131,12 +131,12 @@ class Contender(Person):
             mark = self.ledger.say(self.tenure, b"", text)
             if self.voice.say(None, text):
                 self.ledger.acknowledge(mark, since)
-        self.done += 1  # or a client that always gets the name would seem to do nothing
-        raise Closed("it lets the name go")
+        self.done += 1  # otherwise a client that always gets the name would seem to do nothing
+        raise Closed("the name is released")
 
 
 class Ear:
-    """A connection that hears everything, and records it."""
+    """A connection that records all that it hears."""
 
     def __init__(self, address, protocol, life, seconds):
         self.codec = CODECS[protocol]
@@ -161,7 +161,7 @@ class Ear:
         self._sock.sendall(b"".join(self.codec.encode(message) for message in messages))
 
     def until(self, satisfied):
-        """Hear until a message satisfies, and no further; Silence if none does."""
+        """Read until a message satisfies, and return it; Silence if none does."""
         deadline = time.monotonic() + self._seconds
         while True:
             while self._come:
@@ -175,7 +175,7 @@ class Ear:
             self._receive(left)
 
     def listen(self, seconds):
-        """Hear what comes within `seconds`, or what is there already."""
+        """Read what comes within `seconds`, or has come."""
         self._receive(seconds)
         while self._come:
             self._take(self._come.popleft())
@@ -198,7 +198,7 @@ class Ear:
 
 
 class Listener(Person):
-    """Hears everything in one of the protocols. In those without acknowledgements it may talk, too."""
+    """Records what it hears in one of the protocols. In those without acknowledgements it may talk, too."""
 
     pause = 0.0
 
@@ -211,12 +211,12 @@ class Listener(Person):
     def arrive(self, enter, node):
         life = self.ledger.live(self.name)
         self.ear = enter(Ear(self.house.address(node, self._protocol), self._protocol, life, self.seconds))
-        if self._protocol != "padded":  # which hears without a name
+        if self._protocol != "padded":  # whose clients hear the lobby without a name
             self._log_in()
             self.tenure = self.ledger.grant(self.name)
 
     def _log_in(self):
-        """Ask for the name until it is given: it may still be held by a connection that has ended."""
+        """Ask for the name until it is granted: the former connection may still hold it."""
         name, deadline = self.name.decode(), time.monotonic() + self.seconds
         login = {"line": "LOGIN " + name, "binary": {"type": 200, "content": name}, "delimited": {"LOGIN": [name]},
                  "dollar": {"purpose": "login", "username": name, "password": ""}}[self._protocol]
@@ -226,7 +226,7 @@ class Listener(Person):
             if granted(self._protocol, answer):
                 return
             if time.monotonic() > deadline:
-                raise Silence("%r is not let in: %s" % (self.name, answer))
+                raise Silence("%r cannot log in: %s" % (self.name, answer))
             time.sleep(LATER)
 
     def act(self):
@@ -244,7 +244,7 @@ class Listener(Person):
 
 
 class Browser(Person):
-    """A client of `web`, which gets the number of what it says, and hears everything with numbers, too."""
+    """A client of `web`, which gets the numbers of its messages, and of those that it hears."""
 
     pause = 0.0
 
@@ -253,14 +253,14 @@ class Browser(Person):
         deadline = time.monotonic() + self.seconds
         while self._client.answer("login", name=self.name.decode())["on"] != "welcome":
             if time.monotonic() > deadline:
-                raise Silence("%r is not let in" % self.name)
+                raise Silence("%r cannot log in" % self.name)
             time.sleep(LATER)
         self._life, self.tenure = self.ledger.live(self.name), self.ledger.grant(self.name)
         self._due = time.monotonic()
 
     def act(self):
         if time.monotonic() < self._due:
-            with contextlib.suppress(Silence):  # nobody says anything at the moment
+            with contextlib.suppress(Silence):  # nobody talks at the moment
                 self._hear(self._client.told(A_MOMENT))
             return
         self._due = time.monotonic() + self.every
@@ -284,9 +284,9 @@ class Browser(Person):
 
 
 class Chatter(Person):
-    """A client of IRC that hears everything, and says several texts at once, which the server handles as one block.
+    """A client of IRC that records what it hears, and says several texts at once, which the server handles as a block.
 
-    Each is acknowledged by its echo, or refused by a numeric, in order.
+    Each text is acknowledged by its echo, or refused by a numeric, in order.
     """
 
     pause = 0.0
@@ -298,7 +298,7 @@ class Chatter(Person):
         deadline = time.monotonic() + self.seconds
         while self._register() == "433":
             if time.monotonic() > deadline:
-                raise Silence("%r is not let in" % self.name)
+                raise Silence("%r cannot log in" % self.name)
             time.sleep(LATER)
         self._life, self.tenure = self.ledger.live(self.name), self.ledger.grant(self.name)
         self._client.say("JOIN #lobby")
@@ -311,7 +311,7 @@ class Chatter(Person):
 
     def act(self):
         if time.monotonic() < self._due:
-            with contextlib.suppress(Silence):  # nobody says anything at the moment
+            with contextlib.suppress(Silence):  # nobody talks at the moment
                 self._hear(self._client.line(A_MOMENT))
             return
         self._due = time.monotonic() + self.every
@@ -327,7 +327,7 @@ class Chatter(Person):
                 self.ledger.refused[waiting.popleft()] = line
 
     def _hear(self, line):
-        """(text, number) of talk in the lobby, which is written down if others have said it; or (None, None)."""
+        """(text, number) of talk in the lobby, which is recorded if it is by others; (None, None) of other lines."""
         found = TALK_OF_LOBBY.match(line)
         if not found:
             return None, None
@@ -339,7 +339,7 @@ class Chatter(Person):
 
 
 class Changeling(Listener):
-    """A client of `binary` that changes its name, says something, and changes it back."""
+    """A client of `binary` that renames itself, says something, and takes its first name again."""
 
     def __init__(self, name, node):
         super().__init__("binary", name, node)
@@ -364,7 +364,7 @@ class Changeling(Listener):
 
 
 class Wanderer(Listener):
-    """Goes into a room and out of it, in `line`, and talks there."""
+    """A client of `line` that enters a room, talks there and leaves it, again and again."""
 
     def __init__(self, name, node, room):
         super().__init__("line", name, node)
@@ -395,7 +395,7 @@ class Wanderer(Listener):
 
 
 class Postman(Person):
-    """Says something to accounts whose owners are away. It makes these accounts when it needs them."""
+    """Says something to accounts whose owners are away. It makes these accounts as it needs them."""
 
     pause = 0.1
 
@@ -425,7 +425,7 @@ class Postman(Person):
 
 
 class Historian(Person):
-    """Reads the history, always of the same node, on and on."""
+    """Reads the history of one node, again and again."""
 
     pause = 0.1
 
@@ -456,7 +456,7 @@ def reader(nodes, node, name, places, seconds):
 
 
 def recall(voice, place, since):
-    """([Told], last number) of all that is told of a place, after a number."""
+    """([Told], last number): the history of a place after a number."""
     found, more = [], True
     while more:
         told = voice.recall(since, place)

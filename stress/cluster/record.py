@@ -1,22 +1,22 @@
-"""The record of what clients of several nodes said, heard and were promised; and what is wrong with it."""
+"""Records what clients of several nodes said, heard and were promised, and finds what is wrong with it."""
 import collections
 import time
 
 from stress.proofs.ledger import Violated, mark_of
 
-# What can be wrong, and what each means.
+# The kinds of violations.
 KINDS = {
     "lost": "acknowledged, and not in the history",
-    "gone": "heard by somebody, and not in the history",
+    "gone": "heard by a client, and not in the history",
     "doubled": "said once, and twice in a history, or heard twice by one listener",
-    "reordered": "two who listen, speak, or tell the past disagree about what came first",
-    "missed": "not heard by somebody who heard what came before and after it",
+    "reordered": "two listeners, speakers or histories disagree about the order",
+    "missed": "not heard by a client that heard what came before and after it",
     "number": "one number for two messages, or two numbers for one",
-    "altered": "told otherwise than it was said, or never said",
-    "held twice": "two had one name at the same time",
-    "held by nobody": "a name that is not free, though nobody has it",
-    "unlisted": "somebody who is here, and not on a node's list",
-    "undelivered": "acknowledged and kept for somebody who was away, but never delivered",
+    "altered": "delivered otherwise than it was said, or never said",
+    "held twice": "two clients had one name at the same time",
+    "held by nobody": "a name that cannot be taken, though no client has it",
+    "unlisted": "a user who is online, and not on a node's list",
+    "undelivered": "acknowledged and kept for a user who was away, but never delivered",
     "silent": "no answer on a connection that stayed open",
 }
 
@@ -37,9 +37,9 @@ class Tenure:
 
 
 class Life:
-    """What a connection heard, in its order: (place, text). It is in the lobby until it ends.
+    """What a connection heard: (place, text), in order. It is in the lobby until it ends.
 
-    names: that it has or had, and does not hear itself by.
+    names: those that it has or had; it does not hear messages from these.
     """
 
     def __init__(self, name):
@@ -49,11 +49,11 @@ class Life:
         self.stays = [[b"", 0, None]]  # [place, how much it had heard before, and at the end]
 
     def enter(self, place):
-        """From now on it hears this."""
+        """The connection has entered a room: from now on it must hear what is said there."""
         self.stays.append([place, len(self.heard), None])
 
     def leave(self, place):
-        """From now on it need not hear it."""
+        """The connection is leaving a room: from now on it need not hear what is said there."""
         for stay in self.stays:
             if stay[0] == place and stay[2] is None:
                 stay[2] = len(self.heard)
@@ -85,25 +85,25 @@ class Record:
         return self._clock() - self._began
 
     def grant(self, name):
-        """A client was let in by this name: its Tenure."""
+        """A client has logged in under this name; returns its Tenure."""
         self.tenures.append(Tenure(name, self.now()))
         return self.tenures[-1]
 
     def say(self, tenure, place, text):
-        """About to be said; the mark."""
+        """A text is about to be said; returns its mark."""
         mark = mark_of(text)
         self.said[mark] = Said(tenure, place, text)
         return mark
 
     def acknowledge(self, mark, since, number=None):
-        """What was said at the moment `since` is promised to be stored, perhaps with its number."""
+        """A message is acknowledged. since: when it was said, in seconds. number: its number, if the client got it."""
         self.acknowledged[mark] = self.now()
         self.said[mark].tenure.until = since
         if number is not None:
             self.numbers[mark].add(number)
 
     def live(self, name):
-        """A connection that listens: its Life."""
+        """A connection begins to listen; returns its Life."""
         self.lives.append(Life(name))
         return self.lives[-1]
 
@@ -112,15 +112,15 @@ class Record:
         self.failures.append((self.now(), what))
 
     def note(self, kind, details):
-        """Something is wrong."""
+        """Record a violation that was seen at once."""
         self.noted.append(Violated(kind, "%s, noticed %s" % (details, self._when(self.now()))))
 
     def tell(self, node, place, entries):
-        """A node tells more of its past: [Told], which follow those that it told before."""
+        """Add [Told] to the history that a node has told before."""
         self.histories.setdefault(node, {}).setdefault(place, []).extend(entries)
 
     def retell(self, node, place, entries):
-        """In the end it tells all that it still has, which may begin later."""
+        """Compare the history that a node tells in the end, which may begin later, with what it told before."""
         told, first = self.histories.setdefault(node, {}).get(place, []), entries[0].number if entries else 0
         marks = {mark_of(one.text) for one in entries}
         for one in told:
@@ -129,7 +129,7 @@ class Record:
         self.histories[node][place] = [one for one in told if one.number < first] + list(entries)
 
     def list_names(self, node, names, present):
-        """A node lists `names`, when those who are here are the `present`."""
+        """A node lists `names`, while the users online are `present`."""
         for name in sorted(set(names) - set(present)):
             self.note("held by nobody", "%r is here, says node %s" % (name, node))
         for name in sorted(set(present) - set(names)):
@@ -138,7 +138,7 @@ class Record:
     # ---- the judgement
 
     def judge(self):
-        """All that is wrong: a list of Violated."""
+        """All violations: a list of Violated."""
         found = list(self.noted)
         for node, places in sorted(self.histories.items()):
             found += self._judge_history(node, places)
@@ -190,7 +190,7 @@ class Record:
                         yield Violated("missed", "%r in %r, by %r" % (mark, place, life.name))
 
     def _chains(self):
-        """(whose, marks in one order) of all who listen, tell the past, or speak."""
+        """(description, marks in their order) of each listener, history and speaker."""
         told = set()
         for node, places in self.histories.items():
             for place, entries in places.items():
@@ -207,7 +207,7 @@ class Record:
             yield "the speaker %r" % tenure.name, chain
 
     def _judge_order(self):
-        """What all say of two neighbours must fit into one order; if not, there is a circle."""
+        """All chains must fit into one order; if they do not, there is a cycle."""
         after, before = collections.defaultdict(dict), collections.Counter()
         for who, chain in self._chains():
             chain = list(collections.OrderedDict.fromkeys(chain))
@@ -258,7 +258,7 @@ class Record:
                 yield from self._judge_speakers(node, entries)
 
     def _judge_speakers(self, node, entries):
-        """Once another client has spoken by a name, the one before it does no more."""
+        """Once another client has spoken under a name, the former one must not."""
         over, latest = set(), {}
         for told in entries:
             said = self.said.get(mark_of(told.text))
@@ -269,7 +269,7 @@ class Record:
                 yield Violated("held twice", "%r speaks in turn with another client, tells node %s" % (told, node))
 
     def _when(self, moment):
-        """The moment, and which failures were next to it."""
+        """The moment, and the failures just before and after it."""
         before = [one for one in self.failures if one[0] <= moment][-1:]
         after = [one for one in self.failures if one[0] > moment][:1]
         return "at %.3f s (failures: %s)" % (
@@ -277,13 +277,13 @@ class Record:
 
 
 def _between(heard, order, number):
-    """What stands in the order, between the first and the last that was heard, and was not. number: that of each."""
+    """The marks between the first and the last heard one that were not heard. number: {mark: its place in order}."""
     numbers = [number[mark] for mark in heard if mark in number] or [0]
     return [mark for mark in order[min(numbers):max(numbers)] if mark not in heard]
 
 
 def _circle(after, before):
-    """Who says what of the marks in one circle. Each that is left comes after another that is left."""
+    """The steps of one cycle, with whose order each is. Each mark in `before` comes after another of them."""
     preceding = {other: one for one in after if before[one] > 0 for other in after[one] if before[other] > 0}
     mark, seen = next(iter(preceding)), collections.OrderedDict()
     while mark not in seen:

@@ -20,7 +20,7 @@ _UNFINISHED = re.compile(rb"[0-9]{1,4}\Z")  # perhaps the beginning of a port
 
 
 class Relay:
-    """The process. ports: {port: that of the relay}. It can be `cut`, made to `hang`, and be `open` again."""
+    """The process. ports: {port of a server: port of the relay}."""
 
     def __init__(self, servers, sentinels=()):
         lists = [",".join(map(str, ports)) for ports in (servers, sentinels)]
@@ -29,13 +29,13 @@ class Relay:
         self.ports = dict(zip([*servers, *sentinels], map(int, self._process.stdout.readline().split())))
 
     def do(self, what):
-        """CUT ends all connections, and makes no new ones; HANG passes nothing on, OPEN everything."""
+        """CUT: end all connections, and refuse new ones. HANG: pass nothing on. OPEN: pass everything on."""
         self._process.stdin.write(what + "\n")
         self._process.stdin.flush()
         self._process.stdout.readline()
 
     def close(self):
-        """End the process, by the end of its input."""
+        """End the process, by closing its input."""
         self._process.stdin.close()
         self._process.wait()
         self._process.stdout.close()
@@ -120,7 +120,7 @@ class _Relaying:
             self._end(sock)
 
     def _changed(self, sock, data):
-        """The data with the relay's ports in the place of those that it relays to."""
+        """The data with each server's port replaced by the relay's."""
         data = self._held[sock] + data
         unfinished = _UNFINISHED.search(data)
         self._held[sock] = unfinished.group() if unfinished else b""

@@ -18,7 +18,7 @@ LAST = b"the-end"
 
 
 def hold(engine, nodes, cast, kinds, chance, rooms=(), seconds=SECONDS, say=lambda text: None):
-    """Let the `cast` talk while the failures of these `kinds` are made; the `Record` of it. say: told how far it is."""
+    """Let the `cast` talk while failures of these `kinds` are caused; returns the `Record`. say: gets the progress."""
     record = Record()
     failures = Failures(engine, nodes, record, chance)
     with Speakers(nodes, record, cast) as speakers:
@@ -36,7 +36,7 @@ def hold(engine, nodes, cast, kinds, chance, rooms=(), seconds=SECONDS, say=lamb
 
 
 def look_back(nodes, record, rooms, seconds):
-    """Ask all nodes for the whole history, and who is online; fetch what was kept."""
+    """Ask all nodes for the whole history and the list of users, and fetch all kept messages."""
     places = [b"", *[room.encode() for room in rooms]]
     for number, box in enumerate(sorted({*record.kept.values()})):
         with Delimited(nodes.address(number % nodes.count, "delimited"), box) as owner:
@@ -54,7 +54,7 @@ def look_back(nodes, record, rooms, seconds):
             record.retell(nodes.name(node), b"", told)
             for place in places[1:]:
                 record.retell(nodes.name(node), place, people.recall(reader, place, 0)[0])
-            with contextlib.suppress(AssertionError):  # what is wrong is noted
+            with contextlib.suppress(AssertionError):  # `list_names` notes what is wrong
                 wait_until(lambda: reader.present() == set(names), seconds)
             record.list_names(nodes.name(node), reader.present(), names)
 
@@ -64,7 +64,7 @@ def _with_all(marks, told):
 
 
 def report(say, record):
-    """Figures; the number of each kind of violation."""
+    """Report the figures; returns the number of each kind of violation."""
     counted = collections.Counter(what for _, what in record.failures)
     say("%d failures in %.0f s: %s" % (len(record.failures), record.now(), ", ".join(
         "%s %d" % pair for pair in sorted(counted.items()))))
