@@ -23,7 +23,7 @@ LONG = 2000 * "x"  # with a number before it, it still goes into one frame of `b
 
 SILENT, UNFINISHED, SLOW_READER = "silent", "unfinished", "slow reader"
 
-# The sentence with which a connection is ended; `dollar` has none.
+# The sentence with which a connection is ended. In `dollar` it would look like talk from `lobby`.
 FAREWELLS = {
     "binary": {
         SILENT: "You were silent for too long.",
