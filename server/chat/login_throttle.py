@@ -14,8 +14,8 @@ MOST_REMEMBERED = 4096  # addresses, and as many accounts; those without failure
 class _Failures(NamedTuple):
     """The failures from an address, or for an account.
 
-    until: the time by which they would all have come at the tolerated rate; monotonic seconds.
-    at: when the latest came; monotonic seconds.
+    until: the time by which they would all have come at the tolerated rate; seconds of the clock.
+    at: when the latest came; likewise.
     name: the account that all failures of an address were for; None if they were for several.
     """
 
@@ -33,7 +33,8 @@ class LoginThrottle:
     host: the address of a client, as it is connected. name: of an account.
     failed_logins_per_minute: 0 is no limit.
     accounts_per_address: how many that were made since the server started may exist; 0 is no limit.
-    clock: gives monotonic seconds.
+    clock: gives seconds. It may go back, as that of several machines does if Redis's does; then what was before is
+        forgotten.
     """
 
     def __init__(
@@ -48,7 +49,7 @@ class LoginThrottle:
         self._openers: Dict[bytes, Origin] = {}  # name of an account -> address
 
     def for_others(self, clock: Callable[[], float]) -> "LoginThrottle":
-        """A `LoginThrottle` with the same limit for failures of another kind; its clock may go back."""
+        """A `LoginThrottle` with the same limit for failures of another kind."""
         return LoginThrottle(self._failed_logins_per_minute, self._accounts_per_address, clock)
 
     def wait(self, host: str, name: bytes) -> float:
@@ -58,8 +59,9 @@ class LoginThrottle:
         if failures is None or not 0 <= now - failures.at < MEMORY:
             return 0.0
         latest = failures.until + self._every / OF_AN_ADDRESS
-        if name in self._accounts:
-            latest = max(latest, self._accounts[name].until + self._every)
+        of_account = self._accounts.get(name)
+        if of_account is not None and of_account.at <= now:
+            latest = max(latest, of_account.until + self._every)
         return max(0.0, latest - now - MINUTE)
 
     def failed(self, host: str, name: bytes) -> None:

@@ -122,7 +122,7 @@ class ClusterHub(Hub):
         self._agreed = 0  # number of the latest entry after which the checksum was that of the first node
         self._where = ""  # the server from which the log is read
         self._trouble = None  # why the engine does not answer; "" if it does; None until it is known
-        self._is_skewed = False  # has it been logged that the clocks differ?
+        self._skewed = None  # the direction in which the clocks differ, as was logged
         self._logged = []  # why the engine does not answer, or packets do not get through, as logged since it last did
         self._logged_at = 0.0  # when the latest of these was logged, monotonic seconds
         self._caught_up_at = self._settled_at = None  # monotonic seconds
@@ -434,10 +434,11 @@ class ClusterHub(Hub):
     def _compare_clocks(self):
         """Messages have the engine's time; this machine's is in its log."""
         skew = time.time() - self._order.now / 1000
-        if abs(skew) > MOST_SKEW and not self._is_skewed:
+        which = None if abs(skew) <= MOST_SKEW else "ahead of" if skew > 0 else "behind"
+        if which and which != self._skewed:
             log.warning("the clock of this machine is %(seconds).0f s %(which)s that of Redis", {
-                "seconds": abs(skew), "which": "ahead of" if skew > 0 else "behind"})
-        self._is_skewed = abs(skew) > MOST_SKEW
+                "seconds": abs(skew), "which": which})
+        self._skewed = which
 
     def _checksum(self):
         """Of the names in use, the accounts and the latest message number."""

@@ -86,6 +86,16 @@ def test_a_failure_is_forgotten_in_time(throttle, clock):
     assert throttle.wait(HOST, b"ann") == 0
 
 
+def test_a_clock_that_goes_back_makes_nobody_wait(throttle, clock):
+    fail(throttle, 10)
+    clock.now -= 3600
+    assert throttle.wait(HOST, b"ann") == 0
+    fail(throttle, 1, name=b"bob")
+    assert throttle.wait(HOST, b"ann") == 0
+    fail(throttle, 3)
+    assert throttle.wait(HOST, b"ann") == 20
+
+
 def test_a_right_password_ends_the_wait_of_its_address(throttle):
     fail(throttle, 3)
     throttle.succeeded(HOST, b"ann")
