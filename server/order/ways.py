@@ -16,6 +16,7 @@ complete, only the replica is read, whatever Sentinels still say of it. A node a
 connected to its master, as Sentinels ask it only every ten seconds.
 """
 import collections
+import ssl
 import time
 from typing import Any, Dict, List, NamedTuple, Optional, Tuple
 
@@ -56,6 +57,9 @@ def ask(connection: Any, *commands: Tuple[Any, ...]) -> List[Any]:
     try:
         connection.send_packed_command(connection.pack_commands(commands))
         return [connection.read_response() for _ in commands]
+    except ssl.CertificateError as error:  # of a wrong name; in Python 3.6 no OSError, so the library passes it on
+        connection.disconnect()
+        raise Lost(error) from error
     except BaseException:
         connection.disconnect()  # or the next ones would get the answers to these
         raise
@@ -149,7 +153,8 @@ class Watched:
 
     def _views(self) -> List[_View]:
         """The view of each Sentinel that answers. One that did not answer before has little time for it."""
-        views = []
+        views: List[_View] = []
+        why = ""
         for number, clients in enumerate(self._sentinels):
             sentinel = clients[self._silent.get(number, 0.0) > time.monotonic()]
             try:
@@ -157,11 +162,12 @@ class Watched:
                 known = [_state(one) for one in sentinel.execute_command("SENTINEL", "SLAVES", self._place.master)]
                 replicas = [one for one in known if one["slave-priority"] != "0"]
                 views.append(_View(master, replicas, len(known) - len(replicas)))
-            except redis.RedisError:
+            except (redis.RedisError, ssl.CertificateError) as error:
+                why = str(error) or type(error).__name__
                 if sentinel is clients[0]:
                     self._silent[number] = time.monotonic() + SILENT_FOR
         if not views:
-            raise Lost("no Sentinel answers that knows of %s" % self._place.master)
+            raise Lost("no Sentinel answers that knows of %s (%s)" % (self._place.master, why))
         return views
 
     def master(self) -> Any:

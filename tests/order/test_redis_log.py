@@ -583,5 +583,8 @@ def test_a_user_who_may_do_little_works_over_tls_with_a_certificate_that_is_know
         assert b"d" in hub.packets(1)[0][1]
         other = join(ca_file=os.path.join(CERTIFICATES, "second.pem"), **reached)
         assert "certificate" in other.hear(FromEngine.Working, FromEngine.Joined).why.lower()
+        other = join(ca_file=os.path.join(CERTIFICATES, "first.pem"), password="secret",
+                     url="rediss://parley@127.1:%d/0" % port)  # the same address, by a name that the certificate lacks
+        assert "'127.1'" in other.hear(FromEngine.Working, FromEngine.Joined).why
     finally:
         server.kill()

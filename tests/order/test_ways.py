@@ -280,3 +280,9 @@ def test_a_master_that_most_sentinels_take_for_dead_is_not_written_to(servers, w
     servers["s1"].master = None
     servers["s3"].master = state("m", "master")
     assert way.master() is servers["m"], "of two that answer one says so"
+
+
+def test_if_no_sentinel_answers_one_of_their_errors_is_told(servers, way):
+    told_by_all(servers, master=None)
+    with pytest.raises(ways.Lost, match=r"no Sentinel answers that knows of parley \(refused\)"):
+        way.read(("XREAD",))
