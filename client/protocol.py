@@ -171,7 +171,8 @@ class ClientProtocol:
         skipped: List[Event] = []
         while self._pending[0] is not request:
             before = self._pending.popleft()
-            self._said.extend([before] if before.kind == "say" else [])
+            if before.kind == "say":
+                self._said.append(before)
             skipped.append(events.Done(before) if before.kind in self.SILENT_REQUESTS else
                           events.Refused(before, "There was no answer."))
         self._pending.popleft()
