@@ -16,6 +16,8 @@ from in_process import run_main
 from numbered import Numbered
 
 from parley.conformance.targets import launch
+from parley.server import commands
+from parley.server.commands import shipped
 from parley.server.commands.status import status_lines
 from parley.server.protocols import PROTOCOLS
 from parley.server.storage import directory
@@ -221,6 +223,25 @@ def test_the_examples_are_listed_and_printed(command):
         assert command("example", "parley.service").stdout == file.read()
     done = command("example", "../config.yaml")
     assert (done.returncode, done.stdout, done.stderr.count(b"\n")) == (1, b"", 1)
+
+
+def test_a_folder_among_the_examples_is_none(monkeypatch, tmp_path, capsys):
+    """Such as __pycache__."""
+    (tmp_path / "examples" / "folder").mkdir(parents=True)
+    monkeypatch.setattr(shipped.parley, "__path__", [str(tmp_path)])
+    assert commands.run(["example", "folder"]) == 1
+    assert capsys.readouterr() == ("", "parley: there is no example 'folder'; without a name, all are listed\n")
+
+
+def test_a_command_that_is_interrupted_does_not_seem_to_have_succeeded(monkeypatch):
+    def interrupted(arguments):
+        raise KeyboardInterrupt
+
+    for name in ("export", "log"):
+        monkeypatch.setitem(commands.COMMANDS, name, interrupted)
+    assert commands.run(["export", "--storage", "x", "history", "y"]) == 128 + signal.SIGINT
+    assert commands.run(["log", "--storage", "x"]) == 128 + signal.SIGINT
+    assert commands.run(["log", "--storage", "x", "--follow"]) == 0
 
 
 def test_a_client_among_the_examples_runs_where_they_were_printed(command, tmp_path):

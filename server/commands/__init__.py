@@ -3,6 +3,7 @@
 Each command is a function of the parsed arguments (`arguments.py`), in the module of its subject; what it cannot do
 raises `Failure`. `reaching.py` has how one comes to the server, or to the database if none runs.
 """
+import signal
 import sqlite3
 import sys
 
@@ -22,9 +23,11 @@ COMMANDS = {
     "refill": exchange.refill,
     "cert": shipped.cert, "config": shipped.config, "example": shipped.example}
 
+INTERRUPTED = 128 + signal.SIGINT  # the exit code that a shell reports for a program that SIGINT ended
+
 
 def run(argv):
-    """Run a command, and return the exit code: 0, or 1 after a failure. Wrong usage exits with 2.
+    """Run a command, and return the exit code: 0, 1 after a failure, or INTERRUPTED. Wrong usage exits with 2.
 
     argv: the arguments without the program's name; the first one is a key of COMMANDS.
     """
@@ -35,5 +38,6 @@ def run(argv):
         print("parley: %s" % error, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        pass
+        is_expected = arguments.command == "log" and arguments.follow
+        return 0 if is_expected else INTERRUPTED
     return 0

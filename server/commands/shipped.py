@@ -39,9 +39,10 @@ def cert(arguments):
 def example(arguments):
     """Print one of the examples, or the list of their names."""
     folder = next(filter(os.path.isdir, (os.path.join(place, "examples") for place in parley.__path__)))
+    names = sorted(name for name in os.listdir(folder) if os.path.isfile(os.path.join(folder, name)))
     if arguments.name is None:
-        print(*sorted(name for name in os.listdir(folder) if not name.startswith("_")), sep="\n")
-    elif arguments.name in os.listdir(folder):
+        print(*names, sep="\n")
+    elif arguments.name in names:
         _print_file(os.path.join(folder, arguments.name))
     else:
         raise Failure("there is no example %r; without a name, all are listed" % arguments.name)
