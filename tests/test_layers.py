@@ -31,12 +31,13 @@ WALL_CLOCKS = {"server.protocols.binary", "server.protocols.padded", "server.pro
 OF_THE_WALL_CLOCK = {"time", "localtime", "gmtime", "mktime"}
 
 # Cryptography has a place, and so have the short form of a name, which is drawn from its digest, and what is kept of a
-# session: the digest of its token. So have files, and sealed messages that tell of them. Redis names a script by one.
+# session: the digest of its token. So have files, and sealed messages that tell of them. Redis names a script by one,
+# and its library passes on an error of TLS.
 BELONGS_TO = {
     "hashlib": {"server.supervisor.passwords", "server.protocols.aliases", "server.chat.sessions", "server.http.site",
                 "server.files.shelf", "server.protocols.sealed", "server.order.redis_log"},
     "hmac": {"server.supervisor.passwords"},
-    "ssl": {"server.worker.transports.tls"},
+    "ssl": {"server.worker.transports.tls", "server.order.ways"},
     "yaml": {"server.config.file", "server.config.reader"},
     "h11": {"server.http.head"},
     "prometheus_client": {"server.http.metrics"},
