@@ -129,9 +129,7 @@ def _search(session, text):
 
 
 def _help(session, word=None):
-    if word and "/" + word.lower().lstrip("/") not in BY_NAME:
-        raise Impossible(typed.unknown(word, BY_NAME) + ".")
-    shown = [BY_NAME["/" + word.lower().lstrip("/")]] if word else COMMANDS
+    shown = [BY_NAME[typed.command_called(word, BY_NAME)]] if word else COMMANDS
     width = max(len(command.usage) for command in shown) + 2
     for command in shown:
         can = not command.request or not session.chat or session.chat.can(command.request)

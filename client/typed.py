@@ -1,6 +1,6 @@
 """Typed commands, as far as the terminal and the desktop client share them: arguments, and the acts of ops."""
 import difflib
-from typing import Callable, Iterable, Sequence
+from typing import Callable, Collection, Iterable, Sequence
 
 from parley.client.protocol import Impossible
 
@@ -25,6 +25,14 @@ def unknown(word: str, words: Iterable[str]) -> str:
     """The sentence for a command that is none of these words; each has its slash."""
     close = difflib.get_close_matches(word.lower(), list(words), 1, 0.7)
     return "Unknown command %s%s /help shows them all" % (word, ": did you mean %s?" % close[0] if close else ";")
+
+
+def command_called(name: str, words: Collection[str]) -> str:
+    """The one of these words, each with its slash, that a name typed behind /help means; raises `Impossible`."""
+    word = "/" + name.lower().lstrip("/")
+    if word not in words:
+        raise Impossible(unknown(name, words) + ".")
+    return word
 
 
 def arguments(usage: str, least: int, most: int, typed: str, open_room: Callable[[], str]) -> Sequence[str]:

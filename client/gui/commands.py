@@ -68,10 +68,7 @@ def _rooms(model, chat, pattern="#*"):
 def _help(model, chat, about=None):
     words = [word for word in COMMANDS if model.has_files or word not in ONLY_IN_WEB]
     if about:
-        word = "/" + about.lower().lstrip("/")
-        if word not in words:
-            raise Impossible(typed.unknown(about, words) + ".")
-        words = [word]
+        words = [typed.command_called(about, words)]
     lines = ["%s \u2013 %s" % (_whole(word, COMMANDS[word].usage), IN_A_TERMINAL[word].says) for word in words]
     model.tell("\n".join(lines if about else [*lines, "[#ROOM] is the open one, if it is left out. // is a slash."]))
 
