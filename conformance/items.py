@@ -88,11 +88,10 @@ class FindingItem(pytest.Item):
         self.user_properties.append(("evidence", RELAY))
         if finding.evidence:
             self.user_properties.append(("transcripts", json.dumps({finding.ident: finding.evidence})))
-        if finding.verdict == report.FAIL:
-            self.user_properties.append(("learnt", finding.ident))
         if finding.hinders:
             self.user_properties.append(("hinders", finding.ident))
         if finding.verdict == report.FAIL:
+            self.user_properties.append(("learnt", finding.ident))
             suite.failed_requirements.add(finding.ident)
             if self.requirement.level == "must" or suite.strict:
                 raise Broken(finding.note)

@@ -163,8 +163,8 @@ class Waiting:
 
     def barrier(self, actors):
         """Wait until all that was said has reached these actors; raises BarrierFailed, or OSError."""
-        if any(actor.profile for actor in actors):
-            foreign = next(actor for actor in actors if actor.profile)
+        foreign = next((actor for actor in actors if actor.profile), None)
+        if foreign:
             self._patiently(actors, "a barrier", self._as_quick(foreign, _BARRIER_SECONDS),
                             self._as_quick(foreign, _BARRIER_AGAIN_SECONDS))
         else:
