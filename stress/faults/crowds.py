@@ -11,7 +11,8 @@ import pytest
 
 from parley.conformance.targets import PROTOCOLS
 from stress.proofs.clients import Client
-from stress.proofs.processes import cpu_seconds, descriptors, resident, wait_until, worker_of, workers_of
+from stress.proofs.processes import descriptors, resident, wait_until, worker_of, workers_of
+from stress.usage import cpu_seconds
 
 PATIENT = {"first_command_seconds": 0}
 LATE = 2.5  # seconds after a deadline by which the server has ended a client: it checks once a second
@@ -127,9 +128,9 @@ def test_1000_clients_and_256_descriptors(start, join, settings):
     first = join(server.address(), "first")
     crowd = [Client(server.address()) for _ in range(1000)]
     wait_until(lambda: sum(map(descriptors, workers)) > 450)
-    began, used = time.monotonic(), [cpu_seconds(pid) for pid in workers]
+    began, used = time.monotonic(), [cpu_seconds([pid]) for pid in workers]
     time.sleep(3)  # what is measured is how busy it is meanwhile
-    shares = [(cpu_seconds(pid) - before) / (time.monotonic() - began) for pid, before in zip(workers, used)]
+    shares = [(cpu_seconds([pid]) - before) / (time.monotonic() - began) for pid, before in zip(workers, used)]
     assert max(shares) < 0.2
     alive(first)
     settings.write(limits=PATIENT, echo=True)

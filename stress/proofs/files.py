@@ -19,7 +19,8 @@ from parley.server.supervisor import control
 from stress.files import Sent, ask
 from stress.proofs import demand
 from stress.proofs.clients import SECONDS, Client
-from stress.proofs.processes import cpu_seconds, keeper_of, resident, worker_of, written
+from stress.proofs.processes import keeper_of, resident, worker_of, written
+from stress.usage import cpu_seconds
 from stress.web import WebClient
 
 SIZE = 25 << 20  # bytes of each of many files
@@ -41,9 +42,9 @@ def prove(say, megabytes=200, uploads=20):
         config = dict(CONFIG, storage={"directory": os.path.join(folder, "storage")})
         with launch(1, config, protocols=("line", WEB)) as server, WebClient(server.address(WEB), "ann") as ann:
             pids = worker_of(server, 0), keeper_of(server)
-            used = [cpu_seconds(pid) for pid in pids]
+            used = [cpu_seconds([pid]) for pid in pids]
             took = alone(server.address(WEB), ann, megabytes << 20)
-            used = [(cpu_seconds(pid) - before) * 1000 / megabytes for pid, before in zip(pids, used)]
+            used = [(cpu_seconds([pid]) - before) * 1000 / megabytes for pid, before in zip(pids, used)]
             say("one upload of %d MiB: %.0f MB/s; a MiB costs the worker %.2f ms of CPU, the process that keeps files"
                 " %.2f ms" % (megabytes, megabytes * 1.048576 / took, *used))
             demand(megabytes * 1.048576 / took > min(LEAST_SPEED, disk), "one upload is slower than that")

@@ -3,8 +3,6 @@ import contextlib
 import os
 import time
 
-TICKS = os.sysconf("SC_CLK_TCK")
-
 LISTENING = "0A"  # in /proc/net/tcp
 
 
@@ -56,12 +54,6 @@ def _stat(pid):
 def descriptors(pid):
     """How many file descriptors a process has open."""
     return len(os.listdir("/proc/%d/fd" % pid))
-
-
-def cpu_seconds(pid):
-    """The CPU time of a process, user and system, in seconds."""
-    fields = _stat(pid)
-    return (int(fields[11]) + int(fields[12])) / TICKS
 
 
 def written(pid):

@@ -9,7 +9,8 @@ import pytest
 
 from stress.proofs.clients import Client, Silence
 from stress.proofs.names import take
-from stress.proofs.processes import cpu_seconds, descriptors, wait_until, worker_of, workers_of
+from stress.proofs.processes import descriptors, wait_until, worker_of, workers_of
+from stress.usage import cpu_seconds
 
 LATE = 12  # seconds after a deadline at which a client is surely gone, on a busy machine
 
@@ -136,9 +137,9 @@ def test_a_flood_before_the_login_is_delayed_too(start, join, line):
 
 def cpu_share(pid, seconds):
     """How much of one CPU a process uses, measured for so long."""
-    began, used = time.monotonic(), cpu_seconds(pid)
+    began, used = time.monotonic(), cpu_seconds([pid])
     time.sleep(seconds)
-    return (cpu_seconds(pid) - used) / (time.monotonic() - began)
+    return (cpu_seconds([pid]) - used) / (time.monotonic() - began)
 
 
 def test_2000_that_connect_and_close_leave_nothing(start, join):

@@ -7,7 +7,8 @@ import pytest
 
 from parley.conformance.wire import binary
 from stress.framed import FAREWELLS, FRAMED, LONG, PROTOCOLS, SILENT, UNFINISHED, Client
-from stress.proofs.processes import children, cpu_seconds, descriptors, wait_until, workers_of
+from stress.proofs.processes import children, descriptors, wait_until, workers_of
+from stress.usage import cpu_seconds
 
 LATE = 12  # seconds after a deadline at which a client is surely gone, on a busy machine
 SLOW_CLIENTS = 300
@@ -158,7 +159,7 @@ def test_many_dollar_clients_that_poll_without_a_pause_are_cheap_and_slowed_down
     names = ["poller-%d" % number for number in range(POLLERS)]
     left = {enter(server, "dollar", name, slot=number % 2): POLLS for number, name in enumerate(names)}
     pids = [server.pid] + children(server.pid)
-    used = sum(map(cpu_seconds, pids))
+    used = cpu_seconds(pids)
     with selectors.DefaultSelector() as selector:
         for client in left:
             selector.register(client, selectors.EVENT_READ)
@@ -171,7 +172,7 @@ def test_many_dollar_clients_that_poll_without_a_pause_are_cheap_and_slowed_down
                 for key, _ in selector.select(0.02):
                     _poll_again(key.fileobj, left, names)
     assert time.monotonic() - began > 0.95 * (POLLS / POLL_RATE - 10), "they were not slowed down"
-    assert (sum(map(cpu_seconds, pids)) - used) / (POLLERS * POLLS) < COSTLY
+    assert (cpu_seconds(pids) - used) / (POLLERS * POLLS) < COSTLY
     good.assert_undisturbed()
 
 

@@ -10,7 +10,8 @@ import time
 import pytest
 
 from stress.proofs.clients import SECONDS, Client, Silence
-from stress.proofs.processes import cpu_seconds, descriptors, wait_until, worker_of
+from stress.proofs.processes import descriptors, wait_until, worker_of
+from stress.usage import cpu_seconds
 
 CERTIFICATES = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "certificates")
 LATE = 12  # seconds after a deadline at which a client is surely gone: they are looked at once a second
@@ -227,7 +228,7 @@ def test_who_does_not_speak_tls_1_2_is_closed_and_never_a_user(serve, join):
 def test_slow_handshakes_end_in_time_and_leave_nothing(serve, join, protocol):
     server = serve(listen=(protocol,), limits={"frame_seconds": 3})  # a busy machine may stand still for one
     worker = worker_of(server, 0)
-    base, spent, began = descriptors(worker), cpu_seconds(worker), time.monotonic()
+    base, spent, began = descriptors(worker), cpu_seconds([worker]), time.monotonic()
     good = join(server.address(), "good")
     hello = newest_hello()
     slow = [socket.create_connection(tls_address(server, protocol)) for _ in range(50)]
@@ -239,7 +240,7 @@ def test_slow_handshakes_end_in_time_and_leave_nothing(serve, join, protocol):
         assert closed(sock, 3 + LATE) == b""
         sock.close()
     assert time.monotonic() - began >= 2.9
-    assert cpu_seconds(worker) - spent < 1
+    assert cpu_seconds([worker]) - spent < 1
     assert server.stderr_text().count("it took too long") == 50
     good.close()
     wait_until(lambda: descriptors(worker) == base)
