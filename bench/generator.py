@@ -100,7 +100,7 @@ class Member:
         return self.hears_all and self.wire.checked == SUMMED
 
     def expect(self, way, speakers):
-        """Begin to count texts; there are so many speakers."""
+        """Begin to count texts. speakers: the number of members that talk."""
         self.count = self.sum = self.disordered = 0
         self._held = b""
         self._next = [0] * speakers if way == SCANNED else ()
@@ -235,7 +235,7 @@ class Process:
             pass
 
     def begin(self, speakers):
-        """Begin to count texts; there are so many speakers."""
+        """Begin to count texts. speakers: the number of members that talk."""
         self._listeners = [member for member in self._members if member.newcomer.listens]
         self._speakers = {member.newcomer.speaker: member
                           for member in self._members if member.newcomer.speaker is not None}

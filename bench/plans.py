@@ -48,7 +48,7 @@ def plan(load, seconds, seed=SEED):
 
 
 def _weights(count, skew):
-    """The cumulated weights of so many rooms or users."""
+    """The cumulated weights of `count` rooms or users."""
     return list(itertools.accumulate(1 / (rank + skew) if skew else 1 for rank in range(count)))
 
 

@@ -284,7 +284,7 @@ class Terminal:
 
 
 def _rows_added(screen, cursor, columns):
-    """How many rows more there are above the cursor, now that a terminal with so many columns has wrapped a screen."""
+    """How many more rows a screen takes above the cursor, once a terminal has wrapped it at this number of columns."""
     *above, end = [max((at for at, cell in screen.data_buffer[row].items() if cell.char != " "), default=0)
                    for row in range(cursor.y + 1)]
     return sum(end // columns for end in above) + min(cursor.x, end) // columns

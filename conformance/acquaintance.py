@@ -205,7 +205,7 @@ class Visit:
         return came
 
     def listen(self, seconds):
-        """Read for so many seconds."""
+        """Read for this number of seconds."""
         self.selector.read_until(lambda: False, time.monotonic() + seconds)
 
     def learn(self, **known):
